@@ -1,0 +1,14 @@
+//! The seams to a database, one trait per need, and the conformance suite every engine passes.
+//!
+//! An engine crate (`engine-postgres`, …) implements these traits over one wire protocol; the
+//! simulated `world` implements them too. What an observation means is decided above: this crate
+//! only pairs what stood before with what stands now, and statements with the settings they name.
+//!
+//! It does not know verdicts, risk or the lifecycle, and no driver.
+#![deny(missing_docs)]
+
+pub mod observe;
+pub mod seam;
+
+pub use observe::{Observation, Poll, Statement};
+pub use seam::{ChangeSource, ConfigReader, ConfigWriter, MetricSource, Probe, ReadError};

@@ -1,0 +1,220 @@
+//! Changes: who turned which setting from what to what, when, and why.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ChangeSetId, TargetId};
+use crate::time::Timestamp;
+use crate::value::{SettingKey, Value, ValueSource};
+
+/// Who made a change. Never guessed: without evidence it is unknown.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    /// Named by evidence.
+    Known {
+        /// The name: a database role, a person, a pipeline.
+        name: String,
+        /// What says so.
+        via: AuthorEvidence,
+    },
+    /// Nothing says who it was.
+    Unknown,
+}
+
+/// What names an author.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthorEvidence {
+    /// A statement in the server's log.
+    ServerLog,
+    /// The change was proposed through Backstay.
+    Proposal,
+    /// The change is Backstay's own write.
+    OwnWrite,
+}
+
+impl Author {
+    /// The name, or `unknown`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Known { name, .. } => name,
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// By which door a change came in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Proposed through Backstay.
+    Proposed,
+    /// Seen in the target.
+    Observed,
+    /// Written by Backstay itself (a rollback).
+    Ours,
+}
+
+/// When a change took effect: after `not_before` (old value last seen) and at or before `not_after`
+/// (new value first seen). Never an invented instant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ChangeTime {
+    /// The old value was last seen at this moment.
+    pub not_before: Timestamp,
+    /// The new value was first seen at this moment.
+    pub not_after: Timestamp,
+    /// The exact moment, when the server's log or commit timestamps give it.
+    pub exact: Option<Timestamp>,
+}
+
+impl ChangeTime {
+    /// The best single moment: the exact one, else the end of the interval.
+    #[must_use]
+    pub fn best(&self) -> Timestamp {
+        self.exact.unwrap_or(self.not_after)
+    }
+}
+
+/// When a new value begins to work.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TakesEffect {
+    /// At once, or with the reload that made it visible.
+    Now,
+    /// In sessions that begin after the change.
+    NewSessions,
+    /// At the next restart of the server (`pending_restart`).
+    AtRestart,
+    /// Not at all: a stronger source masks it.
+    Masked,
+}
+
+/// How a setting stands at one moment.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Standing {
+    /// The value a new session gets; `None` when nothing is set in this scope.
+    pub effective: Option<Value>,
+    /// What gives it that value.
+    pub source: ValueSource,
+    /// The raw text in the place that statements write: `postgresql.auto.conf` for the instance, the
+    /// role/database catalogue otherwise. `None` when there is no entry, and then the inverse of a
+    /// SET is a RESET.
+    pub entry: Option<Value>,
+    /// The files hold another value that waits for a restart.
+    pub pending_restart: Pending,
+}
+
+/// Whether a value waits for a restart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pending {
+    /// The running value is the value in the files.
+    No,
+    /// The files hold another value; it takes effect at the next restart.
+    Restart,
+}
+
+impl Standing {
+    /// Nothing stands here: no value, no entry.
+    #[must_use]
+    pub fn absent(source: ValueSource) -> Self {
+        Self { effective: None, source, entry: None, pending_restart: Pending::No }
+    }
+}
+
+/// One setting of one target going from an old to a new value.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Change {
+    /// Which setting, and where.
+    pub key: SettingKey,
+    /// How it stood before.
+    pub old: Standing,
+    /// How it stands now.
+    pub new: Standing,
+    /// When it took effect.
+    pub time: ChangeTime,
+    /// Who made it.
+    pub author: Author,
+    /// Why, in the author's words: the comment in the statement; `None` when there is none.
+    pub description: Option<String>,
+    /// By which door it came.
+    pub origin: Origin,
+    /// When the new value begins to work.
+    pub takes_effect: TakesEffect,
+}
+
+impl Change {
+    /// The old value as text for a person: `4MB`, `(secret)`, or `not set`.
+    #[must_use]
+    pub fn old_text(&self) -> String {
+        shown(&self.old, self.takes_effect)
+    }
+
+    /// The new value as text for a person.
+    #[must_use]
+    pub fn new_text(&self) -> String {
+        shown(&self.new, self.takes_effect)
+    }
+}
+
+/// The value that a change is about: for one that waits for a restart it is the entry in the files.
+fn shown(standing: &Standing, takes_effect: TakesEffect) -> String {
+    let value = match takes_effect {
+        TakesEffect::AtRestart | TakesEffect::Masked => {
+            standing.entry.as_ref().or(standing.effective.as_ref())
+        }
+        TakesEffect::Now | TakesEffect::NewSessions => standing.effective.as_ref(),
+    };
+    value.map_or_else(|| "not set".to_owned(), ToString::to_string)
+}
+
+/// Changes of one target that took effect together; watched, judged and rolled back as one.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ChangeSet {
+    /// Its identity.
+    pub id: ChangeSetId,
+    /// The target.
+    pub target: TargetId,
+    /// The changes, at least one, in the order of their keys.
+    pub changes: Vec<Change>,
+}
+
+impl ChangeSet {
+    /// When the first of its changes took effect (best single moment): the start of the watch.
+    #[must_use]
+    pub fn effective_at(&self) -> Timestamp {
+        self.changes.iter().map(|c| c.time.best()).min().unwrap_or_default()
+    }
+
+    /// The latest moment at which a value takes effect among its changes: restart beats new sessions
+    /// beats now; masked only when all are.
+    #[must_use]
+    pub fn takes_effect(&self) -> TakesEffect {
+        let live = self.changes.iter().map(|c| c.takes_effect).filter(|t| *t != TakesEffect::Masked);
+        live.max().unwrap_or(TakesEffect::Masked)
+    }
+
+    /// The one author, or unknown when there are several or none is known.
+    #[must_use]
+    pub fn author(&self) -> &Author {
+        match self.changes.split_first() {
+            Some((first, rest)) if rest.iter().all(|c| c.author == first.author) => &first.author,
+            _ => &Author::Unknown,
+        }
+    }
+
+    /// The first description among its changes.
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.changes.iter().find_map(|c| c.description.as_deref())
+    }
+}

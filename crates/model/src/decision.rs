@@ -1,0 +1,186 @@
+//! What may be done, and why it is not done.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How far Backstay may go. Order: each next one may do more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Watch and say; never write. The default.
+    Observe,
+    /// Write only a plan that a person approved.
+    Approve,
+    /// Write by itself when policy and evidence allow it.
+    Auto,
+}
+
+impl Mode {
+    /// The word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Approve => "approve",
+            Self::Auto => "auto",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Observe, Self::Approve, Self::Auto].into_iter().find(|m| m.word() == word)
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// Class of a setting: what is at stake when somebody writes it. Each class caps the mode.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettingClass {
+    /// Reloadable and about performance or behaviour: up to auto.
+    Reloadable,
+    /// Needs a restart: approve.
+    Restart,
+    /// Durability, data safety, replication: approve, and reported at once.
+    Durability,
+    /// Who may log in: approve.
+    Authentication,
+    /// Holds a secret: approve.
+    Secret,
+    /// Runs or loads code: observe only, never written.
+    CodeRunning,
+}
+
+impl SettingClass {
+    /// The most that may be done automatically with a setting of this class.
+    #[must_use]
+    pub const fn most(self) -> Mode {
+        match self {
+            Self::Reloadable => Mode::Auto,
+            Self::Restart | Self::Durability | Self::Authentication | Self::Secret => Mode::Approve,
+            Self::CodeRunning => Mode::Observe,
+        }
+    }
+
+    /// The words a person reads.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Reloadable => "reloadable",
+            Self::Restart => "needs a restart",
+            Self::Durability => "durability",
+            Self::Authentication => "authentication",
+            Self::Secret => "secret",
+            Self::CodeRunning => "runs code",
+        }
+    }
+}
+
+/// What policy says to a plan.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clearance {
+    /// Run it now.
+    Automatic,
+    /// Hold it for a person, who may run it through Backstay.
+    Approval {
+        /// Why a person must say yes.
+        why: HoldReason,
+    },
+    /// Hold it; it cannot or must not be run through Backstay.
+    Manual {
+        /// Why not.
+        why: HoldReason,
+    },
+}
+
+/// Why a change set is held: an operator's turn.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// The target is in observe mode.
+    ObserveMode,
+    /// The target is in approve mode.
+    ApproveMode,
+    /// The setting's class asks for a person.
+    Class(SettingClass),
+    /// The probability of harm is not above the threshold for acting.
+    BelowThreshold,
+    /// The verdict is statistical and not calibrated well enough for acting alone.
+    Uncalibrated,
+    /// The watch ended without an answer.
+    Inconclusive,
+    /// There were not enough data to judge.
+    NoData,
+    /// Something else moved as well.
+    Confounded,
+    /// The load moved.
+    WorkloadShift,
+    /// The value stands in a file that people own.
+    FileOwned {
+        /// The file.
+        path: String,
+    },
+    /// The value comes from the server's command line.
+    CommandLine,
+    /// The old value is back in the files; the server needs a restart.
+    RestartNeeded,
+    /// A reload would also activate edits of others that wait in the files.
+    ForeignEdits {
+        /// The settings that would move.
+        settings: Vec<String>,
+    },
+    /// The budget of automatic rollbacks is spent.
+    BudgetSpent,
+    /// The same setting was rolled back a short while ago.
+    CoolDown,
+    /// Backstay is paused.
+    Paused,
+    /// The intent expired before anything was written.
+    Expired,
+    /// The engine refused before anything was written.
+    Refused {
+        /// Its words.
+        why: String,
+    },
+    /// No plan can be made.
+    NoPlan {
+        /// Why not.
+        why: String,
+    },
+}
+
+impl fmt::Display for HoldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ObserveMode => f.write_str("observe mode: Backstay does not write here"),
+            Self::ApproveMode => f.write_str("approve mode: waits for a person"),
+            Self::Class(class) => write!(f, "settings of class \"{}\" wait for a person", class.words()),
+            Self::BelowThreshold => f.write_str("the evidence does not outweigh the cost of acting"),
+            Self::Uncalibrated => f.write_str("the false-alarm rate is not known well enough to act alone"),
+            Self::Inconclusive => f.write_str("the watch ended without an answer"),
+            Self::NoData => f.write_str("not enough data to judge; no data is never \"healthy\""),
+            Self::Confounded => f.write_str("something else moved as well"),
+            Self::WorkloadShift => f.write_str("the load moved, not the database"),
+            Self::FileOwned { path } => write!(f, "the value stands in {path}, which people own"),
+            Self::CommandLine => f.write_str("the value comes from the server's command line"),
+            Self::RestartNeeded => f.write_str("takes effect only after a restart of the server"),
+            Self::ForeignEdits { settings } => {
+                write!(f, "a reload would also activate waiting edits of {}", settings.join(", "))
+            }
+            Self::BudgetSpent => f.write_str("the budget of automatic rollbacks is spent"),
+            Self::CoolDown => f.write_str("the same setting was rolled back a short while ago"),
+            Self::Paused => f.write_str("Backstay is paused"),
+            Self::Expired => f.write_str("the intent expired before anything was written"),
+            Self::Refused { why } => write!(f, "the server refused: {why}"),
+            Self::NoPlan { why } => write!(f, "no plan: {why}"),
+        }
+    }
+}

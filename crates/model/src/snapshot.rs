@@ -1,0 +1,129 @@
+//! The complete configuration of a target at one moment.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::change::Standing;
+use crate::id::{SnapshotId, TargetId};
+use crate::name::{EngineKind, ServiceName};
+use crate::time::Timestamp;
+use crate::value::{Fingerprint, SettingKey};
+
+/// The complete configuration of a target at one moment, from files and server. Secrets are
+/// fingerprints already.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Hash of everything below but `taken_at`, `started_at` and `services`.
+    pub id: SnapshotId,
+    /// Whose configuration.
+    pub target: TargetId,
+    /// When it was read.
+    pub taken_at: Timestamp,
+    /// The server.
+    pub server: Server,
+    /// Every setting in every scope.
+    #[serde(with = "pairs")]
+    pub settings: BTreeMap<SettingKey, Standing>,
+    /// Every configuration file.
+    pub files: Vec<ConfigFile>,
+    /// Lines of configuration files that the server cannot use: tolerated while it runs, fatal at its
+    /// next start.
+    pub file_errors: Vec<FileError>,
+    /// Applications that use the target.
+    pub services: Vec<ServiceUse>,
+}
+
+/// Facts about a server.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Server {
+    /// Its engine.
+    pub engine: EngineKind,
+    /// Its version as it says it: `15.18`.
+    pub version: String,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// Its data directory, which tells one server from another behind the same address.
+    pub data_directory: String,
+    /// Its role in replication.
+    pub role: NodeRole,
+}
+
+impl Server {
+    /// The major version: 15 for `15.18`; 0 when the text has no number.
+    #[must_use]
+    pub fn major(&self) -> u32 {
+        let digits: String = self.version.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap_or(0)
+    }
+}
+
+/// Role of a node in replication.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeRole {
+    /// Takes writes.
+    Primary,
+    /// Follows a primary.
+    Standby,
+}
+
+/// A configuration file, by fingerprint.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ConfigFile {
+    /// Path as the server reports it.
+    pub path: String,
+    /// Keyed hash of its bytes; `None` when we may not read it.
+    pub fingerprint: Option<Fingerprint>,
+    /// Permission bits, if it can be read.
+    pub mode: Option<u32>,
+    /// Last modification.
+    pub modified_at: Option<Timestamp>,
+}
+
+/// A line that the server cannot use.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct FileError {
+    /// The file.
+    pub path: String,
+    /// The line, from 1.
+    pub line: u32,
+    /// The server's words, redacted.
+    pub message: String,
+}
+
+/// An application as it shows in the target's sessions.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct ServiceUse {
+    /// The service: its application name, or its role where it gives none.
+    pub service: ServiceName,
+    /// The role it logs in as.
+    pub role: String,
+    /// The database it uses.
+    pub database: String,
+    /// Sessions it held when the snapshot was taken.
+    pub sessions: u32,
+}
+
+/// Maps with structured keys as lists of pairs, because JSON keys are strings.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::change::Standing;
+    use crate::value::SettingKey;
+
+    pub(super) fn serialize<S: Serializer>(
+        map: &BTreeMap<SettingKey, Standing>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map.iter())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<SettingKey, Standing>, D::Error> {
+        Vec::<(SettingKey, Standing)>::deserialize(deserializer).map(|v| v.into_iter().collect())
+    }
+}
