@@ -1,0 +1,156 @@
+//! Putting it together: risk before a change, and after a verdict.
+
+use backstay_model::confidence::Confidence;
+use backstay_model::risk::{FailureRate, Reach, Risk, Term};
+use backstay_model::verdict::{Harm, Verdict, VerdictKind};
+
+use crate::odds::{BAYES_FACTOR_MAX, bayes_factor, lift, logistic, logit};
+use crate::severity;
+use crate::threshold::Costs;
+
+/// Weight of mechanisms (rules, physics) in the log-odds.
+const MECHANISM_WEIGHT: f64 = 0.8;
+/// Probability of harm that a violated hard rule alone stands for.
+const HARD_RULE: f64 = 0.98;
+/// Mean severity of harm of which nothing more is known.
+const UNKNOWN_SEVERITY: f64 = 0.4;
+
+/// What is known of a change before it is judged.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Outlook {
+    /// Failure rate of similar changes.
+    pub failure_rate: FailureRate,
+    /// Mechanisms by which it would hurt: rules it violates, resources it exhausts.
+    pub mechanisms: Vec<Mechanism>,
+    /// What it reaches through the graph.
+    pub reach: Vec<Reach>,
+    /// Blast radius, 0..=1.
+    pub blast: f64,
+    /// What acting and waiting cost.
+    pub costs: Costs,
+}
+
+/// A mechanism by which a change would hurt.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Mechanism {
+    /// One sentence for a person.
+    pub reason: String,
+    /// How probable trouble is by this mechanism, 0..=1.
+    pub probability: f64,
+    /// How bad it would be, 0..=1.
+    pub severity: f64,
+    /// Set for a rule that blocks by itself: the server would refuse, or not start.
+    pub blocks: Option<String>,
+}
+
+/// Risk of a change before anything is known of its effect.
+#[must_use]
+pub fn before(outlook: &Outlook) -> Risk {
+    let mut terms = Vec::new();
+    let strongest = outlook
+        .mechanisms
+        .iter()
+        .max_by(|a, b| a.probability.total_cmp(&b.probability));
+    if let Some(mechanism) = strongest {
+        terms.push(Term {
+            name: "mechanism".into(),
+            log_odds: MECHANISM_WEIGHT * lift(mechanism.probability, 0.5),
+            reason: mechanism.reason.clone(),
+        });
+    }
+    let blocked_by = outlook.mechanisms.iter().find_map(|m| m.blocks.clone());
+    if let Some(rule) = &blocked_by {
+        let p = logistic(logit(outlook.failure_rate.mean) + sum(&terms));
+        let forced = 1.0 - (1.0 - p) * (1.0 - HARD_RULE);
+        terms.push(Term {
+            name: "hard rule".into(),
+            log_odds: logit(forced) - logit(p),
+            reason: rule.clone(),
+        });
+    }
+    build(outlook, expected_severity(outlook), terms, blocked_by)
+}
+
+/// Risk after a verdict: the evidence multiplies the odds, and severity is what was measured. A
+/// verdict that does not say "hurt" leaves the odds as they are.
+#[must_use]
+pub fn after(outlook: &Outlook, verdict: &Verdict) -> Risk {
+    let prior = before(outlook);
+    let mut terms = prior.terms;
+    if let VerdictKind::Hurt { by } = &verdict.kind {
+        let (factor, reason) = match by {
+            Harm::ClassChange(trigger) => (
+                BAYES_FACTOR_MAX,
+                format!("{}, not seen before the change", trigger.words()),
+            ),
+            Harm::Statistical => {
+                let p = verdict.p_value.unwrap_or(1.0);
+                (
+                    bayes_factor(p),
+                    format!("chance of this without a change: {p:.4}"),
+                )
+            }
+        };
+        terms.push(Term {
+            name: "evidence".into(),
+            log_odds: factor.ln(),
+            reason,
+        });
+    }
+    build(
+        outlook,
+        severity::measured(verdict),
+        terms,
+        prior.blocked_by,
+    )
+}
+
+/// `Σ p·s / Σ p` over mechanisms and the unknown rest, which weighs as the failure rate does.
+fn expected_severity(outlook: &Outlook) -> f64 {
+    let rest = outlook.failure_rate.mean;
+    let weights: f64 = outlook
+        .mechanisms
+        .iter()
+        .map(|m| m.probability)
+        .sum::<f64>()
+        + rest;
+    let total: f64 = outlook
+        .mechanisms
+        .iter()
+        .map(|m| m.probability * m.severity)
+        .sum();
+    (total + rest * UNKNOWN_SEVERITY) / weights.max(f64::MIN_POSITIVE)
+}
+
+fn sum(terms: &[Term]) -> f64 {
+    terms.iter().map(|t| t.log_odds).sum()
+}
+
+fn build(
+    outlook: &Outlook,
+    severity: f64,
+    mut terms: Vec<Term>,
+    blocked_by: Option<String>,
+) -> Risk {
+    let shift = sum(&terms);
+    let at = |rate: f64| logistic(logit(rate) + shift);
+    let rate = outlook.failure_rate;
+    let confidence = 0.4 + 0.6 * outlook.blast.clamp(0.0, 1.0);
+    let score = |p: f64| 100.0 * severity * p * confidence;
+    terms.sort_by(|a, b| b.log_odds.abs().total_cmp(&a.log_odds.abs()));
+    Risk {
+        score: score(at(rate.mean)),
+        interval: (score(at(rate.low)), score(at(rate.high))),
+        severity,
+        probability: Confidence::clamped(at(rate.mean)),
+        failure_rate: rate,
+        confidence: Confidence::clamped(confidence),
+        terms,
+        reach: outlook.reach.clone(),
+        blocked_by,
+        act_above: outlook.costs.act_above(severity * confidence),
+    }
+}
+
+#[cfg(test)]
+mod tests;
