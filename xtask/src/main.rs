@@ -1,0 +1,121 @@
+//! `cargo xtask`: sets up what is missing and runs it. Needs nothing but cargo.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks"
+)]
+
+mod run;
+mod setup;
+mod suite;
+#[cfg(test)]
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  demo [options]    install what is missing, build, and play the story on a throw-away PostgreSQL
+                    (options go to `backstay demo`: --simulated, --json, --scenario NAME)
+  test [filter]     install what is missing and run every test; says what it skipped
+  ci                what CI runs: fmt, clippy, test
+  tidy              the house rules: sizes, layers, purity, documents
+  bench             run the benches and renew bench/RESULTS.md
+  docs              renew generated documents: command reference, transcript, pictures
+  pack build        rebuild the knowledge pack from a scratch server and the documentation package
+  setup             only install what is missing
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<ExitCode> {
+    let (command, rest) = arguments
+        .split_first()
+        .map_or(("help", &[][..]), |(c, r)| (c.as_str(), r));
+    match command {
+        "demo" => demo(rest),
+        "test" => suite::test(rest),
+        "ci" => suite::ci(),
+        "tidy" => {
+            run::cargo(&["test", "--quiet", "--package", "xtask"]).map(|()| ExitCode::SUCCESS)
+        }
+        "bench" => run::cargo(&["run", "--release", "--package", "backstay-bench"])
+            .map(|()| ExitCode::SUCCESS),
+        "docs" => docs(),
+        "pack" => pack(rest),
+        "setup" => setup::postgres().map(|_| ExitCode::SUCCESS),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("unknown command `{other}`\n\n{USAGE}"),
+    }
+}
+
+/// Builds the release binary and plays the demo; the demo's exit code is ours.
+fn demo(rest: &[String]) -> Result<ExitCode> {
+    if !rest.iter().any(|a| a == "--simulated") {
+        setup::postgres()?;
+    }
+    eprintln!("building backstay (release); the first time takes some minutes …");
+    run::cargo(&["build", "--release", "--package", "backstay-cli"])?;
+    run::binary(
+        "release",
+        "backstay",
+        &[&["demo".to_owned()], rest].concat(),
+    )
+}
+
+/// Renews every generated document; each is checked by a test.
+fn docs() -> Result<ExitCode> {
+    run::cargo(&["build", "--package", "backstay-cli"])?;
+    let update = [("INSTA_UPDATE", "always"), ("BACKSTAY_RENEW_DOCS", "1")];
+    run::cargo_with(
+        &update,
+        &["test", "--quiet", "--package", "backstay-cli", "docs"],
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn pack(rest: &[String]) -> Result<ExitCode> {
+    match rest.split_first() {
+        Some((verb, more)) if verb == "build" => {
+            setup::postgres()?;
+            setup::documentation()?;
+            let out = "crates/catalog/packs/postgresql/15";
+            let fixed = [
+                "run",
+                "--release",
+                "--package",
+                "backstay-extract",
+                "--",
+                "build",
+                "--engine",
+                "postgresql",
+                "--major",
+                "15",
+                "--out",
+                out,
+            ];
+            let all: Vec<&str> = fixed
+                .into_iter()
+                .chain(more.iter().map(String::as_str))
+                .collect();
+            run::cargo(&all)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => bail!("usage: cargo xtask pack build"),
+    }
+}

@@ -1,0 +1,89 @@
+//! Running other programs.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, ExitStatus};
+
+use anyhow::{Context, Result, bail};
+
+/// The workspace's folder.
+pub(crate) fn root() -> PathBuf {
+    let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    manifest.parent().map_or(manifest.clone(), PathBuf::from)
+}
+
+/// Runs cargo in the workspace; its failure is ours.
+pub(crate) fn cargo(arguments: &[&str]) -> Result<()> {
+    cargo_with(&[], arguments)
+}
+
+/// Runs cargo with some environment variables more.
+pub(crate) fn cargo_with(environment: &[(&str, &str)], arguments: &[&str]) -> Result<()> {
+    let status = cargo_command(arguments)
+        .envs(environment.iter().copied())
+        .status();
+    check(
+        status.context("starting cargo")?,
+        &format!("cargo {}", arguments.join(" ")),
+    )
+}
+
+/// A cargo command in the workspace, not started yet.
+pub(crate) fn cargo_command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root()).args(arguments);
+    command
+}
+
+/// Runs one of our binaries and hands on its exit code. Ctrl-C reaches it directly, and we wait for
+/// it to clean up.
+pub(crate) fn binary(profile: &str, name: &str, arguments: &[String]) -> Result<ExitCode> {
+    let path = target_dir().join(profile).join(name);
+    let status = Command::new(&path)
+        .args(arguments)
+        .status()
+        .with_context(|| format!("starting {}", path.display()))?;
+    let code = status
+        .code()
+        .and_then(|c| u8::try_from(c).ok())
+        .unwrap_or(130);
+    Ok(ExitCode::from(code))
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target_dir() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Runs a program with root's rights: directly when we are root, through sudo otherwise.
+pub(crate) fn as_root(program: &str, arguments: &[&str]) -> Result<()> {
+    let mut command = if am_root()? {
+        Command::new(program)
+    } else {
+        Command::new("sudo")
+    };
+    if !am_root()? {
+        command.arg(program);
+    }
+    let line = format!("{program} {}", arguments.join(" "));
+    eprintln!("+ {line}");
+    let status = command
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .status();
+    check(status.with_context(|| format!("starting {line}"))?, &line)
+}
+
+fn am_root() -> Result<bool> {
+    let output = Command::new("id")
+        .arg("-u")
+        .output()
+        .context("asking who we are")?;
+    Ok(output.stdout.trim_ascii() == b"0")
+}
+
+fn check(status: ExitStatus, line: &str) -> Result<()> {
+    if !status.success() {
+        bail!("`{line}` ended with {status}");
+    }
+    Ok(())
+}
