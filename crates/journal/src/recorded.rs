@@ -46,8 +46,14 @@ impl Recorded<Command> {
     pub fn into_task(self) -> Task {
         let seq = self.seq;
         match self.command {
-            Command::Write(write) => Task::Write(Recorded { seq, command: write }),
-            Command::Inspect(write) => Task::Inspect(Recorded { seq, command: write }),
+            Command::Write(write) => Task::Write(Recorded {
+                seq,
+                command: write,
+            }),
+            Command::Inspect(write) => Task::Inspect(Recorded {
+                seq,
+                command: write,
+            }),
             Command::Page(page) => Task::Page(Recorded { seq, command: page }),
         }
     }
