@@ -1,0 +1,27 @@
+//! Did this change hurt?
+//!
+//! Samples of one target around a change of known time become a [`backstay_model::verdict::Verdict`]:
+//! residuals against a frozen baseline, a sequential scan, calibration by *placebo* windows of the
+//! same target in which nothing was changed, class-change triggers that need no model, and a matrix
+//! that tells harm from a shift of the load. Where the evidence does not suffice it says so, and
+//! why. It knows nothing of databases, settings, clocks or stores: time comes in with the samples,
+//! and a watch is plain data that survives a restart.
+#![deny(missing_docs)]
+
+pub mod history;
+pub mod policy;
+
+pub mod baseline;
+pub mod residual;
+
+pub mod placebo;
+pub mod watch;
+
+mod scan;
+mod stats;
+mod track;
+
+pub use history::History;
+pub use placebo::Banks;
+pub use policy::DetectPolicy;
+pub use watch::{Opening, Watch};

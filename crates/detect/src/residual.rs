@@ -1,0 +1,181 @@
+//! Residuals: how far a value is from where it would have been, in standard deviations, with
+//! "worse" up. Level and scale are frozen at the change; a level that follows the data would
+//! absorb the effect.
+
+use backstay_model::metric::{MetricRole, Worse};
+use backstay_model::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::baseline::Centre;
+use crate::stats;
+
+/// One value at one moment.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Point {
+    /// When.
+    pub at: Timestamp,
+    /// What; finite.
+    pub value: f64,
+}
+
+/// Residuals are clipped here, so that one wild bin cannot carry a verdict.
+const CLIP: f64 = 5.0;
+/// Smallest scale: keeps a constant series from turning rounding into an alarm.
+const SCALE_MIN: f64 = 0.02;
+/// Bins before the change that give the level.
+const LEVEL_BINS: usize = 60;
+/// Time before the change that gives the scale.
+const SCALE_SPAN: Span = Span::from_secs(6 * 3_600);
+/// Observations that the prior scale of a role is worth: it matters for seconds of history and
+/// fades within minutes.
+const PRIOR_BINS: f64 = 10.0;
+
+/// The scale on which a metric is judged.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+enum Form {
+    /// `ln(x + offset)`: rates, times, counts. The offset is 1 % of the median before, at least a
+    /// tenth of the floor; for a metric that is mostly zero, its mean.
+    Log { offset: f64 },
+    /// As it is: a series with negative values.
+    Linear,
+}
+
+impl Form {
+    fn of(pre: &[Point], floor: f64) -> Self {
+        if pre.iter().any(|p| p.value < 0.0) {
+            return Self::Linear;
+        }
+        let raw: Vec<f64> = pre.iter().rev().take(LEVEL_BINS).map(|p| p.value).collect();
+        let typical = match stats::median(&raw) {
+            Some(m) if m > 0.0 => 0.01 * m,
+            _ => stats::mean(&raw).unwrap_or(0.0),
+        };
+        let offset = typical.max(0.1 * floor);
+        Self::Log {
+            offset: if offset > 0.0 { offset } else { 1.0 },
+        }
+    }
+
+    fn of_value(self, value: f64) -> f64 {
+        match self {
+            Self::Log { offset } => {
+                let size = (value.abs() / offset).ln_1p();
+                if value < 0.0 { -size } else { size }
+            }
+            Self::Linear => value,
+        }
+    }
+}
+
+/// What is frozen at the change for one metric.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Frame {
+    centre: Centre,
+    form: Form,
+    /// +1 when more is worse, -1 when less is.
+    sign: f64,
+    /// Level over the centre line, logarithmic.
+    level: f64,
+    /// Standard deviation of the residuals, logarithmic.
+    pub(crate) scale: f64,
+    /// Lag-1 autocorrelation before the change.
+    pub(crate) phi: f64,
+    /// Bins that gave the level.
+    pub(crate) bins: usize,
+}
+
+/// What a frame needs to know of a metric.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) role: MetricRole,
+    pub(crate) worse: Worse,
+    pub(crate) floor: f64,
+}
+
+impl Frame {
+    /// Freezes level and scale on the points before a change (oldest first); `None` when there are
+    /// none.
+    pub(crate) fn freeze(pre: &[Point], shape: Shape) -> Option<Self> {
+        let form = Form::of(pre, shape.floor);
+        let logs: Vec<Point> = pre
+            .iter()
+            .map(|p| Point {
+                at: p.at,
+                value: form.of_value(p.value),
+            })
+            .collect();
+        let centre = Centre::fitted(&logs);
+        let away: Vec<f64> = logs.iter().map(|p| p.value - centre.at(p.at)).collect();
+        let near = &away[away.len().saturating_sub(LEVEL_BINS)..];
+        let level = stats::median(near)?;
+        let from = pre.last()?.at - SCALE_SPAN;
+        let wide = &away[pre.partition_point(|p| p.at < from)..];
+        let own = stats::mad(wide, level);
+        let scale = match form {
+            Form::Log { .. } => shrunk(own.max(SCALE_MIN), prior_scale(shape.role), wide.len()),
+            Form::Linear => own.max(SCALE_MIN * level.abs()).max(f64::MIN_POSITIVE),
+        };
+        let sign = if shape.worse == Worse::Down {
+            -1.0
+        } else {
+            1.0
+        };
+        let phi = stats::autocorrelation(near, level);
+        Some(Self {
+            centre,
+            form,
+            sign,
+            level,
+            scale,
+            phi,
+            bins: near.len(),
+        })
+    }
+
+    /// Distance from the frozen level, "worse" up, unclipped; logarithmic unless the series is judged
+    /// as it is.
+    pub(crate) fn distance(&self, point: Point) -> f64 {
+        self.sign * (self.form.of_value(point.value) - self.centre.at(point.at) - self.level)
+    }
+
+    /// The distance in standard deviations, clipped: what the scan adds up.
+    pub(crate) fn residual(&self, point: Point) -> f64 {
+        (self.distance(point) / self.scale).clamp(-CLIP, CLIP)
+    }
+
+    /// Name of the baseline below it.
+    pub(crate) fn baseline(&self) -> String {
+        self.centre.id().to_string()
+    }
+}
+
+/// The own scale, drawn towards the prior of the role while there are few observations.
+fn shrunk(own: f64, prior: f64, bins: usize) -> f64 {
+    let n = bins as f64;
+    ((n * own * own + PRIOR_BINS * prior * prior) / (n + PRIOR_BINS)).sqrt()
+}
+
+/// Spread of a metric of this role that is usual at one sample a second (logarithmic), used while
+/// the own history is short. From the noise measured on null changes (throughput 10-15 %, probe
+/// latency 0.4).
+const fn prior_scale(role: MetricRole) -> f64 {
+    match role {
+        MetricRole::Throughput | MetricRole::Demand => 0.12,
+        MetricRole::Latency | MetricRole::Errors => 0.35,
+        MetricRole::Saturation | MetricRole::Host | MetricRole::Other => 0.2,
+    }
+}
+
+/// Points in order of time, one for each moment (the last wins), finite only.
+pub(crate) fn clean(mut points: Vec<Point>) -> Vec<Point> {
+    points.retain(|p| p.value.is_finite());
+    points.sort_by_key(|p| p.at);
+    let mut out: Vec<Point> = Vec::with_capacity(points.len());
+    for point in points {
+        match out.last_mut() {
+            Some(last) if last.at == point.at => *last = point,
+            _ => out.push(point),
+        }
+    }
+    out
+}

@@ -1,0 +1,159 @@
+//! One metric on its way through a watch (or a placebo window): frozen frame, values since the
+//! change, scan.
+
+use backstay_model::metric::{MetricRole, Worse};
+use backstay_model::{MetricName, Span, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::residual::{Frame, Point, Shape};
+use crate::scan::{Scan, Sides};
+use crate::stats;
+
+/// Values kept from before the change: ten minutes at one a second.
+pub(crate) const PRE_MAX: usize = 600;
+/// Values kept since the change; in a longer watch the oldest leave.
+pub(crate) const POST_MAX: usize = 900;
+/// Bins of the went-away check.
+const STILL_BINS: usize = 3;
+
+/// One metric's state.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Track {
+    pub(crate) name: MetricName,
+    pub(crate) role: MetricRole,
+    pub(crate) worse: Worse,
+    /// Differences below it never matter.
+    pub(crate) floor: f64,
+    /// `None` when there was nothing before the change.
+    pub(crate) frame: Option<Frame>,
+    /// Newest values from before the change, oldest first.
+    pub(crate) pre: Vec<Point>,
+    /// Values since the change, oldest first.
+    pub(crate) post: Vec<Point>,
+    pub(crate) scan: Scan,
+    /// Largest statistic of a single moment and when it was reached.
+    pub(crate) peak_at: Option<Timestamp>,
+    /// When the scan first passed `alarm_level`.
+    pub(crate) alarm_at: Option<Timestamp>,
+    /// Level of the scan that is an alarm for this metric; `None`: never.
+    pub(crate) alarm_level: Option<f64>,
+}
+
+impl Track {
+    /// A track of the metric whose values before the change are `pre` (oldest first, finite).
+    pub(crate) fn open(name: MetricName, role: MetricRole, worse: Worse, floor: f64) -> Self {
+        let sides = if worse == Worse::Both {
+            Sides::Both
+        } else {
+            Sides::Upper
+        };
+        Self {
+            name,
+            role,
+            worse,
+            floor: if floor.is_finite() {
+                floor.max(0.0)
+            } else {
+                0.0
+            },
+            frame: None,
+            pre: Vec::new(),
+            post: Vec::new(),
+            scan: Scan::new(sides),
+            peak_at: None,
+            alarm_at: None,
+            alarm_level: None,
+        }
+    }
+
+    /// Freezes level and scale on the values before the change.
+    pub(crate) fn freeze(mut self, pre: &[Point]) -> Self {
+        let shape = Shape {
+            role: self.role,
+            worse: self.worse,
+            floor: self.floor,
+        };
+        self.frame = Frame::freeze(pre, shape);
+        self.pre = pre[pre.len().saturating_sub(PRE_MAX)..].to_vec();
+        self
+    }
+
+    /// Takes in a value since the change; a value for a moment already seen replaces it in the
+    /// record but is not scanned twice.
+    pub(crate) fn push(&mut self, point: Point) {
+        if let Some(last) = self.post.last_mut() {
+            if last.at == point.at {
+                *last = point;
+                return;
+            }
+            if last.at > point.at {
+                return;
+            }
+        }
+        if self.post.len() == POST_MAX {
+            self.post.remove(0);
+        }
+        self.post.push(point);
+        let Some(frame) = &self.frame else { return };
+        let before = self.scan.max();
+        let now = self.scan.push(frame.residual(point));
+        if now > before {
+            self.peak_at = Some(point.at);
+        }
+        if self.alarm_at.is_none() && self.alarm_level.is_some_and(|level| now >= level) {
+            self.alarm_at = Some(point.at);
+        }
+    }
+
+    /// Median of the values before the change (the newest 60).
+    pub(crate) fn before(&self) -> Option<f64> {
+        let near = &self.pre[self.pre.len().saturating_sub(60)..];
+        stats::median(&values(near))
+    }
+
+    /// Median of all values since the change.
+    pub(crate) fn after(&self) -> Option<f64> {
+        stats::median(&values(&self.post))
+    }
+
+    /// Values of the newest `count` bins since the change.
+    pub(crate) fn newest(&self, count: usize) -> &[Point] {
+        &self.post[self.post.len().saturating_sub(count)..]
+    }
+
+    /// Values since the change that are not older than `span` before `now`.
+    pub(crate) fn within(&self, span: Span, now: Timestamp) -> &[Point] {
+        let from = now - span;
+        &self.post[self.post.partition_point(|p| p.at <= from)..]
+    }
+
+    /// Whether the newest residuals still are at least half of the peak's mean (3 bins or 10 s,
+    /// whichever is more bins).
+    pub(crate) fn still_there(&self, step: Span) -> bool {
+        let bins = STILL_BINS
+            .max((10_000_000 / step.0.max(1)) as usize)
+            .min(self.scan.bins());
+        let recent = self.scan.recent_mean(bins);
+        recent.abs() >= 0.5 * self.scan.peak_mean()
+    }
+
+    /// Mean distance since the change minus the level, unclipped, "worse" up.
+    pub(crate) fn median_distance(&self, points: &[Point]) -> Option<f64> {
+        let frame = self.frame.as_ref()?;
+        let away: Vec<f64> = points.iter().map(|p| frame.distance(*p)).collect();
+        stats::median(&away)
+    }
+
+    /// Whether the metric never left zero: it says nothing and must change nothing.
+    pub(crate) fn silent(&self) -> bool {
+        self.pre
+            .iter()
+            .chain(&self.post)
+            .all(|p| p.value.abs() < f64::MIN_POSITIVE)
+    }
+}
+
+/// The bare values.
+pub(crate) fn values(points: &[Point]) -> Vec<f64> {
+    points.iter().map(|p| p.value).collect()
+}
