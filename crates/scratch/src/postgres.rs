@@ -3,11 +3,13 @@
 mod account;
 mod binaries;
 mod data_dir;
+mod errors;
 mod log;
 mod server;
 mod spawn;
 
 pub use binaries::{Binaries, FindError};
 pub use data_dir::{ComputeError, CreateError, DataDir};
+pub use errors::{ExecuteError, SignalError, StartError, StopError};
 pub use log::LogLine;
-pub use server::{ExecuteError, Options, Running, Server, SignalError, StartError, StopError};
+pub use server::{Options, Running, Server};

@@ -136,6 +136,31 @@ impl DataDir {
             Err(ComputeError::Refused { said })
         }
     }
+
+    /// Writes our settings, and `settings` over them, at the end of `postgresql.conf`.
+    pub(crate) fn configure(&self, settings: &[(String, String)]) -> io::Result<()> {
+        let file = self.path().join("postgresql.conf");
+        let mut text = fs::read_to_string(&file)?;
+        let destination = if self.binaries.major >= 15 {
+            "jsonlog"
+        } else {
+            "csvlog"
+        };
+        let ours = [
+            ("logging_collector", "on"),
+            ("log_destination", destination),
+            ("log_directory", "log"),
+            ("log_filename", "postgresql.log"),
+            ("log_statement", "ddl"),
+            ("lc_messages", "C"),
+        ];
+        text.push_str("\n# scratch server\n");
+        let settings = settings.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+        for (name, value) in ours.into_iter().chain(settings) {
+            text.push_str(&format!("{name} = '{}'\n", value.replace('\'', "''")));
+        }
+        fs::write(&file, text)
+    }
 }
 
 /// The template of `binaries`, made by `initdb` once per machine and account: that takes seconds, a

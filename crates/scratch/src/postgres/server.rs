@@ -1,7 +1,6 @@
 //! One throw-away server.
 
 use std::fs::{self, File};
-use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -12,8 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use super::binaries::{Binaries, FindError};
-use super::data_dir::{CreateError, DataDir};
+use super::binaries::Binaries;
+use super::data_dir::DataDir;
+use super::errors::{ExecuteError, SignalError, StartError, StopError};
 use super::log::{self, LogLine};
 use super::spawn;
 
@@ -39,103 +39,6 @@ impl Default for Options {
             ready_within: Duration::from_secs(60),
         }
     }
-}
-
-/// A server could not be started. Nothing is left running.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// There are no server programs.
-    #[error("cannot start a scratch server")]
-    NoBinaries {
-        /// Which, and what helps.
-        #[from]
-        source: FindError,
-    },
-    /// Its data directory could not be made.
-    #[error("cannot prepare a scratch server")]
-    NoData {
-        /// Why.
-        #[from]
-        source: CreateError,
-    },
-    /// The system refused a file, a port or a process.
-    #[error("cannot {what} for a scratch server")]
-    System {
-        /// What was tried.
-        what: &'static str,
-        /// Why it failed.
-        source: io::Error,
-    },
-    /// The server itself refused to start.
-    #[error("the server does not start: {}", primary(.said))]
-    Refused {
-        /// Everything it said on the way.
-        said: Vec<LogLine>,
-    },
-    /// It runs, but accepted no connection in time.
-    #[error("the server accepts no connection within {limit_s} s: {}", primary(.said))]
-    NotReady {
-        /// The limit.
-        limit_s: u64,
-        /// Everything it said so far.
-        said: Vec<LogLine>,
-        /// What the last attempt met.
-        source: Option<tokio_postgres::Error>,
-    },
-    /// Another server answers in this one's place.
-    #[error("the server that answers has data directory {found}, not ours")]
-    Foreign {
-        /// Its data directory.
-        found: String,
-    },
-}
-
-/// A server could not be stopped cleanly. It is dead all the same.
-#[derive(Debug, thiserror::Error)]
-pub enum StopError {
-    /// It had to be killed.
-    #[error("the server did not stop within {limit_s} s and was killed")]
-    Killed {
-        /// The limit.
-        limit_s: u64,
-    },
-    /// The system did not tell what became of it.
-    #[error("cannot wait for the server to end")]
-    Wait {
-        /// Why.
-        source: io::Error,
-    },
-}
-
-/// A signal could not be sent. It had no effect.
-#[derive(Debug, thiserror::Error)]
-pub enum SignalError {
-    /// The server does not run.
-    #[error("the server does not run")]
-    Stopped,
-    /// The system refused.
-    #[error("cannot signal the server")]
-    System {
-        /// Why.
-        source: io::Error,
-    },
-}
-
-/// A statement failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ExecuteError {
-    /// No connection.
-    #[error("cannot connect to the scratch server")]
-    Connect {
-        /// Why.
-        source: tokio_postgres::Error,
-    },
-    /// The server refused the statement.
-    #[error("the server refuses the statement")]
-    Refused {
-        /// Its words.
-        source: tokio_postgres::Error,
-    },
 }
 
 /// How long a fast shutdown may take before the server is killed.
@@ -176,7 +79,11 @@ impl Server {
     /// # Errors
     /// `StartError`; nothing is left running, and `dir` is gone.
     pub async fn start_in(dir: DataDir, options: Options) -> Result<Self, StartError> {
-        configure(&dir, &options.settings)?;
+        dir.configure(&options.settings)
+            .map_err(|source| StartError::System {
+                what: "write the configuration",
+                source,
+            })?;
         let mut server = Self {
             dir,
             child: None,
@@ -556,34 +463,6 @@ fn free_port() -> Result<u16, StartError> {
         })
 }
 
-fn configure(dir: &DataDir, settings: &[(String, String)]) -> Result<(), StartError> {
-    let file = dir.path().join("postgresql.conf");
-    let failed = |source| StartError::System {
-        what: "write the configuration",
-        source,
-    };
-    let mut text = fs::read_to_string(&file).map_err(failed)?;
-    let destination = if dir.binaries.major >= 15 {
-        "jsonlog"
-    } else {
-        "csvlog"
-    };
-    let ours = [
-        ("logging_collector", "on"),
-        ("log_destination", destination),
-        ("log_directory", "log"),
-        ("log_filename", "postgresql.log"),
-        ("log_statement", "ddl"),
-        ("lc_messages", "C"),
-    ];
-    text.push_str("\n# scratch server\n");
-    let ours = ours.into_iter();
-    for (name, value) in ours.chain(settings.iter().map(|(n, v)| (n.as_str(), v.as_str()))) {
-        text.push_str(&format!("{name} = '{}'\n", value.replace('\'', "''")));
-    }
-    fs::write(&file, text).map_err(failed)
-}
-
 fn port_taken(said: &[LogLine]) -> bool {
     said.iter()
         .any(|l| l.message.contains("could not create any TCP/IP sockets"))
@@ -592,19 +471,6 @@ fn port_taken(said: &[LogLine]) -> bool {
 fn still_in_use(said: &[LogLine]) -> bool {
     said.iter()
         .any(|l| l.message.contains("shared memory block") && l.message.contains("in use"))
-}
-
-/// The line that explains a refusal best.
-fn primary(said: &[LogLine]) -> String {
-    let rank = |l: &&LogLine| match l.severity.as_str() {
-        "PANIC" | "FATAL" => 3,
-        "ERROR" => 2,
-        "WARNING" => 1,
-        _ => 0,
-    };
-    // The first of the worst: later ones follow from it.
-    let worst = said.iter().rev().max_by_key(rank);
-    worst.map_or_else(|| "it said nothing".to_owned(), |l| l.message.clone())
 }
 
 fn cells(reply: &SimpleQueryMessage) -> Option<Vec<Option<String>>> {
