@@ -10,3 +10,8 @@ pub mod dsn;
 
 pub mod connect;
 
+pub mod secrets;
+
+pub mod sql;
+
+pub mod dialect;
