@@ -179,7 +179,7 @@ mod tests {
         let back = LineKey::new(scope.clone(), b.clone(), a.clone(), EdgeKind::ConflictsWith);
         assert_eq!(there, back);
         let id = EdgeId::of(&there, Timestamp(1));
-        insta::assert_snapshot!(id, @"");
+        insta::assert_snapshot!(id, @"2976891a2030888e6fd5e5e2c732dfdc");
         assert_ne!(id, EdgeId::of(&there, Timestamp(2)));
         let metric = NodeKey::Metric(backstay_model::MetricName::new("a"));
         assert_ne!(

@@ -22,6 +22,10 @@ pub mod overlay;
 
 pub mod compact;
 pub mod impact;
+pub mod project;
+
+pub mod conformance;
+pub mod synthetic;
 
 pub use compact::CompactGraph;
 pub use direction::{KindSet, Walk};
@@ -30,5 +34,6 @@ pub use impact::{Impact, ImpactSpec};
 pub use memory::Graph;
 pub use op::{Applied, ApplyError, Batch, Op};
 pub use overlay::Overlay;
+pub use project::project;
 pub use setting::{SettingState, SettingVersion};
 pub use store::{EdgeFilter, GraphDiff, GraphSnapshot, GraphStore, ReadError, StoredEdge, View};
