@@ -10,5 +10,11 @@
 pub mod observe;
 pub mod seam;
 
-pub use observe::{Observation, Poll, Statement};
+pub mod attribute;
+pub mod backoff;
+pub mod conformance;
+pub mod identity;
+
+pub use attribute::changes;
+pub use observe::{Notice, Observation, Poll, Statement};
 pub use seam::{ChangeSource, ConfigReader, ConfigWriter, MetricSource, Probe, ReadError};

@@ -9,7 +9,7 @@ use backstay_model::plan::{Found, Write};
 use backstay_model::sample::{ProbeReading, Sample};
 use backstay_model::{Snapshot, Timestamp};
 
-use crate::observe::Poll;
+use crate::observe::{Notice, Poll};
 
 /// A target could not be read. Effect on the target: none.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
@@ -61,7 +61,10 @@ pub enum ReadError {
 /// Reads the complete configuration.
 pub trait ConfigReader: Send {
     /// The complete configuration now. `now` stamps the snapshot.
-    fn snapshot(&mut self, now: Timestamp) -> impl Future<Output = Result<Snapshot, ReadError>> + Send;
+    fn snapshot(
+        &mut self,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Snapshot, ReadError>> + Send;
 }
 
 /// Notices that something moved.
@@ -69,6 +72,12 @@ pub trait ChangeSource: Send {
     /// The cheap look, to be had each second; reads everything only when something moved. The first
     /// call always reads everything.
     fn poll(&mut self, now: Timestamp) -> impl Future<Output = Result<Poll, ReadError>> + Send;
+
+    /// What became known since the last call about parts that cannot be read. Each is said once until
+    /// it is mended and breaks again.
+    fn notices(&mut self) -> Vec<Notice> {
+        Vec::new()
+    }
 }
 
 /// Measures.
@@ -91,7 +100,11 @@ pub trait ConfigWriter: Send {
     /// Carries out a recorded write under the target's lock: compare with what is expected, write,
     /// activate, read back in a fresh session. Taking the token by value makes a second use of one
     /// record impossible.
-    fn apply(&mut self, write: Recorded<Write>, now: Timestamp) -> impl Future<Output = WriteReply> + Send;
+    fn apply(
+        &mut self,
+        write: Recorded<Write>,
+        now: Timestamp,
+    ) -> impl Future<Output = WriteReply> + Send;
 
     /// What stands at the settings of a write now. Never writes.
     fn inspect(&mut self, write: &Recorded<Write>) -> impl Future<Output = Found> + Send;
