@@ -15,3 +15,5 @@ pub mod secrets;
 pub mod sql;
 
 pub mod dialect;
+
+pub mod write;
