@@ -281,6 +281,33 @@ impl CompactGraph {
         best.into_iter().map(|r| self.told(&found, *r)).collect()
     }
 
+    /// The ways an impact can take from `node`: where to, over which kind, how sure.
+    pub(crate) fn ways_from<'a>(
+        &'a self,
+        node: &NodeKey,
+        spec: &'a ImpactSpec,
+    ) -> impl Iterator<Item = (&'a NodeKey, EdgeKind, Confidence)> {
+        let here = self.position(node);
+        let steps = here.map(|n| self.steps_of(n)).unwrap_or_default().iter();
+        let felt = move |step: &&Step| match (
+            here.map(|n| &self.nodes[n as usize]),
+            &self.nodes[step.to as usize],
+        ) {
+            (Some(NodeKey::Metric(metric)), NodeKey::Service(_)) => spec.felt.contains(metric),
+            _ => true,
+        };
+        steps
+            .filter(|s| s.confidence >= spec.min_confidence.get() && spec.kinds.contains(s.kind()))
+            .filter(felt)
+            .map(|s| {
+                (
+                    &self.nodes[s.to as usize],
+                    s.kind(),
+                    Confidence::clamped(s.confidence),
+                )
+            })
+    }
+
     /// A reached node with its witness path.
     fn told(&self, found: &[Reached], reached: Reached) -> Impact {
         let mut path = vec![self.nodes[reached.node as usize].clone()];

@@ -24,10 +24,14 @@ pub mod compact;
 pub mod impact;
 pub mod project;
 
+pub mod cone;
+pub mod export;
+
 pub mod conformance;
 pub mod synthetic;
 
 pub use compact::CompactGraph;
+pub use cone::Cone;
 pub use direction::{KindSet, Walk};
 pub use identity::{EdgeId, EdgeScope};
 pub use impact::{Impact, ImpactSpec};
