@@ -10,6 +10,10 @@ pub mod dsn;
 
 pub mod connect;
 
+pub mod log;
+
+pub mod observer;
+
 pub mod secrets;
 
 pub mod sql;
