@@ -17,9 +17,22 @@ pub mod residual;
 pub mod placebo;
 pub mod watch;
 
+mod combine;
+mod effect;
+mod evidence;
+mod load;
+mod matrix;
+mod probes;
+mod recovery;
 mod scan;
+mod shipped;
 mod stats;
 mod track;
+mod trigger;
+mod wording;
+
+#[cfg(test)]
+mod testing;
 
 pub use history::History;
 pub use placebo::Banks;

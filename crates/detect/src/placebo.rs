@@ -11,12 +11,10 @@ use crate::history::finite;
 use crate::policy::DetectPolicy;
 use crate::residual::Point;
 use crate::stats;
-use crate::track::Track;
+use crate::track::{PRE_BINS, Track};
 
 /// Placebo windows kept for each metric.
 pub const PLACEBOS_MAX: usize = 500;
-/// Bins before a pseudo-change that freeze its level.
-const PRE_BINS: usize = 60;
 /// Fewest windows worth a p-value of their own (by span, not by count: they overlap by half).
 const WINDOWS_MIN: f64 = 40.0;
 /// Share of missing bins beyond which a window is not admitted.

@@ -5,10 +5,13 @@ use backstay_model::metric::{MetricRole, Worse};
 use backstay_model::{MetricName, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::baseline::{Baseline, SeasonalMedian};
 use crate::residual::{Frame, Point, Shape};
 use crate::scan::{Scan, Sides};
 use crate::stats;
 
+/// Bins that freeze a level without a season.
+pub(crate) const PRE_BINS: usize = 60;
 /// Values kept from before the change: ten minutes at one a second.
 pub(crate) const PRE_MAX: usize = 600;
 /// Values kept since the change; in a longer watch the oldest leave.
@@ -76,6 +79,21 @@ impl Track {
         self.frame = Frame::freeze(pre, shape);
         self.pre = pre[pre.len().saturating_sub(PRE_MAX)..].to_vec();
         self
+    }
+
+    /// Like `freeze`, on as many values as a placebo window has, so that both are exchangeable;
+    /// a history of days is used whole, for its season.
+    pub(crate) fn freeze_near(self, pre: &[Point]) -> Self {
+        let season = matches!((pre.first(), pre.last()), (Some(a), Some(b))
+            if b.at.since(a.at) >= SeasonalMedian::default().needs());
+        let near = if season {
+            pre
+        } else {
+            &pre[pre.len().saturating_sub(PRE_BINS)..]
+        };
+        let mut track = self.freeze(near);
+        track.pre = pre[pre.len().saturating_sub(PRE_MAX)..].to_vec();
+        track
     }
 
     /// Takes in a value since the change; a value for a moment already seen replaces it in the

@@ -1,0 +1,204 @@
+//! Load: is less done because less is asked for, or because the target is slower?
+//!
+//! Completed work cannot tell, because clients that wait for a slow server also ask for less. What
+//! is in flight can (Little's law, L = λ W): completions down with work in flight down = demand
+//! fell; completions down with work in flight level or up = slower.
+
+use backstay_model::metric::MetricRole;
+
+use crate::stats;
+use crate::track::{Track, values};
+
+/// Share of the work in flight before that still counts as level.
+const LEVEL: f64 = 0.75;
+/// Rise of sessions or of completed work that counts as a surge of demand.
+const SURGE: f64 = 1.2;
+/// Rise of open sessions that alone counts as a surge.
+const SESSIONS_SURGE: f64 = 1.5;
+/// Standard errors between work in flight and what a fall of demand would leave of it.
+pub(crate) const SURE: f64 = 2.5;
+/// The same when nothing else agrees.
+pub(crate) const VERY_SURE: f64 = 4.0;
+/// Relative move of the demand that counts as a shift.
+const SHIFT: f64 = 1.4;
+/// Fewest bins before the change whose loads can be matched with.
+const MATCH_BINS: usize = 200;
+/// Bins with the nearest load that a bin is compared with.
+const NEAREST: usize = 20;
+/// The metric that counts open sessions, whatever they do.
+const SESSIONS: &str = "sessions";
+
+/// What Little's law says of a fall of throughput.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Flow {
+    /// Work in flight is level or up: the target is slower; how many standard errors sure.
+    Slower { sure: f64 },
+    /// Work in flight fell with the completions: demand fell.
+    Fell,
+    /// In between, or too few bins to tell.
+    Unclear,
+    /// Nothing says how much work is in flight.
+    Unknown,
+}
+
+/// The metric that says how much work is in flight: the first with the role of demand.
+pub(crate) fn demand(tracks: &[Track]) -> Option<&Track> {
+    tracks
+        .iter()
+        .find(|t| t.role == MetricRole::Demand && !t.pre.is_empty() && !t.post.is_empty())
+}
+
+/// Mean over the newest `bins` divided by the mean of the newest 60 before the change.
+pub(crate) fn ratio(track: &Track, bins: usize) -> Option<f64> {
+    let before = stats::mean(&values(&track.pre[track.pre.len().saturating_sub(60)..]))?;
+    let now = stats::mean(&values(track.newest(bins)))?;
+    (before > 0.0).then(|| now / before)
+}
+
+/// Judges a fall of throughput to `share` (0..1) of what it was, over the newest `bins`.
+pub(crate) fn flow(tracks: &[Track], share: f64, bins: usize) -> Flow {
+    let Some(track) = demand(tracks) else {
+        return Flow::Unknown;
+    };
+    let Some(before) = stats::mean(&values(&track.pre[track.pre.len().saturating_sub(60)..]))
+    else {
+        return Flow::Unknown;
+    };
+    let recent = values(track.newest(bins));
+    let Some(now) = stats::mean(&recent) else {
+        return Flow::Unknown;
+    };
+    if before <= 0.0 {
+        // Nothing was ever caught in flight: work in flight now is new.
+        return if now >= 1.0 {
+            Flow::Slower { sure: SURE }
+        } else {
+            Flow::Unknown
+        };
+    }
+    let n = recent.len() as f64;
+    let left = share.min(1.0) * before * n;
+    let sure = (now * n - left) / (left + 1.0).sqrt();
+    let level = now >= LEVEL * before && now >= 0.5;
+    match now / before {
+        _ if level && sure >= SURE => Flow::Slower { sure },
+        ratio if ratio < LEVEL && ratio <= 1.5 * share.max(0.05) => Flow::Fell,
+        _ => Flow::Unclear,
+    }
+}
+
+/// Whether more is asked for than before, which explains slowness: completed work rose together
+/// with the work in flight, or the number of open sessions jumped.
+pub(crate) fn surge(tracks: &[Track], bins: usize) -> bool {
+    let rose = |t: &Track, by: f64| ratio(t, bins).is_some_and(|r| r >= by);
+    let sessions = tracks.iter().find(|t| t.name.as_str() == SESSIONS);
+    if sessions.is_some_and(|t| rose(t, SESSIONS_SURGE)) {
+        return true;
+    }
+    let flight = demand(tracks).is_none_or(|t| rose(t, SURGE));
+    let mut busy = tracks
+        .iter()
+        .filter(|t| t.role == MetricRole::Throughput && !t.silent());
+    flight && busy.any(|t| rose(t, SURGE))
+}
+
+/// How the demand moved over the newest `bins`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Demand {
+    Level,
+    Up,
+    Down,
+}
+
+/// The shift of the demand, beyond its own noise.
+pub(crate) fn shift(tracks: &[Track], bins: usize) -> Demand {
+    let Some(track) = demand(tracks) else {
+        return Demand::Level;
+    };
+    let pre = values(&track.pre[track.pre.len().saturating_sub(60)..]);
+    let post = values(track.newest(bins));
+    let (Some(before), Some(now)) = (stats::mean(&pre), stats::mean(&post)) else {
+        return Demand::Level;
+    };
+    let variance =
+        |v: &[f64], m: f64| v.iter().map(|x| (x - m) * (x - m)).sum::<f64>() / v.len() as f64;
+    let error = (variance(&pre, before) / pre.len() as f64
+        + variance(&post, now) / post.len() as f64)
+        .sqrt()
+        .max(0.02 * before.abs());
+    if (now - before).abs() < 3.0 * error || (now - before).abs() < track.floor {
+        return Demand::Level;
+    }
+    if now >= SHIFT * before {
+        Demand::Up
+    } else if now * SHIFT <= before {
+        Demand::Down
+    } else {
+        Demand::Level
+    }
+}
+
+/// Whether at least half of the newest `bins` lie outside the loads seen before (0.5-99.5 %).
+pub(crate) fn outside_trained(tracks: &[Track], bins: usize) -> bool {
+    let Some(track) = demand(tracks) else {
+        return false;
+    };
+    let mut pre = values(&track.pre);
+    pre.sort_by(f64::total_cmp);
+    let (Some(low), Some(high)) = (
+        stats::quantile_sorted(&pre, 0.005),
+        stats::quantile_sorted(&pre, 0.995),
+    ) else {
+        return false;
+    };
+    let recent = track.newest(bins);
+    let out = recent
+        .iter()
+        .filter(|p| p.value < low || p.value > high)
+        .count();
+    2 * out >= recent.len().max(1)
+}
+
+/// Median harm of `track` over the newest `bins` compared with the bins before the change that had
+/// the nearest load (logarithmic, "worse" up); `None` when the history is too short to match.
+pub(crate) fn matched_distance(track: &Track, tracks: &[Track], bins: usize) -> Option<f64> {
+    let load = demand(tracks)?;
+    if track.pre.len() < MATCH_BINS || load.pre.len() < MATCH_BINS {
+        return None;
+    }
+    let frame = track.frame.as_ref()?;
+    let at_load = |points: &[crate::residual::Point], at| {
+        points
+            .binary_search_by_key(&at, |p: &crate::residual::Point| p.at)
+            .ok()
+            .map(|i| points[i].value)
+    };
+    let mut known: Vec<(f64, f64)> = track
+        .pre
+        .iter()
+        .filter_map(|p| Some((at_load(&load.pre, p.at)?, frame.distance(*p))))
+        .collect();
+    known.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut away = Vec::new();
+    for point in track.newest(bins) {
+        let Some(now) = at_load(&load.post, point.at) else {
+            continue;
+        };
+        let near = nearest(&known, now);
+        away.push(frame.distance(*point) - stats::median(&near)?);
+    }
+    stats::median_mut(&mut away)
+}
+
+/// The distances of the `NEAREST` known bins around the load `now`; `known` is in order of load.
+fn nearest(known: &[(f64, f64)], now: f64) -> Vec<f64> {
+    let place = known.partition_point(|(load, _)| *load < now);
+    let from = place.saturating_sub(NEAREST);
+    let mut near: Vec<(f64, f64)> = known[from..(place + NEAREST).min(known.len())]
+        .iter()
+        .map(|(load, distance)| ((load - now).abs(), *distance))
+        .collect();
+    near.sort_by(|a, b| a.0.total_cmp(&b.0));
+    near.truncate(NEAREST);
+    near.into_iter().map(|(_, distance)| distance).collect()
+}

@@ -1,0 +1,143 @@
+//! What the fresh-connection probe and the held connection said before and since the change.
+
+use std::collections::BTreeSet;
+
+use backstay_model::sample::{Held, ProbeStep};
+use backstay_model::{ProbeReading, Sample, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Readings kept since the change.
+const READINGS_MAX: usize = 60;
+/// Error classes kept.
+const CLASSES_MAX: usize = 50;
+
+/// One step of a reading, without the server's words.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    Done,
+    Failed(String),
+    Hung,
+    Skipped,
+}
+
+impl Outcome {
+    fn of(step: &ProbeStep) -> Self {
+        match step {
+            ProbeStep::Done { .. } => Self::Done,
+            ProbeStep::Failed { class, .. } => Self::Failed(class.clone()),
+            ProbeStep::Hung { .. } => Self::Hung,
+            ProbeStep::Skipped => Self::Skipped,
+        }
+    }
+
+    pub(crate) const fn bad(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Hung)
+    }
+}
+
+/// One reading since the change.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Reading {
+    pub(crate) at: Timestamp,
+    pub(crate) role: String,
+    pub(crate) connect: Outcome,
+    pub(crate) read: Outcome,
+    pub(crate) write: Outcome,
+}
+
+impl Reading {
+    fn of(reading: &ProbeReading) -> Self {
+        Self {
+            at: reading.at,
+            role: reading.role.clone(),
+            connect: Outcome::of(&reading.connect),
+            read: Outcome::of(&reading.read),
+            write: Outcome::of(&reading.write),
+        }
+    }
+
+    pub(crate) fn bad(&self) -> bool {
+        self.connect.bad() || self.read.bad() || self.write.bad()
+    }
+}
+
+/// The record of the probe and of the held connection.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Probes {
+    /// Classes of errors that were there before the change.
+    pub(crate) known: BTreeSet<String>,
+    /// Readings before the change, how many of them did not connect, and how many hung in a step.
+    pub(crate) before: u32,
+    pub(crate) before_unconnected: u32,
+    pub(crate) before_hung: u32,
+    /// Readings that began since the change, and how many of them went wrong.
+    pub(crate) since: u32,
+    pub(crate) since_bad: u32,
+    /// The newest of them, oldest first.
+    pub(crate) readings: Vec<Reading>,
+    /// Newest samples in a row in which the held connection did not answer.
+    pub(crate) held_lost: u32,
+    /// Whether the held connection ever answered.
+    pub(crate) held_answered: Answered,
+}
+
+/// Whether the held connection ever answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) enum Answered {
+    #[default]
+    Never,
+    Once,
+}
+
+impl Probes {
+    /// Takes in what a sample says; readings that began at or before `change` are the past.
+    pub(crate) fn push(&mut self, sample: &Sample, change: Timestamp) {
+        match sample.held {
+            Held::Answers => (self.held_lost, self.held_answered) = (0, Answered::Once),
+            Held::Lost { .. } => self.held_lost += 1,
+        }
+        for probe in &sample.probes {
+            let reading = Reading::of(probe);
+            if probe.at > change {
+                self.take(reading);
+            } else {
+                self.remember(&reading);
+            }
+        }
+    }
+
+    fn take(&mut self, reading: Reading) {
+        self.since += 1;
+        self.since_bad += u32::from(reading.bad());
+        if self.readings.len() == READINGS_MAX {
+            self.readings.remove(0);
+        }
+        self.readings.push(reading);
+    }
+
+    fn remember(&mut self, reading: &Reading) {
+        self.before += 1;
+        self.before_unconnected += u32::from(reading.connect.bad());
+        let hung = [&reading.read, &reading.write]
+            .into_iter()
+            .any(|s| *s == Outcome::Hung);
+        self.before_hung += u32::from(hung);
+        for step in [&reading.connect, &reading.read, &reading.write] {
+            if let Outcome::Failed(class) = step
+                && self.known.len() < CLASSES_MAX
+            {
+                self.known.insert(class.clone());
+            }
+        }
+    }
+
+    /// The newest `count` readings since the change.
+    pub(crate) fn newest(&self, count: usize) -> &[Reading] {
+        &self.readings[self.readings.len().saturating_sub(count)..]
+    }
+
+    /// Readings since the change under the role `role`.
+    pub(crate) fn of_role(&self, role: &str) -> usize {
+        self.readings.iter().filter(|r| r.role == role).count()
+    }
+}

@@ -1,0 +1,214 @@
+//! Twice as bad for several seconds, with a second witness.
+
+use backstay_model::metric::{MetricRole, Worse};
+use backstay_model::verdict::Trigger;
+
+use super::{BUSY_MIN, Host, Scene, Tripped, about, slower};
+use crate::load::{self, Flow};
+use crate::stats;
+use crate::track::Track;
+
+/// Bins that must be at least this bad.
+const BINS: usize = 4;
+/// Bins when the host is contended, or when only one kind of witness speaks.
+const BINS_LONG: usize = 8;
+/// Fewest values before the change.
+const PRE_MIN: usize = 8;
+/// The ratio.
+const TWICE: f64 = 2.0;
+/// What a single bin of the window must reach, three out of four.
+const ALMOST: f64 = 1.6;
+/// What a second metric must reach to agree.
+const AGREES: f64 = 1.5;
+/// How much worse than the worst window before the change, against what was there already.
+const WORSE_THAN_EVER: f64 = 1.15;
+/// Standard deviations of a mechanism metric that count as moved, and their least factor.
+const MOVED_SD: f64 = 4.0;
+/// Standard deviations (of one bin) that the ratio must also be, for throughput and for latency.
+const NOISE_SD: [f64; 2] = [3.0, 2.0];
+
+/// Half as much is done although as much is asked for.
+pub(super) fn throughput(scene: &Scene<'_>) -> Option<Tripped> {
+    let bins = if scene.host == Host::Contended {
+        BINS_LONG
+    } else {
+        BINS
+    };
+    scene.of_role(MetricRole::Throughput).find_map(|track| {
+        let before = track.before().filter(|b| *b >= BUSY_MIN)?;
+        let after = lasting(scene, track, bins)?;
+        let share = after / before;
+        let agrees = witness(scene, track);
+        let sure = match load::flow(scene.tracks, share, bins) {
+            Flow::Slower { sure } => sure,
+            Flow::Unknown if agrees == Witness::Independent => load::SURE,
+            Flow::Fell | Flow::Unclear | Flow::Unknown => return None,
+        };
+        // A surge that overloads the target also halves what is done.
+        let overloaded = load::surge(scene.tracks, bins) && share > 0.25;
+        let enough = match agrees {
+            Witness::Independent => true,
+            Witness::SameKind => sure >= load::VERY_SURE,
+            Witness::None => false,
+        };
+        if overloaded || !enough {
+            return None;
+        }
+        let since = track.newest(bins).first()?.at;
+        Some(Tripped {
+            trigger: Trigger::Ratio,
+            at: scene.now,
+            finding: about(track, after, since),
+        })
+    })
+}
+
+/// Everything takes twice as long although no more is asked for.
+pub(super) fn latency(scene: &Scene<'_>) -> Option<Tripped> {
+    if load::surge(scene.tracks, BINS) {
+        return None;
+    }
+    scene.of_role(MetricRole::Latency).find_map(|track| {
+        let agrees = witness(scene, track);
+        let bins = match (agrees, scene.host) {
+            (Witness::None, _) => return None,
+            (Witness::Independent, Host::Quiet) => BINS,
+            (Witness::Independent | Witness::SameKind, _) => BINS_LONG,
+        };
+        let after = lasting(scene, track, bins)?;
+        let since = track.newest(bins).first()?.at;
+        Some(Tripped {
+            trigger: Trigger::Ratio,
+            at: scene.now,
+            finding: about(track, after, since),
+        })
+    })
+}
+
+/// The median of the newest `bins`, when it is at least twice as bad as before, most single bins
+/// are nearly so, it was never so before, and it is beyond the metric's noise and floor.
+fn lasting(scene: &Scene<'_>, track: &Track, bins: usize) -> Option<f64> {
+    if track.pre.len() < PRE_MIN {
+        return None;
+    }
+    let (before, frame) = (track.before()?, track.frame.as_ref()?);
+    let recent = scene.recent(track, bins)?;
+    let after = stats::median(&recent)?;
+    let times = worse_by(track, before, after)?;
+    let almost = recent
+        .iter()
+        .filter(|v| worse_by(track, before, **v).is_some_and(|t| t >= ALMOST));
+    let worst = worst_window(track)
+        .and_then(|worst| worse_by(track, before, worst))
+        .unwrap_or(1.0);
+    let noise = if track.role == MetricRole::Throughput {
+        NOISE_SD[0]
+    } else {
+        NOISE_SD[1]
+    };
+    let holds = times >= TWICE
+        && 4 * almost.count() >= 3 * bins
+        && times >= WORSE_THAN_EVER * worst
+        && times.ln() >= noise * frame.scale
+        && (after - before).abs() >= track.floor;
+    holds.then_some(after)
+}
+
+/// How many times worse `after` is than `before`: above one is worse.
+fn worse_by(track: &Track, before: f64, after: f64) -> Option<f64> {
+    match track.role {
+        MetricRole::Throughput if before > 0.0 => Some(before / after.max(1e-6 * before)),
+        MetricRole::Latency if before > 0.0 => Some(after / before),
+        _ => None,
+    }
+}
+
+/// The worst median of four bins in a row before the change.
+fn worst_window(track: &Track) -> Option<f64> {
+    let pre = &track.pre[track.pre.len().saturating_sub(120)..];
+    let medians = pre
+        .windows(BINS)
+        .filter_map(|w| stats::median(&crate::track::values(w)));
+    if track.role == MetricRole::Throughput {
+        medians.min_by(f64::total_cmp)
+    } else {
+        medians.max_by(f64::total_cmp)
+    }
+}
+
+/// Who else says so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Witness {
+    None,
+    /// Another metric of the same kind, which would be fooled in the same way.
+    SameKind,
+    /// An outcome of another kind, or a mechanism.
+    Independent,
+}
+
+fn witness(scene: &Scene<'_>, accused: &Track) -> Witness {
+    let others = || {
+        scene
+            .tracks
+            .iter()
+            .filter(|t| t.name != accused.name && agrees(scene, t))
+    };
+    let independent = others().any(|t| kind(t) != kind(accused));
+    let same = others().any(|t| kind(t) == kind(accused));
+    match (independent, same) {
+        (true, _) => Witness::Independent,
+        (false, true) => Witness::SameKind,
+        (false, false) => Witness::None,
+    }
+}
+
+/// Metrics of one kind see the target through the same hole: the probe, the application's
+/// statements, completed work.
+fn kind(track: &Track) -> u8 {
+    match track.role {
+        MetricRole::Throughput => 0,
+        MetricRole::Latency if track.name.as_str().starts_with("probe_") => 1,
+        MetricRole::Latency => 2,
+        MetricRole::Errors => 3,
+        MetricRole::Saturation | MetricRole::Demand | MetricRole::Host | MetricRole::Other => 4,
+    }
+}
+
+/// Whether a metric agrees that something is much worse.
+fn agrees(scene: &Scene<'_>, track: &Track) -> bool {
+    let moved = || {
+        let (before, after) = (track.before()?, stats::median(&scene.recent(track, BINS)?)?);
+        ((after - before).abs() >= track.floor).then_some((before, after))
+    };
+    let Some((before, after)) = moved() else {
+        return false;
+    };
+    let times = worse_by(track, before, after);
+    match track.role {
+        MetricRole::Throughput => {
+            before >= BUSY_MIN
+                && times.is_some_and(|t| t >= AGREES)
+                && (load::demand(scene.tracks).is_none() || slower(scene, after / before).is_some())
+        }
+        MetricRole::Latency => times.is_some_and(|t| t >= AGREES),
+        MetricRole::Errors => after > 2.0 * before && after >= 1.0,
+        MetricRole::Saturation => mechanism(track, before, after),
+        MetricRole::Demand | MetricRole::Host | MetricRole::Other => false,
+    }
+}
+
+/// Whether a mechanism moved far out of its own band to the worse, by a factor of two at least. A
+/// metric that only follows the load falls with it and is no witness.
+fn mechanism(track: &Track, before: f64, after: f64) -> bool {
+    let (low, high) = if track.worse == Worse::Down {
+        (after, before)
+    } else {
+        (before, after)
+    };
+    let away = track
+        .median_distance(track.newest(BINS))
+        .unwrap_or(0.0)
+        .abs();
+    let scale = track.frame.as_ref().map_or(f64::INFINITY, |f| f.scale);
+    high >= TWICE * low.max(0.0) && away >= MOVED_SD * scale
+}
