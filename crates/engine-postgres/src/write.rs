@@ -177,7 +177,7 @@ impl PostgresWriter {
             self.control = Some(control);
             return Err("another controller holds the lock of this target".to_owned());
         };
-        let reading = fresh::read(&control, &self.fresh_dialer).await;
+        let reading = fresh::read(&control, &self.fresh_dialer, &write.steps).await;
         let found = reading.map(|r| sequence::found_at(&write.steps, &r, &self.redactor));
         if let Err(error) = control.unlock(locked).await {
             tracing::warn!(%error, "the lock ends with its connection");

@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use backstay_engine::ReadError;
+use backstay_model::plan::{PlanStep, Route};
 use tokio_postgres::SimpleQueryRow;
 
 use super::control::{self, Control, ControlError};
-use super::reading::{self, FILES_SQL, RUNNING_SQL, Reading, SCOPED_SQL};
+use super::precheck::{self, Certainty, Edit};
+use super::reading::{self, FILES_SQL, Line, RUNNING_SQL, Reading, SCOPED_SQL};
 use crate::connect::{Dialer, Purpose};
 use crate::dsn::Resolved;
+use crate::secrets::Redactor;
 use crate::sql;
 
 /// Longest time for a fresh connection.
@@ -17,9 +20,16 @@ const FRESH_MAX: Duration = Duration::from_secs(2);
 /// Attempts of a fresh session to free itself of a very short `statement_timeout`.
 const ATTEMPTS_MAX: u32 = 5;
 
-/// What a fresh session sets for itself AFTER the login: its `reset_val` still follows the server.
-const SHIELD: &str = "SET statement_timeout = 0; SET lock_timeout = 0; SET jit = off; \
-     SET work_mem = '8MB'; SET search_path = pg_catalog";
+/// What a fresh session sets for itself AFTER the login, where `reset_val` still follows the server.
+/// A value set by the session hides its source, so a setting that is being looked at is left alone;
+/// all but the first, without which most likely nothing could be read.
+const SHIELD: &[(&str, &str)] = &[
+    ("statement_timeout", "0"),
+    ("lock_timeout", "0"),
+    ("jit", "off"),
+    ("work_mem", "'8MB'"),
+    ("search_path", "pg_catalog"),
+];
 
 /// Prepares fresh connections.
 pub(super) fn dialer(dsn: &Resolved) -> Result<Dialer, ReadError> {
@@ -32,15 +42,23 @@ pub(super) fn dialer(dsn: &Resolved) -> Result<Dialer, ReadError> {
     )
 }
 
-/// Everything that stands now. When no new session can be had, the held one tells the running values,
-/// except of what it is shielded from.
-pub(super) async fn read(control: &Control, dialer: &Dialer) -> Result<Reading, ControlError> {
+/// Everything that stands now, for looking at `steps`. When no new session can be had, the held one
+/// tells the running values, except of what it is shielded from.
+pub(super) async fn read(
+    control: &Control,
+    dialer: &Dialer,
+    steps: &[PlanStep],
+) -> Result<Reading, ControlError> {
     let lines = control
         .rows(FILES_SQL)
         .await
         .map_err(|e| missing_right(e, "pg_file_settings"))?;
+    let lines: Vec<Line> = lines.iter().map(reading::line).collect();
+    if steps.iter().any(|s| s.route == Route::AlterSystem) {
+        legible(&lines)?;
+    }
     let scoped = control.rows(SCOPED_SQL).await?;
-    let running = match running(control, dialer).await {
+    let running = match running(control, dialer, steps).await {
         Ok(rows) => rows,
         Err(error) => {
             tracing::debug!(%error, "no fresh session: the held one is asked");
@@ -48,16 +66,39 @@ pub(super) async fn read(control: &Control, dialer: &Dialer) -> Result<Reading, 
         }
     };
     Ok(Reading {
-        lines: lines.iter().map(reading::line).collect(),
+        lines,
         running: running.iter().filter_map(reading::running).collect(),
         scoped: scoped.iter().filter_map(reading::scoped).collect(),
     })
 }
 
-async fn running(control: &Control, dialer: &Dialer) -> Result<Vec<SimpleQueryRow>, ControlError> {
+/// Behind a line that it cannot read the server shows nothing, so what `ALTER SYSTEM` wrote looks as
+/// if it were not there.
+fn legible(lines: &[Line]) -> Result<(), ControlError> {
+    match lines.iter().find(|l| l.name.is_none()) {
+        None => Ok(()),
+        Some(line) => Err(ControlError::Refused {
+            why: precheck::nothing_changes(line),
+        }),
+    }
+}
+
+async fn running(
+    control: &Control,
+    dialer: &Dialer,
+    steps: &[PlanStep],
+) -> Result<Vec<SimpleQueryRow>, ControlError> {
+    let looked_at = |name: &str| steps.iter().any(|s| s.key.name.as_str() == name);
+    let kept = SHIELD
+        .iter()
+        .enumerate()
+        .filter(|(i, (name, _))| *i == 0 || !looked_at(name));
+    let shield: String = kept
+        .map(|(_, (name, value))| format!("SET {name} = {value};"))
+        .collect();
     let mut attempt = 1;
     loop {
-        match running_once(control, dialer).await {
+        match running_once(control, dialer, &shield).await {
             Err(_) if attempt < ATTEMPTS_MAX => attempt += 1,
             answer => return answer,
         }
@@ -67,12 +108,13 @@ async fn running(control: &Control, dialer: &Dialer) -> Result<Vec<SimpleQueryRo
 async fn running_once(
     control: &Control,
     dialer: &Dialer,
+    shield: &str,
 ) -> Result<Vec<SimpleQueryRow>, ControlError> {
     let session = dialer
         .connect()
         .await
         .map_err(|e| ControlError::Lost { why: e.to_string() })?;
-    control::rows(&session, SHIELD).await?;
+    control::rows(&session, shield).await?;
     let who = control::rows(
         &session,
         "SELECT system_identifier FROM pg_control_system()",
@@ -89,28 +131,55 @@ async fn running_once(
     rows
 }
 
-/// Whether the file at `path` was written after the server last read its configuration, or at a time
-/// that does not tell (file times are whole seconds here). A file that cannot be asked may have been.
-pub(super) async fn newer_than_load(control: &Control, path: &str) -> Result<Newer, ControlError> {
-    let Ok(literal) = sql::literal(
-        &backstay_model::SettingName::from_static("config_file"),
+/// Whether `edit` may be one: not when the server itself turns its text into the running value, and
+/// not when its file is older than the server's last load (file times are whole seconds here). What
+/// cannot be asked may be one.
+pub(super) async fn waits(
+    control: &Control,
+    edit: &Edit,
+    redactor: &Redactor,
+) -> Result<Waits, ControlError> {
+    let literal = |text: &str| sql::literal(&edit.name, text);
+    let Certainty::Spelling {
         path,
-    ) else {
-        return Ok(Newer::Perhaps);
+        text,
+        running,
+    } = &edit.certainty
+    else {
+        return Ok(Waits::Perhaps);
     };
-    let sql = format!(
-        "SELECT (pg_stat_file({literal})).modification + interval '1 second' > pg_conf_load_time()"
+    let (Ok(name), Ok(text), Ok(path), Ok(running)) = (
+        literal(edit.name.as_str()),
+        literal(text),
+        literal(path),
+        literal(running),
+    ) else {
+        return Ok(Waits::Perhaps);
+    };
+    let spelling = format!("SELECT set_config({name}, {text}, true) <> {running}");
+    let age = format!(
+        "SELECT (pg_stat_file({path})).modification + interval '1 second' > pg_conf_load_time()"
     );
-    match control.rows(&sql).await {
-        Ok(rows) if rows.first().and_then(|r| r.get(0)) == Some("f") => Ok(Newer::No),
-        Ok(_) | Err(ControlError::Refused { .. }) => Ok(Newer::Perhaps),
-        Err(error) => Err(error),
+    // a secret must not stand in a statement, which the server may log
+    let secret = redactor.value(&edit.name, &text).as_text().is_none();
+    let questions = if secret {
+        vec![age]
+    } else {
+        vec![spelling, age]
+    };
+    for question in questions {
+        match control.rows(&question).await {
+            Ok(rows) if rows.first().and_then(|r| r.get(0)) == Some("f") => return Ok(Waits::No),
+            Ok(_) | Err(ControlError::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
+    Ok(Waits::Perhaps)
 }
 
-/// Whether a file is newer than what the server has read.
+/// Whether an edit waits in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Newer {
+pub(super) enum Waits {
     No,
     Perhaps,
 }

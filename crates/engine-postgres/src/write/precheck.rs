@@ -54,12 +54,16 @@ pub(super) fn swallowed(reading: &Reading) -> Option<String> {
             .is_none_or(|name| !reading.running.contains_key(name));
         line.error.is_some() && unknown
     };
-    let line = reading.lines.iter().find(fatal)?;
+    reading.lines.iter().find(fatal).map(nothing_changes)
+}
+
+/// The words for a line that makes the server ignore all files.
+pub(super) fn nothing_changes(line: &Line) -> String {
     let why = redact_text(line.error.as_deref().unwrap_or_default());
-    Some(format!(
+    format!(
         "a reload would change nothing: {} has an error ({why}); correct the file first",
         line.path
-    ))
+    )
 }
 
 /// Why a reset would not lead where the plan says: the files that people edit changed meanwhile.
@@ -120,9 +124,12 @@ pub(super) struct Edit {
 pub(super) enum Certainty {
     /// The file says another number or switch, or the line is gone.
     Sure,
-    /// The text differs, which may be the server's own spelling: only a file that is newer than the
-    /// last load tells.
-    IfNewer { path: String },
+    /// The text differs, which may be the server's own spelling: to be asked.
+    Spelling {
+        path: String,
+        text: String,
+        running: String,
+    },
 }
 
 /// Edits of others that wait in the files: everything reloadable and unmasked, outside our steps,
@@ -170,8 +177,10 @@ fn differs(line: &Line, running: &Running) -> Option<Certainty> {
     }
     match running.known.kind.as_str() {
         "bool" | "integer" | "real" => Some(Certainty::Sure),
-        _ => Some(Certainty::IfNewer {
+        _ => Some(Certainty::Spelling {
             path: line.path.clone(),
+            text: line.text.clone(),
+            running: text.to_owned(),
         }),
     }
 }

@@ -8,7 +8,7 @@ use backstay_model::plan::{Found, PlanStep, Route, Write};
 use tokio::time::Instant;
 
 use super::control::{Control, ControlError, Locked};
-use super::fresh::{self, Newer};
+use super::fresh::{self, Waits};
 use super::precheck::{self, Certainty, FOREIGN_EDITS};
 use super::reading::Reading;
 use super::stand::{self, Stand};
@@ -109,7 +109,7 @@ impl Run<'_> {
     }
 
     async fn read(&self) -> Result<Reading, ControlError> {
-        fresh::read(self.control, &self.writer.fresh_dialer).await
+        fresh::read(self.control, &self.writer.fresh_dialer, &self.write.steps).await
     }
 
     /// Everything that speaks against writing.
@@ -190,13 +190,15 @@ impl Run<'_> {
         let mut names = Vec::new();
         for edit in precheck::waiting_edits(&self.write.steps, reading) {
             let waits = match &edit.certainty {
-                Certainty::Sure => true,
-                Certainty::IfNewer { path } => {
-                    let newer = fresh::newer_than_load(self.control, path).await;
-                    newer.map_err(before_any_write)? == Newer::Perhaps
+                Certainty::Sure => Waits::Perhaps,
+                Certainty::Spelling { .. } => {
+                    let redactor = &self.writer.redactor;
+                    fresh::waits(self.control, &edit, redactor)
+                        .await
+                        .map_err(before_any_write)?
                 }
             };
-            if waits {
+            if waits == Waits::Perhaps {
                 names.push(edit.name.to_string());
             }
         }

@@ -76,7 +76,6 @@ fn stronger_than_files(source: &ValueSource) -> bool {
             | ValueSource::Role
             | ValueSource::RoleInDatabase
             | ValueSource::Override
-            | ValueSource::Session
     )
 }
 
