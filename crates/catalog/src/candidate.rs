@@ -1,0 +1,245 @@
+//! A configuration as it would be: built-in values, what a server or a file has, and what is proposed.
+
+use std::collections::BTreeMap;
+
+use backstay_model::change::Pending;
+use backstay_model::{Scope, SettingName, Snapshot, Value, ValueSource};
+
+use crate::class::{Secrecy, secret};
+use crate::conf::ConfLine;
+use crate::expr::{self, Environment};
+use crate::pack::{Context, Pack, SettingDef};
+use crate::units::{self, Quantity, ValueError};
+
+/// How many settings with a similar name an error proposes.
+const NEAREST_MAX: usize = 3;
+/// How often a special value may stand for a setting with a special value.
+const ROUNDS_MAX: u32 = 3;
+
+/// A configuration as it would be, with facts about its host.
+#[derive(Clone, Debug)]
+pub struct Candidate<'p> {
+    pack: &'p Pack,
+    held: BTreeMap<SettingName, Held>,
+    host: BTreeMap<String, Quantity>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+enum Held {
+    Known(Quantity),
+    /// There is a value that we cannot read: a secret, or text that the engine would refuse.
+    Hidden,
+}
+
+/// Which values of a snapshot count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum At {
+    /// Those in effect.
+    Now,
+    /// Those in effect after the next start of the server.
+    NextStart,
+}
+
+impl<'p> Candidate<'p> {
+    /// Every setting at its built-in value; nothing known about the host.
+    #[must_use]
+    pub fn new(pack: &'p Pack) -> Self {
+        let known = |def: &SettingDef| {
+            let quantity = units::parse(def, def.default.as_deref()?).ok()?;
+            Some((def.name.clone(), Held::Known(quantity)))
+        };
+        Self {
+            pack,
+            held: pack.settings.values().filter_map(known).collect(),
+            host: BTreeMap::new(),
+        }
+    }
+
+    /// With a fact about the host: `memory` (bytes), `cpus` (count), `storage` (text).
+    #[must_use]
+    pub fn with_host(mut self, fact: &str, quantity: Quantity) -> Self {
+        self.host.insert(fact.to_owned(), quantity);
+        self
+    }
+
+    /// With the values of a server, instance scope only. What cannot be read becomes unknown.
+    #[must_use]
+    pub fn with_snapshot(mut self, snapshot: &Snapshot, at: At) -> (Self, Vec<ValueError>) {
+        let mut errors = Vec::new();
+        let instance = snapshot
+            .settings
+            .iter()
+            .filter(|(key, _)| key.scope == Scope::Instance);
+        for (key, standing) in instance {
+            let waits = at == At::NextStart && standing.pending_restart == Pending::Restart;
+            let waiting = standing.entry.as_ref().filter(|_| waits);
+            match waiting.or(standing.effective.as_ref()) {
+                Some(Value::Text(raw)) => errors.extend(self.put(&key.name, raw.as_str()).err()),
+                Some(Value::Secret(_)) if standing.source == ValueSource::Default => {}
+                Some(Value::Secret(_)) => {
+                    self.held.insert(key.name.clone(), Held::Hidden);
+                }
+                None => {}
+            }
+        }
+        (self, errors)
+    }
+
+    /// With the lines of a configuration file, the later ones stronger. What the engine would refuse
+    /// becomes unknown and is reported.
+    #[must_use]
+    pub fn with_conf(mut self, lines: &[ConfLine]) -> (Self, Vec<(u32, ValueError)>) {
+        let mut errors = Vec::new();
+        for line in lines {
+            if let Err(error) = self.assign(line.name.as_str(), &line.value) {
+                errors.push((line.line, error));
+            }
+        }
+        (self, errors)
+    }
+
+    /// Sets a setting as a person would, by the engine's own reading.
+    ///
+    /// # Errors
+    /// No such setting, not settable, or not a value for it. The setting is unknown afterwards, unless
+    /// it does not exist. A name with a dot belongs to an extension and is taken as it is.
+    pub fn assign(&mut self, name: &str, text: &str) -> Result<Quantity, ValueError> {
+        let setting = SettingName::new(name);
+        match self.pack.settings.get(&setting) {
+            Some(def) if def.context == Context::Internal => Err(ValueError::NotSettable {
+                setting,
+                text: text.to_owned(),
+            }),
+            None if !setting.as_str().contains('.') => {
+                let nearest = self.pack.nearest(setting.as_str(), NEAREST_MAX);
+                let nearest = nearest.into_iter().cloned().collect();
+                let engine = format!("{} {}", self.pack.engine, self.pack.major);
+                Err(ValueError::UnknownSetting {
+                    setting,
+                    engine,
+                    nearest,
+                })
+            }
+            _ => self.put(&setting, text),
+        }
+    }
+
+    /// Sets a setting to its built-in value.
+    pub fn reset(&mut self, name: &SettingName) {
+        self.held.remove(name);
+        if let Some(quantity) = self.built_in(name) {
+            self.held.insert(name.clone(), Held::Known(quantity));
+        }
+    }
+
+    fn put(&mut self, name: &SettingName, text: &str) -> Result<Quantity, ValueError> {
+        let read = match self.pack.settings.get(name) {
+            Some(def) => units::parse(def, text),
+            None => Ok(Quantity::Text(text.to_owned())),
+        };
+        let held = read
+            .as_ref()
+            .map_or(Held::Hidden, |q| Held::Known(q.clone()));
+        self.held.insert(name.clone(), held);
+        read
+    }
+
+    /// The pack that it is built on.
+    #[must_use]
+    pub const fn pack(&self) -> &'p Pack {
+        self.pack
+    }
+
+    /// The value of a setting as a person may see it; secrets are covered.
+    #[must_use]
+    pub fn shown(&self, name: &SettingName) -> Option<String> {
+        let quantity = self.setting(name)?;
+        let covered = secret(name) == Secrecy::Secret && quantity != Quantity::Text(String::new());
+        Some(if covered {
+            "(secret)".to_owned()
+        } else {
+            quantity.to_string()
+        })
+    }
+
+    fn built_in(&self, name: &SettingName) -> Option<Quantity> {
+        let def = self.pack.settings.get(name)?;
+        units::parse(def, def.default.as_deref()?).ok()
+    }
+
+    fn expanded(&self, name: &SettingName, rounds: u32) -> Option<Quantity> {
+        let value = self.setting(name)?;
+        let Some(found) = self.pack.expansions(name).iter().find(|e| e.value == value) else {
+            return Some(value);
+        };
+        match &found.effective {
+            None => Some(Quantity::Unlimited),
+            Some(_) if rounds == 0 => None,
+            Some(stands_for) => expr::quantity(
+                stands_for,
+                &Deeper {
+                    of: self,
+                    rounds: rounds - 1,
+                },
+            ),
+        }
+    }
+}
+
+impl Environment for Candidate<'_> {
+    fn setting(&self, name: &SettingName) -> Option<Quantity> {
+        match self.held.get(name)? {
+            Held::Known(quantity) => Some(quantity.clone()),
+            Held::Hidden => None,
+        }
+    }
+
+    fn host(&self, name: &str) -> Option<Quantity> {
+        self.host.get(name).cloned()
+    }
+
+    fn effective(&self, name: &SettingName) -> Option<Quantity> {
+        self.expanded(name, ROUNDS_MAX)
+    }
+
+    fn set(&self, name: &SettingName) -> Option<bool> {
+        let value = match self.held.get(name) {
+            None => return Some(false),
+            Some(Held::Hidden) => return Some(true),
+            Some(Held::Known(value)) => value,
+        };
+        match self.built_in(name) {
+            Some(built_in) => Some(*value != built_in),
+            None => Some(
+                *value != Quantity::Text(String::new()) && *value != Quantity::List(Vec::new()),
+            ),
+        }
+    }
+}
+
+/// The same configuration inside the expansion of a special value.
+struct Deeper<'a, 'p> {
+    of: &'a Candidate<'p>,
+    rounds: u32,
+}
+
+impl Environment for Deeper<'_, '_> {
+    fn setting(&self, name: &SettingName) -> Option<Quantity> {
+        self.of.setting(name)
+    }
+
+    fn host(&self, name: &str) -> Option<Quantity> {
+        self.of.host(name)
+    }
+
+    fn effective(&self, name: &SettingName) -> Option<Quantity> {
+        self.of.expanded(name, self.rounds)
+    }
+
+    fn set(&self, name: &SettingName) -> Option<bool> {
+        Environment::set(self.of, name)
+    }
+}
+
+#[cfg(test)]
+mod tests;
