@@ -10,7 +10,7 @@ use crate::chain::Head;
 use crate::entry::StoredEntry;
 use crate::metrics::MetricStore;
 use crate::snapshots::{SnapshotLine, SnapshotStore};
-use crate::store::{EntryStore, StoreError};
+use crate::store::{EntryStore, StoreError, check_next};
 
 /// How a log in memory fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,24 +86,6 @@ fn failure(fault: Fault) -> StoreError {
             source: "told to fail".into(),
         },
     }
-}
-
-/// Checks that `entries` continue a log that ends with `head`.
-///
-/// # Errors
-/// `StoreError::NotNext` for the first one that does not.
-pub fn check_next(head: Head, entries: &[StoredEntry]) -> Result<(), StoreError> {
-    let mut have = head;
-    for entry in entries {
-        if entry.seq != have.next() || entry.prev != have.hash {
-            return Err(StoreError::NotNext {
-                have: have.seq,
-                got: entry.seq,
-            });
-        }
-        have = entry.head();
-    }
-    Ok(())
 }
 
 impl EntryStore for MemoryEntries {

@@ -112,6 +112,24 @@ pub trait EntryStore: Send {
     ) -> Result<Vec<ChangeSetId>, StoreError>;
 }
 
+/// Checks that `entries` continue a log that ends with `head`; every store begins its append with it.
+///
+/// # Errors
+/// `StoreError::NotNext` for the first one that does not.
+pub fn check_next(head: Head, entries: &[StoredEntry]) -> Result<(), StoreError> {
+    let mut have = head;
+    for entry in entries {
+        if entry.seq != have.next() || entry.prev != have.hash {
+            return Err(StoreError::NotNext {
+                have: have.seq,
+                got: entry.seq,
+            });
+        }
+        have = entry.head();
+    }
+    Ok(())
+}
+
 /// An entry could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {

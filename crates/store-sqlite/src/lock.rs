@@ -1,0 +1,53 @@
+//! One process owns a state directory.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use crate::error::OpenError;
+
+/// Name of the file that is locked.
+const LOCK_FILE: &str = "LOCK";
+
+/// Held as long as the directory is owned; the operating system lets go of it when the process ends,
+/// however it ends.
+#[derive(Debug)]
+pub(crate) struct DirectoryLock {
+    _file: File,
+}
+
+impl DirectoryLock {
+    /// Takes the lock of `directory`, or says who has it.
+    pub(crate) fn take(directory: &Path) -> Result<Self, OpenError> {
+        let path = directory.join(LOCK_FILE);
+        let options = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path);
+        let mut file = options.map_err(|source| OpenError::io(&path, source))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let read = file.read_to_string(&mut text);
+                let pid = read.ok().and_then(|_| text.trim().parse().ok());
+                return Err(OpenError::Locked {
+                    path: directory.to_owned(),
+                    pid,
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(OpenError::io(&path, source)),
+        }
+        sign(&mut file).map_err(|source| OpenError::io(&path, source))?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Leaves our process id for whoever finds the lock taken.
+fn sign(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    writeln!(file, "{}", std::process::id())
+}
