@@ -148,7 +148,8 @@ pub struct ConeEdge {
     pub part: Part,
 }
 
-/// What changed settings reach. Every edge leads to a node that stands later, so there is no cycle.
+/// What changed settings reach. Every edge leads to a service, which nothing leaves, or to a node that
+/// stands later, so there is no cycle.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Cone {
     /// Its nodes: the changed ones first, then by rank, groups last.
@@ -223,7 +224,8 @@ impl Cone {
                 let Some(to) = place.get(there).copied() else {
                     continue;
                 };
-                if to > from && self.nodes[to].hops > node.hops {
+                let later = to > from || matches!(there, NodeKey::Service(_));
+                if later && self.nodes[to].hops > node.hops {
                     extra.push(ConeEdge {
                         from,
                         to,

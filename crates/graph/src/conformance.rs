@@ -6,6 +6,9 @@
 mod oracle;
 mod runs;
 
+#[cfg(test)]
+pub(crate) use runs::{random_batch, random_node};
+
 use backstay_model::name::EngineKind;
 use backstay_model::{
     Author, ChangeSetId, Confidence, Edge, EdgeKind, MetricName, NodeKey, ServiceName, SettingKey,

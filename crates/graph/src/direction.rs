@@ -61,14 +61,14 @@ pub const fn attenuation(kind: EdgeKind) -> f64 {
 }
 
 /// Whether an impact may step from `here` to `there` over an edge of this kind. A metric is left only
-/// towards a service: structure never runs through a metric.
+/// towards a service, a service not at all: structure never runs through a metric.
 #[must_use]
 pub fn passable(kind: EdgeKind, here: &NodeKey, there: &NodeKey) -> bool {
     match (here, there) {
         (NodeKey::Metric(_), NodeKey::Service(_)) => {
             matches!(kind, EdgeKind::Affects | EdgeKind::Uses)
         }
-        (NodeKey::Metric(_), _) => false,
+        (NodeKey::Metric(_) | NodeKey::Service(_), _) => false,
         (_, NodeKey::Metric(_)) => kind == EdgeKind::Affects,
         _ => true,
     }

@@ -262,3 +262,6 @@ impl GraphStore for Graph {
         Ok(Self::history(self, target, key))
     }
 }
+
+#[cfg(test)]
+mod tests;

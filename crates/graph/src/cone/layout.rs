@@ -6,9 +6,10 @@ use super::{Cone, ConeNode, Role};
 /// Sweeps over the columns, to and fro, for the order.
 const ORDER_SWEEPS: usize = 12;
 /// Sweeps over the columns, to and fro, for the heights.
-const HEIGHT_SWEEPS: usize = 24;
-/// Free height between two boxes, in pixels.
+const HEIGHT_SWEEPS: usize = 40;
+/// Free height between two boxes, and beside a passage, in pixels.
 const GAP: f64 = 16.0;
+const PASSAGE_GAP: f64 = 8.0;
 /// Height that an edge passing a column takes, in pixels.
 const PASSAGE: f64 = 10.0;
 
@@ -42,9 +43,17 @@ struct Item {
     column: usize,
     height: f64,
     y: f64,
+    passage: bool,
     /// Neighbours in the columns before and after.
     left: Vec<usize>,
     right: Vec<usize>,
+}
+
+impl Item {
+    /// Free height it wants to its neighbours; the smaller of two wins.
+    const fn gap(&self) -> f64 {
+        if self.passage { PASSAGE_GAP } else { GAP }
+    }
 }
 
 /// Lays out a cone whose boxes have these heights.
@@ -58,6 +67,7 @@ pub(super) fn lay_out(cone: &Cone, heights: &[f64]) -> Layout {
             column: *column,
             height: *height,
             y: 0.0,
+            passage: false,
             left: Vec::new(),
             right: Vec::new(),
         })
@@ -103,7 +113,9 @@ pub(super) fn lay_out(cone: &Cone, heights: &[f64]) -> Layout {
 /// Settings and resources by longest path, then metrics, targets and services, a column each.
 fn columns(cone: &Cone) -> Vec<usize> {
     let mut column = vec![0; cone.nodes.len()];
-    for to in 0..cone.nodes.len() {
+    let services = (0..cone.nodes.len()).filter(|i| cone.nodes[*i].kind() == "service");
+    let others = (0..cone.nodes.len()).filter(|i| cone.nodes[*i].kind() != "service");
+    for to in others.chain(services) {
         let before = cone
             .edges
             .iter()
@@ -142,6 +154,7 @@ fn chain(items: &mut Vec<Item>, from: usize, to: usize) -> Vec<usize> {
             column,
             height: PASSAGE,
             y: 0.0,
+            passage: false,
             left: Vec::new(),
             right: Vec::new(),
         };
@@ -234,7 +247,7 @@ fn set_heights(items: &mut [Item], order: &[Vec<usize>]) {
         let mut y = 0.0;
         for i in column {
             items[*i].y = y + items[*i].height / 2.0;
-            y += items[*i].height + GAP;
+            y += items[*i].height + items[*i].gap();
         }
         // Centred, so that the first sweep begins with a symmetric picture.
         column.iter().for_each(|i| items[*i].y -= y / 2.0);
@@ -246,56 +259,67 @@ fn set_heights(items: &mut [Item], order: &[Vec<usize>]) {
             } else {
                 order.len() - 1 - step
             };
-            let wanted = order[column].iter().map(|i| {
-                let near: Vec<usize> = items[*i]
-                    .left
-                    .iter()
-                    .chain(&items[*i].right)
-                    .copied()
-                    .collect();
-                let sum: f64 = near.iter().map(|n| items[*n].y).sum();
-                if near.is_empty() {
-                    items[*i].y
-                } else {
-                    sum / near.len() as f64
-                }
-            });
-            let wanted: Vec<f64> = wanted.collect();
-            let heights: Vec<f64> = order[column].iter().map(|i| items[*i].height).collect();
-            for (i, y) in order[column].iter().zip(spread(&wanted, &heights)) {
+            let wanted: Vec<(f64, f64)> = order[column].iter().map(|i| pulled(items, *i)).collect();
+            let placed = spread(&wanted, &offsets(items, &order[column]));
+            for (i, y) in order[column].iter().zip(placed) {
                 items[*i].y = y;
             }
         }
     }
 }
 
-/// The heights nearest to the wanted ones (least squares) that keep order and gaps: isotonic
-/// regression by pooling neighbours, after the fixed offsets are taken off.
-fn spread(wanted: &[f64], heights: &[f64]) -> Vec<f64> {
-    let mut offsets = Vec::with_capacity(wanted.len());
-    let mut offset = 0.0;
-    for (i, height) in heights.iter().enumerate() {
-        if let Some(before) = i.checked_sub(1) {
-            offset += f64::midpoint(heights[before], *height) + GAP;
-        }
-        offsets.push(offset);
+/// Where the neighbours of an item pull it, and how strongly: passages most, so that long lines are
+/// straight.
+fn pulled(items: &[Item], item: usize) -> (f64, f64) {
+    let mut sum = 0.0;
+    let mut weight = 0.0;
+    for near in items[item].left.iter().chain(&items[item].right) {
+        let pull = match usize::from(items[item].passage) + usize::from(items[*near].passage) {
+            0 => 1.0,
+            1 => 3.0,
+            _ => 12.0,
+        };
+        sum += items[*near].y * pull;
+        weight += pull;
     }
-    let mut pools: Vec<(f64, usize)> = Vec::new();
-    for (want, offset) in wanted.iter().zip(&offsets) {
-        pools.push((want - offset, 1));
+    if weight > 0.0 {
+        (sum / weight, weight)
+    } else {
+        (items[item].y, 0.01)
+    }
+}
+
+/// Least distances of the middles of a column from the first of them.
+fn offsets(items: &[Item], column: &[usize]) -> Vec<f64> {
+    let mut offset = 0.0;
+    let mut offsets = vec![0.0; column.len()];
+    for (pair, place) in column.windows(2).zip(offsets.iter_mut().skip(1)) {
+        let [a, b] = [&items[pair[0]], &items[pair[1]]];
+        offset += f64::midpoint(a.height, b.height) + a.gap().min(b.gap());
+        *place = offset;
+    }
+    offsets
+}
+
+/// The heights nearest to the wanted ones (weighted least squares) that keep order and gaps: isotonic
+/// regression by pooling neighbours, after the fixed offsets are taken off.
+fn spread(wanted: &[(f64, f64)], offsets: &[f64]) -> Vec<f64> {
+    let mut pools: Vec<(f64, f64, usize)> = Vec::new();
+    for ((want, weight), offset) in wanted.iter().zip(offsets) {
+        pools.push((want - offset, *weight, 1));
         while let [.., a, b] = pools.as_slice() {
             if a.0 <= b.0 {
                 break;
             }
-            let count = a.1 + b.1;
-            let mean = (a.0 * a.1 as f64 + b.0 * b.1 as f64) / count as f64;
+            let weight = a.1 + b.1;
+            let pool = ((a.0 * a.1 + b.0 * b.1) / weight, weight, a.2 + b.2);
             pools.truncate(pools.len() - 2);
-            pools.push((mean, count));
+            pools.push(pool);
         }
     }
     let means = pools
         .into_iter()
-        .flat_map(|(mean, count)| std::iter::repeat_n(mean, count));
+        .flat_map(|(mean, _, count)| std::iter::repeat_n(mean, count));
     means
         .zip(offsets)
         .map(|(mean, offset)| mean + offset)

@@ -18,9 +18,9 @@ const HEAD: f64 = 118.0;
 /// Least width of the picture, in pixels.
 const WIDTH_MIN: f64 = 760.0;
 /// Free width between two columns, in pixels: least, and more for each edge that crosses it.
-const GUTTER: f64 = 84.0;
+const GUTTER: f64 = 64.0;
 const GUTTER_PER_EDGE: f64 = 2.5;
-const GUTTER_MAX: f64 = 150.0;
+const GUTTER_MAX: f64 = 104.0;
 /// Width of a character of the box font (13 px, monospace) and of the text font per pixel of size.
 const MONO: f64 = 0.602;
 const SANS: f64 = 0.56;
@@ -28,7 +28,9 @@ const SANS: f64 = 0.56;
 /// The picture of a cone, a complete SVG document. Equal cones give equal bytes.
 #[must_use]
 pub fn svg(cone: &Cone) -> String {
-    let heights: Vec<f64> = cone.nodes.iter().map(boxes::height).collect();
+    let heights: Vec<f64> = (0..cone.nodes.len())
+        .map(|i| boxes::height(cone, i))
+        .collect();
     let layout = lay_out(cone, &heights);
     let page = Page::new(cone, &layout, &heights);
     let mut out = Out::default();

@@ -232,7 +232,7 @@ fn random_spec(dice: &mut Dice, view: View, at: Timestamp) -> ImpactSpec {
 }
 
 /// Names that collide: upper and lower case, composed and not, beyond the basic plane.
-fn random_node(dice: &mut Dice) -> NodeKey {
+pub(crate) fn random_node(dice: &mut Dice) -> NodeKey {
     const NAMES: [&str; 7] = ["a", "b", "c", "caf\u{e9}", "cafe\u{301}", "🦀", "it's"];
     let name = dice.pick(&NAMES).copied().unwrap_or("a");
     match dice.below(10) {
@@ -244,7 +244,7 @@ fn random_node(dice: &mut Dice) -> NodeKey {
     }
 }
 
-fn random_batch(dice: &mut Dice, seq: u64) -> Batch {
+pub(crate) fn random_batch(dice: &mut Dice, seq: u64) -> Batch {
     let ops = (0..dice.below(OPS_MAX + 1))
         .map(|_| random_op(dice))
         .collect();

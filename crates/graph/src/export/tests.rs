@@ -18,26 +18,98 @@ fn edges() -> Vec<Edge> {
 
 #[test]
 fn csv_quotes_as_rfc_4180_says() {
-    insta::assert_snapshot!(csv(&edges()), @"");
+    insta::assert_snapshot!(csv(&edges()), @r#"
+    from,to,type,confidence,rule,evidence
+    idle,max,bounded_by,0.900,"idle, ""or"" less <= max",review idle#max
+    it's,"a\b""c",conflicts_with,0.333,,"review it's#a\b""c"
+    idle,café_ms,affects,0.900,"idle, ""or"" less <= max",review idle#max
+    "#);
 }
 
 #[test]
 fn cypher_keeps_text_inside_its_quotes() {
-    insta::assert_snapshot!(cypher(&edges()), @"");
+    insta::assert_snapshot!(cypher(&edges()), @r#"
+    MERGE (:Setting {name: 'a\\b"c'});
+    MERGE (:Setting {name: 'idle'});
+    MERGE (:Setting {name: 'it\'s'});
+    MERGE (:Setting {name: 'max'});
+    MERGE (:Metric {name: 'caf\u00e9_ms'});
+    MATCH (a:Setting {name: 'idle'}), (b:Setting {name: 'max'}) MERGE (a)-[r:BOUNDED_BY]->(b) SET r.dependency_type = 'bounded by', r.confidence = 0.9, r.rule = 'idle, "or" less <= max', r.constraint = 'pg.idle.max', r.evidence = ['review idle#max'];
+    MATCH (a:Setting {name: 'it\'s'}), (b:Setting {name: 'a\\b"c'}) MERGE (a)-[r:CONFLICTS_WITH]->(b) SET r.dependency_type = 'conflicts with', r.confidence = 0.3333333333333333, r.rule = null, r.constraint = 'pg.it\'s.a\\b"c', r.evidence = ['review it\'s#a\\b"c'];
+    MATCH (a:Setting {name: 'idle'}), (b:Metric {name: 'caf\u00e9_ms'}) MERGE (a)-[r:AFFECTS]->(b) SET r.dependency_type = 'affects', r.confidence = 0.9, r.rule = 'idle, "or" less <= max', r.constraint = 'pg.idle.max', r.evidence = ['review idle#max'];
+    "#);
 }
 
 #[test]
 fn dot_shows_kinds_by_shape() {
-    insta::assert_snapshot!(dot(&edges()), @"");
+    insta::assert_snapshot!(dot(&edges()), @r#"
+    digraph backstay {
+      rankdir=LR;
+      node [fontname="monospace"];
+      "setting:a\\b\"c" [label="a\\b\"c", shape=box];
+      "setting:idle" [label="idle", shape=box];
+      "setting:it's" [label="it's", shape=box];
+      "setting:max" [label="max", shape=box];
+      "metric:café_ms" [label="café_ms", shape=ellipse];
+      "setting:idle" -> "setting:max" [label="bounded_by 0.90"];
+      "setting:it's" -> "setting:a\\b\"c" [label="conflicts_with 0.33", dir=both];
+      "setting:idle" -> "metric:café_ms" [label="affects 0.90"];
+    }
+    "#);
 }
 
 #[test]
 fn mermaid_escapes_by_entity() {
-    insta::assert_snapshot!(mermaid(&edges()), @"");
+    insta::assert_snapshot!(mermaid(&edges()), @r#"
+    flowchart LR
+      n0["a#92;b#34;c"]
+      n1["idle"]
+      n2["it's"]
+      n3["max"]
+      n4(["café_ms"])
+      n1 -->|"bounded by 0.90"| n3
+      n2 <-->|"conflicts with 0.33"| n0
+      n1 -->|"affects 0.90"| n4
+    "#);
 }
 
 #[test]
 fn json_has_a_version_and_null_for_open_ends() {
     let text = json(&edges()[..1]);
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r#"
+    {
+      "edges": [
+        {
+          "confidence": 0.9,
+          "constraint": "pg.idle.max",
+          "evidence": [
+            {
+              "anchor": "idle#max",
+              "kind": "review",
+              "log_lr": 0.1
+            }
+          ],
+          "from": "idle",
+          "from_kind": "setting",
+          "rule": "idle, \"or\" less <= max",
+          "to": "max",
+          "to_kind": "setting",
+          "type": "bounded_by",
+          "valid_from": null,
+          "valid_to": null
+        }
+      ],
+      "format_version": "1.0",
+      "nodes": [
+        {
+          "kind": "setting",
+          "name": "idle"
+        },
+        {
+          "kind": "setting",
+          "name": "max"
+        }
+      ]
+    }
+    "#);
 }

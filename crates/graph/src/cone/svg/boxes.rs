@@ -1,7 +1,7 @@
 //! The boxes of a cone: one shape for each kind of node.
 
 use super::{Out, escaped, mono_width};
-use crate::cone::{ConeNode, Role, Tone};
+use crate::cone::{Cone, ConeNode, Role, Tone};
 
 /// Where a box stands, in pixels.
 #[derive(Clone, Copy, Debug)]
@@ -24,13 +24,20 @@ impl Frame {
 
 /// Least width of a box, in pixels.
 const WIDTH_MIN: f64 = 132.0;
+/// Height that one more line takes at a changed setting, and the most it may grow to, in pixels.
+const LINE_GAP: f64 = 8.0;
+const CHANGED_MAX: f64 = 220.0;
 /// Length of a full confidence bar, in pixels.
 const BAR: f64 = 56.0;
 
-pub(super) fn height(node: &ConeNode) -> f64 {
-    match node.role {
-        Role::Changed(_) => 62.0,
-        Role::Reached(_) => 46.0,
+/// Height of a box. That of a changed setting grows with the lines that leave it.
+pub(super) fn height(cone: &Cone, place: usize) -> f64 {
+    match cone.nodes[place].role {
+        Role::Changed(_) => {
+            let leaving = cone.edges.iter().filter(|e| e.from == place).count();
+            (30.0 + LINE_GAP * leaving as f64).clamp(62.0, CHANGED_MAX)
+        }
+        Role::Reached(_) => 48.0,
         Role::Group { .. } => 34.0,
     }
 }
@@ -92,17 +99,17 @@ pub(super) fn draw(node: &ConeNode, frame: &Frame, out: &mut Out) {
     let left = frame.left + inset(node.kind());
     match &node.role {
         Role::Changed(changed) => {
-            out.words("name", (left, frame.top() + 26.0), &node.label());
+            out.words("name", (left, frame.middle - 5.0), &node.label());
             out.words(
                 "value",
-                (left, frame.top() + 47.0),
+                (left, frame.middle + 16.0),
                 &arrow(&changed.old, &changed.new),
             );
         }
         Role::Group { .. } => out.words("name", (left, frame.middle + 4.5), &node.label()),
         Role::Reached(_) => {
-            out.words("name", (left, frame.top() + 20.0), &node.label());
-            bar(node, left, frame.top() + 33.0, out);
+            out.words("name", (left, frame.top() + 19.5), &node.label());
+            bar(node, left, frame.top() + 34.0, out);
             badge(node, frame, out);
         }
     }
@@ -150,8 +157,8 @@ fn badge(node: &ConeNode, frame: &Frame, out: &mut Out) {
         frame.right() - inset(node.kind()) + 6.0 - width,
         frame.top() + 24.0,
     );
-    out.line(&format!("<rect class=\"badge\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"17\" rx=\"8.5\"/>"));
-    out.words("badge", (x + 7.0, y + 12.5), &badge.text);
+    out.line(&format!("<rect class=\"badge\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"16\" rx=\"8\"/>"));
+    out.words("badge", (x + 7.0, y + 12.0), &badge.text);
 }
 
 fn shape(kind: &str, frame: &Frame, out: &mut Out) {

@@ -89,7 +89,7 @@ fn ports(cone: &Cone, layout: &Layout, frames: &[Frame]) -> Vec<(f64, f64)> {
         let mut reaching: Vec<(f64, usize)> = Vec::new();
         for route in &layout.routes {
             let edge = &cone.edges[route.edge];
-            let passages = route.passages.iter().map(|p| HEAD + p.y);
+            let mut passages = route.passages.iter().map(|p| HEAD + p.y);
             if edge.from == node {
                 leaving.push((
                     passages.clone().next().unwrap_or(frames[edge.to].middle),
@@ -98,7 +98,7 @@ fn ports(cone: &Cone, layout: &Layout, frames: &[Frame]) -> Vec<(f64, f64)> {
             }
             if edge.to == node {
                 reaching.push((
-                    passages.last().unwrap_or(frames[edge.from].middle),
+                    passages.next_back().unwrap_or(frames[edge.from].middle),
                     route.edge,
                 ));
             }
