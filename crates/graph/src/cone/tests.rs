@@ -65,7 +65,7 @@ fn a_cone_reads_as_a_tree() {
     ├─ affects         temp_bytes_per_s     0.95
     │  └─ felt by a<b>&"c", checkout  0.95
     ├─ affects         statement_mean_ms    0.90  +240 %
-    │  └─ felt by a<b>&"c", checkout  0.95
+    │  └─ felt by a<b>&"c", checkout  0.90
     ├─ shares_resource shared_buffers       0.40
     │  └─ scales_with     effective_cache_size  0.13
     └─ scales_with     hash_mem_multiplier  0.36

@@ -1,6 +1,6 @@
 //! A cone as a tree of text, for a terminal.
 
-use super::{Cone, ConeEdge, ConeNode, Part, Role};
+use super::{Cone, ConeEdge, Part, Role};
 
 /// The cone as text: every node once, under the node its best path comes through, strongest first;
 /// the services that feel a metric on one line under it.
@@ -34,8 +34,8 @@ fn branches(cone: &Cone, place: usize, indent: &str, text: &mut String) {
             .total_cmp(&x.score.get())
             .then(a.to.cmp(&b.to))
     });
-    let mut services: Vec<&ConeNode> = ways().filter(service).map(|e| &cone.nodes[e.to]).collect();
-    services.dedup();
+    let mut services: Vec<&ConeEdge> = ways().filter(service).collect();
+    services.dedup_by_key(|e| e.to);
     let more = usize::from(!services.is_empty());
     let width = below
         .iter()
@@ -63,8 +63,12 @@ fn branches(cone: &Cone, place: usize, indent: &str, text: &mut String) {
         branches(cone, edge.to, &format!("{indent}{rail}"), text);
     }
     if more == 1 {
-        let names: Vec<String> = services.iter().map(|n| n.label()).collect();
-        let score = services.iter().map(|n| n.score.get()).fold(0.0, f64::max);
+        let names: Vec<String> = services.iter().map(|e| cone.nodes[e.to].label()).collect();
+        let best = services
+            .iter()
+            .map(|e| e.confidence.get())
+            .fold(0.0, f64::max);
+        let score = cone.nodes[place].score.get() * best;
         text.push_str(&format!(
             "{indent}└─ felt by {}  {score:.2}\n",
             names.join(", ")
