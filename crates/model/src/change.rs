@@ -127,7 +127,12 @@ impl Standing {
     /// Nothing stands here: no value, no entry.
     #[must_use]
     pub fn absent(source: ValueSource) -> Self {
-        Self { effective: None, source, entry: None, pending_restart: Pending::No }
+        Self {
+            effective: None,
+            source,
+            entry: None,
+            pending_restart: Pending::No,
+        }
     }
 }
 
@@ -192,14 +197,22 @@ impl ChangeSet {
     /// When the first of its changes took effect (best single moment): the start of the watch.
     #[must_use]
     pub fn effective_at(&self) -> Timestamp {
-        self.changes.iter().map(|c| c.time.best()).min().unwrap_or_default()
+        self.changes
+            .iter()
+            .map(|c| c.time.best())
+            .min()
+            .unwrap_or_default()
     }
 
     /// The latest moment at which a value takes effect among its changes: restart beats new sessions
     /// beats now; masked only when all are.
     #[must_use]
     pub fn takes_effect(&self) -> TakesEffect {
-        let live = self.changes.iter().map(|c| c.takes_effect).filter(|t| *t != TakesEffect::Masked);
+        let live = self
+            .changes
+            .iter()
+            .map(|c| c.takes_effect)
+            .filter(|t| *t != TakesEffect::Masked);
         live.max().unwrap_or(TakesEffect::Masked)
     }
 

@@ -25,13 +25,21 @@ impl Confidence {
     /// # Errors
     /// `OutOfRange` when `p` is not finite or not in `0..=1`.
     pub fn new(p: f64) -> Result<Self, OutOfRange> {
-        if p.is_finite() && (0.0..=1.0).contains(&p) { Ok(Self(p)) } else { Err(OutOfRange(p)) }
+        if p.is_finite() && (0.0..=1.0).contains(&p) {
+            Ok(Self(p))
+        } else {
+            Err(OutOfRange(p))
+        }
     }
 
     /// The nearest confidence to `p`; not-a-number becomes zero.
     #[must_use]
     pub fn clamped(p: f64) -> Self {
-        if p.is_nan() { Self::ZERO } else { Self(p.clamp(0.0, 1.0)) }
+        if p.is_nan() {
+            Self::ZERO
+        } else {
+            Self(p.clamp(0.0, 1.0))
+        }
     }
 
     /// The number itself, `0..=1`.

@@ -30,7 +30,9 @@ impl Mode {
     /// Reads the word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Observe, Self::Approve, Self::Auto].into_iter().find(|m| m.word() == word)
+        [Self::Observe, Self::Approve, Self::Auto]
+            .into_iter()
+            .find(|m| m.word() == word)
     }
 }
 
@@ -162,9 +164,17 @@ impl fmt::Display for HoldReason {
         match self {
             Self::ObserveMode => f.write_str("observe mode: Backstay does not write here"),
             Self::ApproveMode => f.write_str("approve mode: waits for a person"),
-            Self::Class(class) => write!(f, "settings of class \"{}\" wait for a person", class.words()),
-            Self::BelowThreshold => f.write_str("the evidence does not outweigh the cost of acting"),
-            Self::Uncalibrated => f.write_str("the false-alarm rate is not known well enough to act alone"),
+            Self::Class(class) => write!(
+                f,
+                "settings of class \"{}\" wait for a person",
+                class.words()
+            ),
+            Self::BelowThreshold => {
+                f.write_str("the evidence does not outweigh the cost of acting")
+            }
+            Self::Uncalibrated => {
+                f.write_str("the false-alarm rate is not known well enough to act alone")
+            }
             Self::Inconclusive => f.write_str("the watch ended without an answer"),
             Self::NoData => f.write_str("not enough data to judge; no data is never \"healthy\""),
             Self::Confounded => f.write_str("something else moved as well"),
@@ -173,7 +183,11 @@ impl fmt::Display for HoldReason {
             Self::CommandLine => f.write_str("the value comes from the server's command line"),
             Self::RestartNeeded => f.write_str("takes effect only after a restart of the server"),
             Self::ForeignEdits { settings } => {
-                write!(f, "a reload would also activate waiting edits of {}", settings.join(", "))
+                write!(
+                    f,
+                    "a reload would also activate waiting edits of {}",
+                    settings.join(", ")
+                )
             }
             Self::BudgetSpent => f.write_str("the budget of automatic rollbacks is spent"),
             Self::CoolDown => f.write_str("the same setting was rolled back a short while ago"),

@@ -169,9 +169,15 @@ impl Severity {
     /// Reads the word.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Advice, Self::Clamp, Self::Warn, Self::Silent, Self::Reject]
-            .into_iter()
-            .find(|s| s.word() == word)
+        [
+            Self::Advice,
+            Self::Clamp,
+            Self::Warn,
+            Self::Silent,
+            Self::Reject,
+        ]
+        .into_iter()
+        .find(|s| s.word() == word)
     }
 }
 

@@ -111,6 +111,9 @@ mod tests {
 
     #[test]
     fn setting_names_ignore_case() {
-        assert_eq!(SettingName::new("DateStyle"), SettingName::from_static("datestyle"));
+        assert_eq!(
+            SettingName::new("DateStyle"),
+            SettingName::from_static("datestyle")
+        );
     }
 }

@@ -83,7 +83,8 @@ impl ProbeReading {
     /// Whether any step failed or hung.
     #[must_use]
     pub fn failed(&self) -> bool {
-        self.steps().any(|s| matches!(s, ProbeStep::Failed { .. } | ProbeStep::Hung { .. }))
+        self.steps()
+            .any(|s| matches!(s, ProbeStep::Failed { .. } | ProbeStep::Hung { .. }))
     }
 }
 

@@ -53,7 +53,11 @@ impl Server {
     /// The major version: 15 for `15.18`; 0 when the text has no number.
     #[must_use]
     pub fn major(&self) -> u32 {
-        let digits: String = self.version.chars().take_while(char::is_ascii_digit).collect();
+        let digits: String = self
+            .version
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
         digits.parse().unwrap_or(0)
     }
 }

@@ -26,7 +26,9 @@ impl Timestamp {
     /// Parses RFC 3339 text (`2026-11-23T18:00:00Z`); `None` when it is not one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_microsecond()))
+        text.parse::<jiff::Timestamp>()
+            .ok()
+            .map(|t| Self(t.as_microsecond()))
     }
 
     /// Seconds since the epoch, with fraction.

@@ -138,7 +138,10 @@ impl SettingKey {
     /// The setting `name` of the whole instance.
     #[must_use]
     pub fn instance(name: &str) -> Self {
-        Self { scope: Scope::Instance, name: SettingName::new(name) }
+        Self {
+            scope: Scope::Instance,
+            name: SettingName::new(name),
+        }
     }
 }
 
@@ -216,7 +219,10 @@ mod tests {
     fn keys_say_where_only_when_it_is_not_the_instance() {
         assert_eq!(SettingKey::instance("work_mem").to_string(), "work_mem");
         let key = SettingKey {
-            scope: Scope::RoleInDatabase { role: "app".into(), database: "shop".into() },
+            scope: Scope::RoleInDatabase {
+                role: "app".into(),
+                database: "shop".into(),
+            },
             name: SettingName::new("work_mem"),
         };
         assert_eq!(key.to_string(), "work_mem (role app in database shop)");

@@ -34,7 +34,7 @@ pub enum ProposalError {
         /// The setting.
         key: SettingKey,
         /// What is wrong with it.
-        source: ValueError,
+        source: Box<ValueError>,
     },
 }
 
@@ -115,7 +115,7 @@ pub fn put<'p>(now: &Candidate<'p>, proposal: &[Proposed]) -> Result<Candidate<'
                 then.assign(p.key.name.as_str(), text).map_err(|source| {
                     ProposalError::BadValue {
                         key: p.key.clone(),
-                        source,
+                        source: Box::new(source),
                     }
                 })?;
             }

@@ -1,0 +1,191 @@
+//! The file on one change set: its state, and what led to it. Built by events only, so the live file
+//! and the one read back from the journal are the same.
+
+use backstay_journal::History;
+use backstay_lifecycle::{Illegal, State, step};
+use backstay_model::decision::Clearance;
+use backstay_model::event::{WriteReply, WriteTiming};
+use backstay_model::plan::Plan;
+use backstay_model::risk::Risk;
+use backstay_model::verdict::{Recovery, Verdict};
+use backstay_model::{ChangeSet, Command, Event, IntentId, Timestamp};
+
+/// The file on one change set.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// What was changed.
+    pub change_set: ChangeSet,
+    /// Where it stands.
+    pub state: State,
+    /// When it was first seen (or proposed).
+    pub seen_at: Timestamp,
+    /// The newest verdict, and the newest one of harm.
+    pub verdict: Option<Verdict>,
+    /// The risk that was ruled on.
+    pub risk: Option<Risk>,
+    /// What policy said to it.
+    pub clearance: Option<Clearance>,
+    /// The plan, when one was made.
+    pub plan: Option<Plan>,
+    /// Moments of its life.
+    pub moments: Moments,
+    /// What the parts of the write took.
+    pub timing: Option<WriteTiming>,
+    /// The last reply that was not an effect, in words.
+    pub trouble: Option<String>,
+    /// Whether the symptom went away.
+    pub recovery: Option<Recovery>,
+    /// Who of our people acted on it.
+    pub operator: Option<String>,
+}
+
+/// Moments in the life of a change set; the report's seconds are their differences.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Moments {
+    /// The verdict of harm.
+    pub judged_at: Option<Timestamp>,
+    /// The decision (and the intent, when it was to roll back).
+    pub ruled_at: Option<Timestamp>,
+    /// The intent under which it was written.
+    pub intent: Option<IntentId>,
+    /// The old value was read back as effective.
+    pub read_back_at: Option<Timestamp>,
+    /// The symptom was gone (or the wait for it over).
+    pub recovered_at: Option<Timestamp>,
+    /// The last event.
+    pub moved_at: Timestamp,
+}
+
+impl Case {
+    /// Opens the file with the first event.
+    ///
+    /// # Errors
+    /// `Illegal` when a life cannot begin with this event.
+    pub fn open(change_set: ChangeSet, event: &Event) -> Result<(Self, Vec<Command>), Illegal> {
+        let (state, commands) = step(None, event)?;
+        let case = Self {
+            change_set,
+            state,
+            seen_at: event.at(),
+            verdict: None,
+            risk: None,
+            clearance: None,
+            plan: None,
+            moments: Moments {
+                moved_at: event.at(),
+                ..Moments::default()
+            },
+            timing: None,
+            trouble: None,
+            recovery: None,
+            operator: None,
+        };
+        Ok((case, commands))
+    }
+
+    /// Moves it by one event and files what the event says.
+    ///
+    /// # Errors
+    /// `Illegal` when the event cannot happen in its state; the file is unchanged.
+    pub fn apply(&mut self, event: &Event) -> Result<Vec<Command>, Illegal> {
+        let (state, commands) = step(Some(&self.state), event)?;
+        self.state = state;
+        self.moments.moved_at = event.at();
+        self.note(event);
+        Ok(commands)
+    }
+
+    /// Reads the file back from the journal; `None` when the entries are not those of a change set
+    /// that has a life (our own writes have none).
+    ///
+    /// # Errors
+    /// `Illegal` when the journal holds a step that cannot have happened.
+    pub fn replay(history: &History) -> Result<Option<Self>, Illegal> {
+        let Some(change_set) = history.change_set() else {
+            return Ok(None);
+        };
+        let mut events = history.events();
+        let Some(first) = events.next() else {
+            return Ok(None);
+        };
+        let (mut case, _) = Self::open(change_set.clone(), first)?;
+        for event in events {
+            case.apply(event)?;
+        }
+        Ok(Some(case))
+    }
+
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Judged { at, verdict, .. } => {
+                if matches!(
+                    verdict.kind,
+                    backstay_model::verdict::VerdictKind::Hurt { .. }
+                ) {
+                    self.moments.judged_at = Some(*at);
+                }
+                self.verdict = Some(verdict.clone());
+            }
+            Event::Ruled {
+                at,
+                risk,
+                clearance,
+                plan,
+                intent,
+                ..
+            } => {
+                self.moments.ruled_at = Some(*at);
+                self.moments.intent = Some(*intent);
+                self.risk = Some(risk.clone());
+                self.clearance = Some(clearance.clone());
+                self.plan = Some(plan.clone());
+            }
+            Event::Approved {
+                at,
+                by,
+                plan,
+                intent,
+                ..
+            } => {
+                self.moments.ruled_at = Some(*at);
+                self.moments.intent = Some(*intent);
+                self.operator = Some(by.clone());
+                self.plan = Some(plan.clone());
+            }
+            Event::Replied { at, reply, .. } => self.note_reply(*at, reply),
+            Event::Inspected {
+                at,
+                found: backstay_model::plan::Found::Effective,
+                ..
+            } => {
+                self.moments.read_back_at = Some(*at);
+            }
+            Event::Recovered { at, recovery } => {
+                self.moments.recovered_at = Some(*at);
+                self.recovery = Some(*recovery);
+            }
+            Event::KeptByOperator { by, .. }
+            | Event::ClosedByOperator { by, .. }
+            | Event::Declined { by, .. } => {
+                self.operator = Some(by.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn note_reply(&mut self, at: Timestamp, reply: &WriteReply) {
+        match reply {
+            WriteReply::Effective { timing } => {
+                self.moments.read_back_at = Some(at);
+                self.timing = Some(*timing);
+            }
+            WriteReply::NotEffective { .. } => {
+                self.trouble = Some("written, but a new session does not see the old value".into());
+            }
+            WriteReply::Refused { why } | WriteReply::Unknown { why } => {
+                self.trouble = Some(why.clone())
+            }
+            WriteReply::RestartPending | WriteReply::Conflict { .. } => {}
+        }
+    }
+}

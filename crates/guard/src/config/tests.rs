@@ -1,0 +1,84 @@
+use super::*;
+
+fn problems(text: &str) -> String {
+    let error = Config::parse(text).unwrap_err();
+    error
+        .problems
+        .iter()
+        .map(|p| format!("{}\n  -> {}\n", p.what, p.hint))
+        .collect()
+}
+
+#[test]
+fn a_whole_file() {
+    let config = Config::parse(
+        r#"
+        format_version = "1.0"
+        state_dir = "state"
+        [policy]
+        mode = "approve"
+        watch = "10m"
+        [[target]]
+        name = "shop"
+        dsn = "postgresql://backstay@db1/shop"
+        mode = "auto"
+        services = { checkout = 5 }
+        [[target]]
+        name = "crm"
+        service = "crm"
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.policy.mode, Mode::Approve);
+    assert_eq!(config.policy.watch, Span::from_secs(600));
+    assert_eq!(config.policy.cooldown, PolicyConfig::default().cooldown);
+    assert_eq!(config.targets[0].mode, Some(Mode::Auto));
+    assert_eq!(config.targets[1].dsn, "service=crm");
+}
+
+#[test]
+fn the_default_mode_never_writes() {
+    assert_eq!(Config::parse("").unwrap().policy.mode, Mode::Observe);
+}
+
+#[test]
+fn all_problems_at_once_each_with_what_to_type() {
+    insta::assert_snapshot!(problems(
+        r#"
+        [policy]
+        mod = "auto"
+        watch = "soon"
+        [[target]]
+        name = "a"
+        [[target]]
+        name = "b"
+        dsn = "x"
+        probe_dns = "y"
+        [[target]]
+        name = "b"
+        dsn = "x"
+        mode = "act"
+        "#
+    ));
+}
+
+#[test]
+fn syntax_errors_name_the_line() {
+    insta::assert_snapshot!(problems("[policy]\nmode = observe\n"));
+    insta::assert_snapshot!(problems("format_version = \"2.0\"\n"));
+}
+
+#[test]
+fn every_listed_key_is_read() {
+    for (section, keys) in KEYS {
+        for key in *keys {
+            let text = match *section {
+                "" => continue,
+                "policy" => format!("[policy]\n{key} = []\n"),
+                _ => format!("[[target]]\nname = \"a\"\n{key} = 1.5\n"),
+            };
+            let told = problems(&text);
+            assert!(!told.contains("unknown key"), "{section}.{key}: {told}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Everything a guard has in mind about one target.
+
+use std::collections::BTreeMap;
+
+use backstay_detect::{Banks, DetectPolicy, History, Watch};
+use backstay_journal::Condition;
+use backstay_journal::record::Watched;
+use backstay_lifecycle::policy::Policy;
+use backstay_model::metric::MetricSpec;
+use backstay_model::plan::Dialect;
+use backstay_model::{ChangeSetId, ProbeReading, ServiceName, Snapshot, Span, TargetId};
+
+use crate::case::Case;
+
+/// Samples kept in memory: one hour at one a second.
+const SAMPLES_MAX: usize = 3_600;
+/// Settled change sets kept in memory as cases to learn from; the journal has all.
+pub(crate) const SETTLED_MAX: usize = 1_000;
+
+/// The desk of one target.
+pub(crate) struct Desk {
+    pub(crate) target: TargetId,
+    pub(crate) address: String,
+    pub(crate) policy: Policy,
+    pub(crate) weights: BTreeMap<ServiceName, u32>,
+    pub(crate) dialect: Box<dyn Dialect + Send>,
+    pub(crate) detect: DetectPolicy,
+    /// How the target stands; `None` before the first sign of it.
+    pub(crate) condition: Option<Condition>,
+    /// The newest configuration.
+    pub(crate) snapshot: Option<Snapshot>,
+    /// The newest configuration known to be good.
+    pub(crate) good: Option<Snapshot>,
+    pub(crate) specs: Vec<MetricSpec>,
+    pub(crate) history: History,
+    pub(crate) banks: Banks,
+    /// Probe readings that wait for the next sample.
+    pub(crate) probes: Vec<ProbeReading>,
+    /// Change sets with a life, by id.
+    pub(crate) cases: BTreeMap<ChangeSetId, Case>,
+    /// Watches of those that are watched or verified.
+    pub(crate) watches: BTreeMap<ChangeSetId, Watch>,
+    /// Seconds of samples last told as progress.
+    pub(crate) told_learning_s: i64,
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Desk")
+            .field("target", &self.target)
+            .field("cases", &self.cases.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a desk is set up with.
+pub struct DeskSetup {
+    /// The target.
+    pub target: TargetId,
+    /// Where it is: host, port, database; no user name, no secret.
+    pub address: String,
+    /// How far Backstay may go with it, and how patient it is.
+    pub policy: Policy,
+    /// Weights of services in the blast radius; others weigh their sessions.
+    pub weights: BTreeMap<ServiceName, u32>,
+    /// How statements of its engine look.
+    pub dialect: Box<dyn Dialect + Send>,
+    /// How its changes are judged.
+    pub detect: DetectPolicy,
+}
+
+impl std::fmt::Debug for DeskSetup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeskSetup")
+            .field("target", &self.target)
+            .field("mode", &self.policy.mode)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Desk {
+    pub(crate) fn new(setup: DeskSetup) -> Self {
+        let banks = Banks::new(&[], &setup.detect);
+        Self {
+            target: setup.target,
+            address: setup.address,
+            policy: setup.policy,
+            weights: setup.weights,
+            dialect: setup.dialect,
+            detect: setup.detect,
+            condition: None,
+            snapshot: None,
+            good: None,
+            specs: Vec::new(),
+            history: History::new(SAMPLES_MAX),
+            banks,
+            probes: Vec::new(),
+            cases: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            told_learning_s: -1,
+        }
+    }
+
+    /// The observer is connected and measures these.
+    pub(crate) fn connected(&mut self, specs: Vec<MetricSpec>) {
+        if self.specs != specs {
+            self.banks = Banks::new(&specs, &self.detect);
+            self.specs = specs;
+        }
+    }
+
+    /// How it stands in the record of a start.
+    pub(crate) fn watched(&self) -> Watched {
+        Watched {
+            target: self.target.clone(),
+            address: self.address.clone(),
+            mode: self.policy.mode,
+        }
+    }
+
+    /// Ids of the cases that are not settled, in order.
+    pub(crate) fn open_cases(&self) -> Vec<ChangeSetId> {
+        self.cases
+            .iter()
+            .filter(|(_, c)| !c.state.settled())
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// Length of the history in memory.
+    pub(crate) fn learnt(&self) -> Span {
+        let samples = self.history.samples();
+        match (samples.first(), samples.last()) {
+            (Some(first), Some(last)) => last.at - first.at,
+            _ => Span::ZERO,
+        }
+    }
+
+    /// Sessions of each service, or the configured weight where there is one.
+    pub(crate) fn service_weights(&self) -> BTreeMap<ServiceName, u32> {
+        let mut weights: BTreeMap<ServiceName, u32> = BTreeMap::new();
+        for used in self.snapshot.iter().flat_map(|s| &s.services) {
+            *weights.entry(used.service.clone()).or_default() += used.sessions;
+        }
+        for (service, weight) in &self.weights {
+            weights.insert(service.clone(), *weight);
+        }
+        weights
+    }
+
+    /// Forgets the oldest settled cases beyond what is kept.
+    pub(crate) fn forget_old(&mut self) {
+        let settled: Vec<_> = self
+            .cases
+            .iter()
+            .filter(|(_, c)| c.state.settled())
+            .map(|(id, _)| *id)
+            .collect();
+        let surplus = settled.len().saturating_sub(SETTLED_MAX);
+        for id in settled.into_iter().take(surplus) {
+            self.cases.remove(&id);
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! Samples become verdicts, verdicts become events.
+
+use backstay_detect::{Opening, Watch};
+use backstay_journal::MetricStore;
+use backstay_lifecycle::State;
+use backstay_lifecycle::state::Check;
+use backstay_model::decision::{HoldReason, SettingClass};
+use backstay_model::sample::Held;
+use backstay_model::verdict::{Recovery, Verdict, VerdictKind};
+use backstay_model::{ChangeSetId, Event, Sample, TargetId, Timestamp};
+
+use crate::books::Books;
+use crate::desk::Desk;
+use crate::news::{News, Tidings};
+use crate::observe::class_of;
+use crate::report::Report;
+use crate::tick::Guard;
+use crate::turn::Turn;
+
+/// Samples that wait to be stored, per target; beyond it the oldest are dropped (they are history,
+/// not evidence of an intent).
+pub(crate) const UNSTORED_MAX: usize = 600;
+
+impl<B: Books> Guard<B> {
+    /// A second of metrics: kept, shown to every open watch, and to the placebo banks when nothing is
+    /// being watched.
+    pub(crate) fn sampled(&mut self, desk: &mut Desk, mut sample: Sample, turn: &mut Turn) {
+        sample.probes.append(&mut desk.probes);
+        if sample.held == Held::Answers {
+            self.answers(desk, turn);
+        }
+        desk.history.push(&sample);
+        self.unstored
+            .entry(desk.target.clone())
+            .or_default()
+            .push(sample.clone());
+        turn.tell(&desk.target, Tidings::Sampled(sample.clone()));
+        if desk.watches.is_empty() {
+            desk.banks.push(&sample);
+            tell_learning(desk, turn);
+        }
+        for id in desk.open_cases() {
+            match desk.cases.get(&id).map(|c| c.state.clone()) {
+                Some(State::Watching { .. }) => self.watch(desk, id, &sample, turn),
+                Some(State::Verifying {
+                    check: Check::Health { since },
+                    ..
+                }) => {
+                    self.check_recovery(desk, id, since, turn);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Opens the watch of a change set on the samples around it.
+    pub(crate) fn open_watch(&mut self, desk: &mut Desk, id: ChangeSetId, turn: &mut Turn) {
+        let Some(case) = desk.cases.get(&id) else {
+            return;
+        };
+        let State::Watching { until, .. } = case.state else {
+            return;
+        };
+        let watch = Watch::open(&Opening {
+            change: &case.change_set,
+            specs: &desk.specs,
+            history: desk.history.samples(),
+            banks: &desk.banks,
+            policy: &desk.detect,
+            until,
+        });
+        desk.watches.insert(id, watch);
+        turn.tell(
+            &desk.target,
+            Tidings::Watching {
+                change_set: id,
+                until,
+            },
+        );
+    }
+
+    fn watch(&mut self, desk: &mut Desk, id: ChangeSetId, sample: &Sample, turn: &mut Turn) {
+        let Some(watch) = desk.watches.get_mut(&id) else {
+            return;
+        };
+        let Some(verdict) = watch.push(sample) else {
+            return;
+        };
+        let over = sample.at >= watch.until();
+        match verdict.kind {
+            VerdictKind::Hurt { .. } => self.judged(desk, id, verdict, turn),
+            _ if over => self.judged(desk, id, verdict, turn),
+            _ => turn.tell(
+                &desk.target,
+                Tidings::Judged {
+                    change_set: id,
+                    verdict,
+                },
+            ),
+        }
+    }
+
+    /// What time alone brings: a watch that got no samples ends all the same, and so does the wait for
+    /// a recovery.
+    pub(crate) fn overdue(&mut self, desk: &mut Desk, turn: &mut Turn) {
+        for id in desk.open_cases() {
+            let Some(state) = desk.cases.get(&id).map(|c| c.state.clone()) else {
+                continue;
+            };
+            match state {
+                State::Watching { until, .. } if turn.now >= until + desk.detect.step => {
+                    let verdict = desk.watches.get(&id).map(|w| w.verdict(turn.now));
+                    let verdict = verdict.unwrap_or_else(|| no_data(turn.now));
+                    self.judged(desk, id, verdict, turn);
+                }
+                State::Verifying {
+                    check: Check::Health { since },
+                    ..
+                } if turn.now >= since + desk.policy.recovery_window => {
+                    self.recovery_over(desk, id, since, turn);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A verdict that counts: harm, or the end of the watch.
+    fn judged(&mut self, desk: &mut Desk, id: ChangeSetId, mut verdict: Verdict, turn: &mut Turn) {
+        let Some(case) = desk.cases.get(&id) else {
+            return;
+        };
+        let State::Watching { extensions, .. } = case.state else {
+            return;
+        };
+        let durability = case
+            .change_set
+            .changes
+            .iter()
+            .any(|c| class_of(desk, c) == SettingClass::Durability);
+        self.share_blame(desk, id, &mut verdict);
+        let extend_until = match verdict.kind {
+            VerdictKind::Hurt { .. } | VerdictKind::Healthy { .. } => None,
+            _ => desk.policy.extend(turn.now, extensions),
+        };
+        let hold = durability.then_some(HoldReason::Class(SettingClass::Durability));
+        turn.tell(
+            &desk.target,
+            Tidings::Judged {
+                change_set: id,
+                verdict: verdict.clone(),
+            },
+        );
+        let event = Event::Judged {
+            at: turn.now,
+            verdict,
+            extend_until,
+        };
+        if !self.advance(desk, id, &event, turn) {
+            return;
+        }
+        match desk.cases.get(&id).map(|c| c.state.clone()) {
+            Some(State::Judged { .. }) => self.rule(desk, id, turn),
+            Some(State::Watching { until, .. }) => {
+                if let Some(watch) = desk.watches.get_mut(&id) {
+                    watch.extend(until);
+                }
+                turn.tell(
+                    &desk.target,
+                    Tidings::Watching {
+                        change_set: id,
+                        until,
+                    },
+                );
+            }
+            Some(State::Kept { .. }) => {
+                self.known_good(desk, id, turn);
+                self.settle(desk, id, turn);
+            }
+            _ => self.settle(desk, id, turn),
+        }
+    }
+
+    /// The configuration on which a watch ended well is the one to go back to.
+    fn known_good(&mut self, desk: &mut Desk, id: ChangeSetId, turn: &mut Turn) {
+        let Some(snapshot) = desk.snapshot.clone() else {
+            return;
+        };
+        // While something else is still being judged, this configuration is not known to be good.
+        if desk.open_cases().iter().any(|other| *other != id) {
+            return;
+        }
+        self.mark_good(&snapshot, turn.now);
+        turn.record(backstay_journal::Record::KnownGood {
+            target: desk.target.clone(),
+            snapshot: snapshot.id.clone(),
+            change_set: Some(id),
+        });
+        desk.good = Some(snapshot);
+    }
+
+    fn check_recovery(
+        &mut self,
+        desk: &mut Desk,
+        id: ChangeSetId,
+        since: Timestamp,
+        turn: &mut Turn,
+    ) {
+        let recovery = desk
+            .watches
+            .get(&id)
+            .map(|w| w.recovery(since, desk.history.since(since)));
+        if recovery == Some(Recovery::Yes) {
+            self.recovered(desk, id, Recovery::Yes, turn);
+        }
+    }
+
+    fn recovery_over(
+        &mut self,
+        desk: &mut Desk,
+        id: ChangeSetId,
+        since: Timestamp,
+        turn: &mut Turn,
+    ) {
+        let watch = desk.watches.get(&id);
+        let recovery = watch.map_or(Recovery::Unknown, |w| {
+            w.recovery(since, desk.history.since(since))
+        });
+        self.recovered(desk, id, recovery, turn);
+    }
+
+    fn recovered(&mut self, desk: &mut Desk, id: ChangeSetId, recovery: Recovery, turn: &mut Turn) {
+        let event = Event::Recovered {
+            at: turn.now,
+            recovery,
+        };
+        if self.advance(desk, id, &event, turn) {
+            turn.tell(
+                &desk.target,
+                Tidings::Recovered {
+                    change_set: id,
+                    recovery,
+                },
+            );
+            self.settle(desk, id, turn);
+        }
+    }
+
+    /// Moves a case by one event and records the step. `false` when the event came too late for the
+    /// state; that is told in the log and nowhere else.
+    pub(crate) fn advance(
+        &mut self,
+        desk: &mut Desk,
+        id: ChangeSetId,
+        event: &Event,
+        turn: &mut Turn,
+    ) -> bool {
+        let Some(case) = desk.cases.get_mut(&id) else {
+            return false;
+        };
+        match case.apply(event) {
+            Ok(commands) => {
+                let target = desk.target.clone();
+                turn.step(&target, id, event.clone(), commands);
+                true
+            }
+            Err(error) => {
+                tracing::info!(%error, %id, "an event came too late");
+                false
+            }
+        }
+    }
+
+    /// A change set came to rest, for good or until a person acts: its report is told and recorded.
+    pub(crate) fn settle(&mut self, desk: &mut Desk, id: ChangeSetId, turn: &mut Turn) {
+        let Some(case) = desk.cases.get(&id) else {
+            return;
+        };
+        if matches!(case.state, State::Held { .. })
+            || case.state.settled()
+            || matches!(case.state, State::RollbackFailed { .. })
+        {
+            let report = Report::on(case);
+            if case.state.settled() {
+                desk.watches.remove(&id);
+            }
+            match serde_json::to_value(&report) {
+                Ok(value) => turn.record(backstay_journal::Record::Reported {
+                    change_set: id,
+                    target: desk.target.clone(),
+                    report: value,
+                }),
+                Err(error) => tracing::error!(%error, %id, "a report could not be recorded"),
+            }
+            turn.tell(&desk.target, Tidings::Settled(Box::new(report)));
+        }
+    }
+
+    /// Stores the samples that came in; a failure narrows sight and is told, it does not stop judging.
+    pub(crate) fn store_samples(&mut self) -> Vec<News> {
+        for (target, samples) in &mut self.unstored {
+            if let Err(error) = self.metrics.append(target, samples) {
+                tracing::warn!(%error, %target, "samples could not be stored");
+                let surplus = samples.len().saturating_sub(UNSTORED_MAX);
+                samples.drain(..surplus);
+            } else {
+                samples.clear();
+            }
+        }
+        Vec::new()
+    }
+}
+
+fn no_data(now: Timestamp) -> Verdict {
+    Verdict {
+        kind: VerdictKind::NoData,
+        at: now,
+        p_value: None,
+        score: 0.0,
+        alarm_at: None,
+        findings: Vec::new(),
+        refusals: vec![backstay_model::verdict::Refusal::TooFew],
+        calibration: backstay_model::verdict::Calibration::None,
+    }
+}
+
+/// Progress of learning, told each second until there is enough.
+fn tell_learning(desk: &mut Desk, turn: &mut Turn) {
+    let have = desk.learnt();
+    let want = desk.detect.min_baseline;
+    let seconds = have.0 / 1_000_000;
+    if seconds != desk.told_learning_s && desk.told_learning_s * 1_000_000 < want.0 {
+        desk.told_learning_s = seconds;
+        let target: TargetId = desk.target.clone();
+        turn.tell(
+            &target,
+            Tidings::Learning {
+                have_s: have.as_secs_f64(),
+                want_s: want.as_secs_f64(),
+            },
+        );
+    }
+}

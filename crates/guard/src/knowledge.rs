@@ -1,0 +1,303 @@
+//! What the graph learns from each record, and what is known about a change.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use backstay_catalog::candidate::{At, Candidate};
+use backstay_catalog::{Pack, PackChoice, pack};
+use backstay_graph::{Batch, EdgeScope, Graph, GraphStore, Op, View};
+use backstay_journal::{Record, SnapshotStore};
+use backstay_model::confidence::Confidence;
+use backstay_model::dependency::{Edge, EdgeKind, Evidence, EvidenceKind};
+use backstay_model::snapshot::{Server, Snapshot};
+use backstay_model::{Author, Change, NodeKey, TargetId, Timestamp, ValueSource};
+use backstay_risk::history::Outcome;
+use backstay_risk::{Costs, PastChange};
+use backstay_simulate::Scene;
+
+use crate::case::Case;
+use crate::desk::Desk;
+
+/// Batches that may wait for the graph store; beyond it the oldest are dropped from memory, and the
+/// store is brought up to date from the journal at the next start.
+const WAITING_MAX: usize = 65_536;
+/// Log-likelihood ratio of a session seen: its service certainly uses the target.
+const SEEN_LOG_LR: f64 = 9.0;
+
+/// The knowledge for a server: its own pack, or the nearest older one.
+pub(crate) fn knowledge(server: &Server) -> Option<PackChoice> {
+    pack(server.engine, server.major()).ok()
+}
+
+/// What a record means for the graph. Every record has a batch with its own sequence number, most of
+/// them empty, so that the graph is as far as the journal when the numbers are equal.
+pub(crate) fn batch<S: SnapshotStore>(seq: u64, record: &Record, snapshots: &S) -> Batch {
+    let ops = match record {
+        Record::Baseline {
+            target,
+            snapshot,
+            server,
+        } => {
+            let stored = snapshots.get(snapshot).ok().flatten();
+            baseline(target, server, stored.as_ref())
+        }
+        Record::Seen { change_set, .. } => change_set
+            .changes
+            .iter()
+            .map(|c| set_value(&change_set.target, c, Some(change_set.id)))
+            .collect(),
+        _ => Vec::new(),
+    };
+    Batch { seq, ops }
+}
+
+/// The first reading of a target: the rules of its version, the values that somebody set, and the
+/// services that use it.
+fn baseline(target: &TargetId, server: &Server, snapshot: Option<&Snapshot>) -> Vec<Op> {
+    let mut ops = vec![Op::UpsertNode(NodeKey::Target(target.clone()))];
+    if let Some(choice) = knowledge(server) {
+        ops.extend(rules(choice.pack));
+    }
+    let Some(snapshot) = snapshot else { return ops };
+    for (key, standing) in &snapshot.settings {
+        if standing.source != ValueSource::Default {
+            ops.push(Op::SetValue {
+                target: target.clone(),
+                key: key.clone(),
+                old: None,
+                new: standing.effective.clone(),
+                author: Author::Unknown,
+                at: snapshot.taken_at,
+                change_set: None,
+            });
+        }
+    }
+    ops.extend(
+        snapshot
+            .services
+            .iter()
+            .map(|s| uses(target, s.service.clone(), snapshot.taken_at)),
+    );
+    ops
+}
+
+/// The rule graph of a pack: projected constraints, and its effect seeds.
+#[must_use]
+pub fn rules(pack: &Pack) -> Vec<Op> {
+    let scope = EdgeScope::rules(pack.engine, pack.major);
+    let nodes = pack
+        .settings
+        .keys()
+        .map(|name| Op::UpsertNode(NodeKey::Setting(name.clone())));
+    let edges = backstay_graph::project(&pack.constraints)
+        .into_iter()
+        .chain(pack.effects.iter().map(effect));
+    nodes
+        .chain(edges.map(|edge| Op::open(&scope, edge)))
+        .collect()
+}
+
+fn effect(effect: &backstay_catalog::Effect) -> Edge {
+    let odds = effect.confidence.get() / (1.0 - effect.confidence.get()).max(1e-6);
+    Edge {
+        from: NodeKey::Setting(effect.setting.clone()),
+        to: NodeKey::Metric(effect.metric.clone()),
+        kind: EdgeKind::Affects,
+        confidence: effect.confidence,
+        constraint: None,
+        rule: None,
+        evidence: vec![Evidence {
+            kind: EvidenceKind::Review,
+            anchor: effect.mechanism.clone(),
+            log_lr: odds.ln(),
+        }],
+        valid_from: Timestamp(0),
+        valid_to: Timestamp::OPEN_END,
+    }
+}
+
+fn uses(target: &TargetId, service: backstay_model::ServiceName, at: Timestamp) -> Op {
+    let edge = Edge {
+        from: NodeKey::Service(service),
+        to: NodeKey::Target(target.clone()),
+        kind: EdgeKind::Uses,
+        confidence: Confidence::ONE,
+        constraint: None,
+        rule: None,
+        evidence: vec![Evidence {
+            kind: EvidenceKind::History,
+            anchor: "sessions".into(),
+            log_lr: SEEN_LOG_LR,
+        }],
+        valid_from: at,
+        valid_to: Timestamp::OPEN_END,
+    };
+    Op::open(&EdgeScope::Target(target.clone()), edge)
+}
+
+fn set_value(
+    target: &TargetId,
+    change: &Change,
+    change_set: Option<backstay_model::ChangeSetId>,
+) -> Op {
+    Op::SetValue {
+        target: target.clone(),
+        key: change.key.clone(),
+        old: change.old.effective.clone(),
+        new: change.new.effective.clone(),
+        author: change.author.clone(),
+        at: change.time.best(),
+        change_set,
+    }
+}
+
+/// The graph store and the batches it has not taken yet.
+#[derive(Debug)]
+pub(crate) struct Ledger<G> {
+    store: G,
+    waiting: VecDeque<Batch>,
+}
+
+impl<G: GraphStore> Ledger<G> {
+    pub(crate) const fn new(store: G) -> Self {
+        Self {
+            store,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// How far the store is; 0 when it cannot say, and then it is offered everything again.
+    pub(crate) fn applied(&self) -> u64 {
+        self.store.applied_seq().unwrap_or(0)
+    }
+
+    pub(crate) fn line_up(&mut self, batch: Batch) {
+        self.waiting.push_back(batch);
+        if self.waiting.len() > WAITING_MAX {
+            tracing::warn!(
+                dropped = 1,
+                "the graph store is too far behind; it catches up at the next start"
+            );
+            self.waiting.pop_front();
+        }
+    }
+
+    /// Hands the store what it lacks; what fails stays in line.
+    pub(crate) fn catch_up(&mut self) {
+        while let Some(batch) = self.waiting.front() {
+            if let Err(error) = self.store.apply(batch) {
+                tracing::warn!(%error, seq = batch.seq, "the graph store did not take a batch");
+                return;
+            }
+            self.waiting.pop_front();
+        }
+    }
+}
+
+/// The scene of a change that is live on `desk`: the configuration before it, the graph, the services.
+pub(crate) fn scene<'a>(
+    desk: &Desk,
+    before: &'a Snapshot,
+    choice: PackChoice,
+    graph: &'a Graph,
+    past: &'a [PastChange],
+    at: Timestamp,
+) -> Scene<'a> {
+    let (now, _unreadable) = Candidate::new(choice.pack).with_snapshot(before, At::Now);
+    Scene {
+        pack: choice.pack,
+        now,
+        graph,
+        view: View::Effective {
+            engine: choice.pack.engine,
+            major: choice.pack.major,
+            target: desk.target.clone(),
+        },
+        felt: desk
+            .specs
+            .iter()
+            .filter(|s| s.role.outcome())
+            .map(|s| s.name.clone())
+            .collect(),
+        services: desk.service_weights(),
+        past,
+        costs: Costs::RELOAD,
+        at,
+    }
+}
+
+/// Settled change sets as cases to learn from.
+pub(crate) fn past<'a>(pack: &Pack, cases: impl Iterator<Item = &'a Case>) -> Vec<PastChange> {
+    let mut past = Vec::new();
+    for case in cases {
+        let Some(outcome) = outcome(case) else {
+            continue;
+        };
+        let at = case.moments.moved_at;
+        past.extend(
+            case.change_set
+                .changes
+                .iter()
+                .map(|c| backstay_simulate::outlook::past_change(pack, c, at, outcome)),
+        );
+    }
+    past
+}
+
+/// How a case ended; `None` while it has not, or when nothing can be learnt from it.
+fn outcome(case: &Case) -> Option<Outcome> {
+    use backstay_lifecycle::State;
+    use backstay_lifecycle::state::Keeper;
+    use backstay_model::verdict::Recovery;
+    match &case.state {
+        State::RolledBack {
+            recovered: Recovery::Yes,
+            ..
+        } => Some(Outcome::Harm),
+        State::RolledBack {
+            recovered: Recovery::No,
+            ..
+        } => Some(Outcome::FalseRollback),
+        State::Kept {
+            by: Keeper::Operator { .. },
+            ..
+        } => Some(Outcome::Fine),
+        State::Kept {
+            by: Keeper::Verdict(_),
+            ..
+        } => Some(Outcome::QuietlyFine),
+        _ => None,
+    }
+}
+
+/// The configuration of `snapshot` with the changes of `case` taken back: what stood before.
+pub(crate) fn before(snapshot: &Snapshot, case: &Case) -> Snapshot {
+    let mut before = snapshot.clone();
+    let old: BTreeMap<_, _> = case
+        .change_set
+        .changes
+        .iter()
+        .map(|c| (c.key.clone(), c.old.clone()))
+        .collect();
+    before.settings.extend(old);
+    before
+}
+
+/// A configuration of which nothing is known.
+pub(crate) fn empty_snapshot(target: &TargetId) -> Snapshot {
+    Snapshot {
+        id: backstay_model::SnapshotId("unread".into()),
+        target: target.clone(),
+        taken_at: Timestamp(0),
+        server: Server {
+            engine: backstay_model::name::EngineKind::Postgresql,
+            version: String::new(),
+            started_at: Timestamp(0),
+            data_directory: String::new(),
+            role: backstay_model::snapshot::NodeRole::Primary,
+        },
+        settings: BTreeMap::new(),
+        files: Vec::new(),
+        file_errors: Vec::new(),
+        services: Vec::new(),
+    }
+}

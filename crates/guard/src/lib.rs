@@ -1,0 +1,34 @@
+//! The imperative shell: takes in what engines see, lets the pure rooms decide, writes it into the
+//! journal, and only then acts.
+//!
+//! Read [`tick`] first: the whole loop on one screen. [`inbox`] is everything that can arrive,
+//! [`news`] everything that is told, [`case`] the file on one change set, [`run`] the tasks around a
+//! real target, [`lockstep`] the same around a simulated one.
+//!
+//! It does not know HTTP, SQL, or how anything is said to a person.
+#![deny(missing_docs)]
+
+pub mod tick;
+
+pub mod inbox;
+pub mod news;
+
+pub mod books;
+pub mod case;
+pub mod desk;
+pub mod report;
+
+mod judge;
+pub mod knowledge;
+mod observe;
+mod resume;
+mod rule;
+mod turn;
+
+pub mod clock;
+pub mod config;
+pub mod connector;
+pub mod lockstep;
+pub mod run;
+
+pub use tick::{Guard, Ticked};

@@ -1,0 +1,190 @@
+//! The report on a change set that came to rest: root cause, impacted services, steps taken and the
+//! seconds of each.
+
+use backstay_lifecycle::State;
+use backstay_lifecycle::state::{Keeper, Successor};
+use backstay_model::risk::Risk;
+use backstay_model::verdict::{Recovery, Verdict};
+use backstay_model::{ChangeSet, NodeKey, ServiceName, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::case::Case;
+
+/// The report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What was changed, by whom, when and why.
+    pub change_set: ChangeSet,
+    /// How it ended, in the words of the states.
+    pub outcome: String,
+    /// The reason for the outcome, in one line, where there is one.
+    pub reason: Option<String>,
+    /// Root cause in one sentence; `None` when nothing hurt.
+    pub root_cause: Option<String>,
+    /// The verdict it rests on.
+    pub verdict: Option<Verdict>,
+    /// The risk that was ruled on.
+    pub risk: Option<Risk>,
+    /// Services that the change reaches.
+    pub services: Vec<ServiceName>,
+    /// The statements that were run, or are to be run by a person.
+    pub commands: Vec<String>,
+    /// Whether Backstay ran them.
+    pub done: Done,
+    /// Steps taken, in order.
+    pub steps: Vec<Step>,
+    /// What a configuration rollback does not put back.
+    pub does_not_undo: Vec<String>,
+}
+
+/// Who runs the commands of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Done {
+    /// There is nothing to run.
+    Nothing,
+    /// Backstay ran them.
+    ByBackstay,
+    /// A person has to, or has to approve.
+    WaitsForPerson,
+}
+
+/// One step, with the seconds it took.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// What happened.
+    pub what: String,
+    /// When it was complete.
+    pub at: Timestamp,
+    /// Seconds since the step before.
+    pub seconds: f64,
+}
+
+impl Report {
+    /// The report on `case` as it stands.
+    #[must_use]
+    pub fn on(case: &Case) -> Self {
+        let rolled_back = matches!(case.state, State::RolledBack { .. });
+        let commands = case
+            .plan
+            .as_ref()
+            .map(|p| p.commands.clone())
+            .unwrap_or_default();
+        let done = match (&case.state, commands.is_empty()) {
+            (_, true) | (State::Kept { .. } | State::Superseded { .. }, _) => Done::Nothing,
+            _ if rolled_back => Done::ByBackstay,
+            _ => Done::WaitsForPerson,
+        };
+        Self {
+            change_set: case.change_set.clone(),
+            outcome: case.state.word().to_owned(),
+            reason: reason(&case.state),
+            root_cause: root_cause(case),
+            verdict: case.verdict.clone(),
+            risk: case.risk.clone(),
+            services: services(case),
+            commands: if done == Done::Nothing {
+                Vec::new()
+            } else {
+                commands
+            },
+            done,
+            steps: steps(case),
+            does_not_undo: case
+                .plan
+                .as_ref()
+                .map(|p| p.does_not_undo.clone())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// Why it came to rest there, in one line.
+fn reason(state: &State) -> Option<String> {
+    match state {
+        State::Held { reason, .. } => Some(reason.to_string()),
+        State::Refused { why, .. } | State::RollbackFailed { why, .. } => Some(why.clone()),
+        State::Superseded { by, .. } => Some(match by {
+            Successor::ChangeSet { id, key } => {
+                format!("{key} was written again by {id}; not overwritten")
+            }
+            Successor::Value { key, found } => {
+                let found = found
+                    .as_ref()
+                    .map_or_else(|| "nothing".to_owned(), ToString::to_string);
+                format!("{key} is {found} now, which somebody else wrote; not overwritten")
+            }
+            Successor::Operator { by } => format!("closed by {by}"),
+        }),
+        State::Kept {
+            by: Keeper::Operator { by },
+            ..
+        } => Some(format!("kept by {by}")),
+        _ => None,
+    }
+}
+
+/// One sentence: who turned what, and what broke. Blames nothing that was not judged.
+fn root_cause(case: &Case) -> Option<String> {
+    case.moments.judged_at?;
+    let verdict = case.verdict.as_ref()?;
+    let changes: Vec<String> = case
+        .change_set
+        .changes
+        .iter()
+        .map(|c| format!("{} {} -> {}", c.key, c.old_text(), c.new_text()))
+        .collect();
+    let symptom = verdict
+        .findings
+        .first()
+        .map_or_else(|| verdict.kind.word().to_owned(), |f| f.text.clone());
+    let cleared = case.recovery == Some(Recovery::No);
+    let verb = if cleared {
+        "was suspected of"
+    } else {
+        "caused"
+    };
+    Some(format!(
+        "{} by {} {verb}: {symptom}",
+        changes.join(", "),
+        case.change_set.author()
+    ))
+}
+
+fn services(case: &Case) -> Vec<ServiceName> {
+    let reach = case.risk.iter().flat_map(|r| &r.reach);
+    reach
+        .filter_map(|r| match &r.node {
+            NodeKey::Service(name) => Some(name.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn steps(case: &Case) -> Vec<Step> {
+    let moments = &case.moments;
+    let took_effect = case.change_set.effective_at();
+    let mut steps = Vec::new();
+    let mut last = took_effect;
+    let mut add = |what: &str, at: Option<Timestamp>| {
+        if let Some(at) = at {
+            steps.push(Step {
+                what: what.to_owned(),
+                at,
+                seconds: (at - last).as_secs_f64().max(0.0),
+            });
+            last = at;
+        }
+    };
+    add("noticed", Some(case.seen_at));
+    add("judged harmful", moments.judged_at);
+    add("ruled, snapshot and intent durable", moments.ruled_at);
+    add("written, reloaded, read back", moments.read_back_at);
+    add(
+        "recovery confirmed",
+        moments
+            .recovered_at
+            .filter(|_| case.recovery == Some(Recovery::Yes)),
+    );
+    steps
+}
