@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::effect;
 use crate::placebo::Bank;
 use crate::policy::DetectPolicy;
+use crate::residual::Point;
 use crate::shipped;
 use crate::stats;
 use crate::track::{Track, values};
@@ -22,9 +23,9 @@ const PRESENT_MIN: f64 = 0.8;
 const RECENT_BINS: usize = 10;
 /// Level of the upper bound of the harm.
 const BOUND_ALPHA: f64 = 0.05;
-/// Standard errors of the difference of two medians up to the bound: 1.645 for the level, 1.25 for
-/// the median, a fifth for the scale being estimated. Coverage is measured in the tests.
-const BOUND_ERRORS: f64 = 1.645 * 1.25 * 1.2;
+/// Standard errors up to the bound: 1.645 for the level, a tenth for trimmed means, a tenth for the
+/// scale being estimated. Coverage is measured in the tests.
+const BOUND_ERRORS: f64 = 1.645 * 1.1 * 1.1;
 
 /// Where the false-alarm rate of one metric comes from; frozen when the watch opens.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -58,9 +59,9 @@ pub(crate) struct Evidence<'a> {
     pub(crate) p_value: f64,
     /// Scan maximum over the level at which this metric alone would act.
     pub(crate) score: f64,
-    /// Logarithmic harm of the newest bins, and of the whole watch.
+    /// Logarithmic harm of the newest bins, and its standard error.
     pub(crate) recent: f64,
-    pub(crate) whole: f64,
+    pub(crate) error: f64,
     /// Whether the newest bins still show it.
     pub(crate) still: bool,
     /// Upper bound of the harm over the watch, as excess factor (1.0 = twice as bad); zero when
@@ -111,7 +112,6 @@ impl Judged {
             Source::None => return None,
         };
         let act = self.level(track, policy.alpha_act * self.weight)?;
-        let whole = track.median_distance(&track.post)?;
         Some(Evidence {
             track,
             weight: self.weight,
@@ -119,36 +119,53 @@ impl Judged {
             p_value,
             score: max / act.max(1e-9),
             recent: track.median_distance(track.newest(RECENT_BINS))?,
-            whole,
+            error: Shift::of(track, track.newest(RECENT_BINS))?.error,
             still: track.still_there(step),
-            bound: self.bound(track, whole)?,
+            bound: self.bound(track)?,
         })
     }
 
     /// Upper bound of the excess over the whole watch.
-    fn bound(&self, track: &Track, whole: f64) -> Option<f64> {
-        let frame = track.frame.as_ref()?;
-        let hidden = match &self.source {
-            Source::Own(bank) => bank.shift_bound(BOUND_ALPHA)?,
+    fn bound(&self, track: &Track) -> Option<f64> {
+        let upper = match &self.source {
+            Source::Own(bank) => track.median_distance(&track.post)? + bank.shift_bound(BOUND_ALPHA)?.max(0.0),
             Source::Shipped | Source::None => {
-                let away: Vec<f64> = track.post.iter().map(|p| frame.distance(*p)).collect();
-                let now = stats::mad(&away, whole);
-                let spread = f64::midpoint(frame.scale.powi(2), now.powi(2)).sqrt();
-                let counts = 1.0 / frame.bins as f64 + 1.0 / away.len().max(1) as f64;
-                BOUND_ERRORS * spread * shipped::memory(frame.phi) * counts.sqrt()
+                let shift = Shift::of(track, &track.post)?;
+                shift.size + BOUND_ERRORS * shift.error
             }
         };
-        let upper = whole + hidden.max(0.0);
         let before = track.before()?;
         let worst = match track.role {
             MetricRole::Throughput => before * (1.0 - (-upper).exp()),
             _ => before * effect::excess(upper),
         };
-        Some(if worst < track.floor {
-            0.0
-        } else {
-            effect::excess(upper).max(0.0)
-        })
+        Some(if worst < track.floor { 0.0 } else { effect::excess(upper).max(0.0) })
+    }
+}
+
+/// Difference of trimmed means around a change (logarithmic, "worse" up) and its standard error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shift {
+    pub(crate) size: f64,
+    pub(crate) error: f64,
+}
+
+impl Shift {
+    /// The shift from the newest bins before the change to `post`. Spread and autocorrelation come
+    /// from both sides, each around its own centre.
+    pub(crate) fn of(track: &Track, post: &[Point]) -> Option<Self> {
+        let frame = track.frame.as_ref()?;
+        let side = |points: &[Point]| points.iter().map(|p| frame.distance(*p)).collect::<Vec<f64>>();
+        let before = side(&track.pre[track.pre.len().saturating_sub(frame.bins)..]);
+        let after = side(post);
+        let (from, to) = (stats::trimmed_mean(&before)?, stats::trimmed_mean(&after)?);
+        let now = stats::mad(&after, to);
+        let spread = f64::midpoint(frame.scale.powi(2), now.powi(2)).sqrt();
+        let joined: Vec<f64> =
+            before.iter().map(|v| v - from).chain(after.iter().map(|v| v - to)).collect();
+        let memory = shipped::memory(stats::autocorrelation(&joined, 0.0));
+        let counts = 1.0 / before.len() as f64 + 1.0 / after.len() as f64;
+        Some(Self { size: to - from, error: spread * memory * counts.sqrt() })
     }
 }
 
@@ -173,6 +190,16 @@ impl Evidence<'_> {
             _ => effect::excess(self.recent),
         };
         lost >= gate && effect::above_floor(self.track, before, now)
+    }
+
+    /// Whether the harm is at least `gate` even at the lower end of its interval (95 %).
+    pub(crate) fn surely(&self, gate: f64) -> bool {
+        let lower = self.recent - BOUND_ERRORS * self.error;
+        let lost = match self.track.role {
+            MetricRole::Throughput => 1.0 - (-lower).exp(),
+            _ => effect::excess(lower),
+        };
+        lost >= gate
     }
 
     /// The finding for a person.

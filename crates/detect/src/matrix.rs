@@ -23,6 +23,8 @@ const COVERAGE_MIN: f64 = 0.8;
 const SAMPLES_MIN: u32 = 5;
 /// Bins since the change before statistics may act.
 const ACT_BINS: usize = 10;
+/// Harm that an alarm without own calibration must show to stand in the way of `healthy`.
+const DOUBTFUL: f64 = 0.25;
 /// Harm of a second kind of metric that confirms a statistical alarm without own calibration.
 const CONFIRMS: f64 = 0.15;
 /// Below this rate, per second, there is no traffic to judge.
@@ -199,6 +201,7 @@ impl<'a> Case<'a> {
             return None;
         };
         let (role, own) = (bad.track.role, bad.own);
+        let surely = own || bad.surely(policy.gate_uncalibrated);
         let (name, recent, p) = (bad.track.name.clone(), bad.recent, bad.p_value / bad.weight);
         match self.explained(role, recent, &name) {
             Some(Demand::Level) => return Some(self.confounded()),
@@ -211,7 +214,7 @@ impl<'a> Case<'a> {
             return Some(VerdictKind::Confounded);
         }
         let long = self.watch.seen as usize >= ACT_BINS;
-        if p <= policy.alpha_act && long && (own || self.confirmed(role)) {
+        if p <= policy.alpha_act && long && surely && (own || self.confirmed(role)) {
             return Some(VerdictKind::Hurt {
                 by: Harm::Statistical,
             });

@@ -33,6 +33,15 @@ pub(crate) fn mad(values: &[f64], centre: f64) -> f64 {
     median_mut(&mut away).unwrap_or(0.0) * MAD_TO_SD
 }
 
+/// The mean without the lowest and highest fifth: nearly as sharp as the mean on normal noise, and
+/// blind to spikes. `None` for an empty slice.
+pub(crate) fn trimmed_mean(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let cut = sorted.len() / 5;
+    mean(&sorted[cut..sorted.len() - cut])
+}
+
 /// Lag-1 autocorrelation of `values` around `centre`, corrected for its bias in short series
 /// (Kendall: minus `(1 + 4φ) / n`), within 0..0.9; 0 when there is too little to say.
 pub(crate) fn autocorrelation(values: &[f64], centre: f64) -> f64 {

@@ -1,13 +1,17 @@
 //! Seeded noise for the tests of this crate.
 
+pub(crate) mod bed;
+
 /// xorshift64*: small, seeded, the same on every platform.
 pub(crate) struct Random(u64);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        let mut random = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        (0..8).for_each(|_| drop(random.unit()));
-        random
+        // splitmix64 once, so that neighbouring seeds give unrelated streams.
+        let mut z = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        Self((z ^ (z >> 31)) | 1)
     }
 
     /// Uniform in 0..1.

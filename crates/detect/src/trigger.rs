@@ -70,14 +70,14 @@ pub(crate) struct Tripped {
     pub(crate) finding: Finding,
 }
 
-/// All triggers that hold now, the gravest first.
+/// All triggers that hold now, the most telling first: errors name the reason of a silence.
 pub(crate) fn fire(scene: &Scene<'_>) -> Vec<Tripped> {
     let found = [
         unavailable(scene),
-        hang(scene),
         new_sessions(scene),
         probe_errors(scene),
         errors(scene),
+        hang(scene),
         fewer_but_faster(scene),
         ratio::throughput(scene),
         ratio::latency(scene),

@@ -319,3 +319,6 @@ fn tracks(opening: &Opening<'_>, before: Timestamp) -> Vec<Track> {
     };
     opening.specs.iter().map(open).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,10 +8,12 @@ use crate::load::{self, Flow};
 use crate::stats;
 use crate::track::Track;
 
-/// Bins that must be at least this bad.
-const BINS: usize = 4;
-/// Bins when the host is contended, or when only one kind of witness speaks.
-const BINS_LONG: usize = 8;
+/// Windows, in bins: the more bins, the less their median must exceed the noise.
+const BINS: [usize; 4] = [4, 6, 8, 12];
+/// The longer ones: when the host is contended, or when only one kind of witness speaks.
+const BINS_LONG: [usize; 2] = [8, 12];
+/// Bins of a witness.
+const WITNESS_BINS: usize = 4;
 /// Fewest values before the change.
 const PRE_MIN: usize = 8;
 /// The ratio.
@@ -22,23 +24,23 @@ const ALMOST: f64 = 1.6;
 const AGREES: f64 = 1.5;
 /// How much worse than the worst window before the change, against what was there already.
 const WORSE_THAN_EVER: f64 = 1.15;
-/// Standard deviations of a mechanism metric that count as moved, and their least factor.
+/// Standard deviations of a mechanism metric that count as moved.
 const MOVED_SD: f64 = 4.0;
-/// Standard deviations (of one bin) that the ratio must also be, for throughput and for latency.
-const NOISE_SD: [f64; 2] = [3.0, 2.0];
+/// Standard errors of a difference of medians that the ratio must also be, and those of a witness.
+const SURE_ERRORS: f64 = 4.0;
+const AGREES_ERRORS: f64 = 2.5;
+/// Relative uncertainty of a scale is about this over the number of values it rests on.
+const SCALE_UNSURE: f64 = 3.0;
+/// Standard error of a median over that of a mean, for normal noise.
+const MEDIAN: f64 = 1.25;
 
 /// Half as much is done although as much is asked for.
 pub(super) fn throughput(scene: &Scene<'_>) -> Option<Tripped> {
-    let bins = if scene.host == Host::Contended {
-        BINS_LONG
-    } else {
-        BINS
-    };
     scene.of_role(MetricRole::Throughput).find_map(|track| {
         let before = track.before().filter(|b| *b >= BUSY_MIN)?;
-        let after = lasting(scene, track, bins)?;
-        let share = after / before;
         let agrees = witness(scene, track);
+        let (bins, after) = lasting(scene, track, windows(scene, agrees)?)?;
+        let share = after / before;
         let sure = match load::flow(scene.tracks, share, bins) {
             Flow::Slower { sure } => sure,
             Flow::Unknown if agrees == Witness::Independent => load::SURE,
@@ -54,64 +56,68 @@ pub(super) fn throughput(scene: &Scene<'_>) -> Option<Tripped> {
         if overloaded || !enough {
             return None;
         }
-        let since = track.newest(bins).first()?.at;
-        Some(Tripped {
-            trigger: Trigger::Ratio,
-            at: scene.now,
-            finding: about(track, after, since),
-        })
+        tripped(scene, track, bins, after)
     })
 }
 
 /// Everything takes twice as long although no more is asked for.
 pub(super) fn latency(scene: &Scene<'_>) -> Option<Tripped> {
-    if load::surge(scene.tracks, BINS) {
+    if load::surge(scene.tracks, WITNESS_BINS) {
         return None;
     }
     scene.of_role(MetricRole::Latency).find_map(|track| {
-        let agrees = witness(scene, track);
-        let bins = match (agrees, scene.host) {
-            (Witness::None, _) => return None,
-            (Witness::Independent, Host::Quiet) => BINS,
-            (Witness::Independent | Witness::SameKind, _) => BINS_LONG,
-        };
-        let after = lasting(scene, track, bins)?;
-        let since = track.newest(bins).first()?.at;
-        Some(Tripped {
-            trigger: Trigger::Ratio,
-            at: scene.now,
-            finding: about(track, after, since),
-        })
+        let (bins, after) = lasting(scene, track, windows(scene, witness(scene, track))?)?;
+        tripped(scene, track, bins, after)
     })
 }
 
-/// The median of the newest `bins`, when it is at least twice as bad as before, most single bins
-/// are nearly so, it was never so before, and it is beyond the metric's noise and floor.
-fn lasting(scene: &Scene<'_>, track: &Track, bins: usize) -> Option<f64> {
+/// How long it must last: longer while the host is contended, or when only metrics of the same kind
+/// agree; without any witness no length is enough.
+fn windows(scene: &Scene<'_>, witness: Witness) -> Option<&'static [usize]> {
+    match (witness, scene.host) {
+        (Witness::None, _) => None,
+        (Witness::Independent, Host::Quiet) => Some(&BINS),
+        (Witness::Independent | Witness::SameKind, _) => Some(&BINS_LONG),
+    }
+}
+
+fn tripped(scene: &Scene<'_>, track: &Track, bins: usize, after: f64) -> Option<Tripped> {
+    let since = track.newest(bins).first()?.at;
+    Some(Tripped { trigger: Trigger::Ratio, at: scene.now, finding: about(track, after, since) })
+}
+
+/// The first window whose median is at least twice as bad as before, most of whose bins are nearly
+/// so, that is worse than anything before the change, and beyond the metric's noise and floor.
+fn lasting(scene: &Scene<'_>, track: &Track, windows: &[usize]) -> Option<(usize, f64)> {
     if track.pre.len() < PRE_MIN {
         return None;
     }
-    let (before, frame) = (track.before()?, track.frame.as_ref()?);
-    let recent = scene.recent(track, bins)?;
-    let after = stats::median(&recent)?;
-    let times = worse_by(track, before, after)?;
-    let almost = recent
-        .iter()
-        .filter(|v| worse_by(track, before, **v).is_some_and(|t| t >= ALMOST));
-    let worst = worst_window(track)
-        .and_then(|worst| worse_by(track, before, worst))
-        .unwrap_or(1.0);
-    let noise = if track.role == MetricRole::Throughput {
-        NOISE_SD[0]
-    } else {
-        NOISE_SD[1]
-    };
-    let holds = times >= TWICE
-        && 4 * almost.count() >= 3 * bins
-        && times >= WORSE_THAN_EVER * worst
-        && times.ln() >= noise * frame.scale
-        && (after - before).abs() >= track.floor;
-    holds.then_some(after)
+    let before = track.before()?;
+    let worst = worst_window(track).and_then(|worst| worse_by(track, before, worst)).unwrap_or(1.0);
+    windows.iter().find_map(|&bins| {
+        let recent = scene.recent(track, bins)?;
+        let after = stats::median(&recent)?;
+        let times = worse_by(track, before, after)?;
+        // Two spikes make a median of four, but not three nearly as bad bins.
+        let bar = times.sqrt().max(ALMOST);
+        let nearly = |v: &&f64| worse_by(track, before, **v).is_some_and(|t| t >= bar);
+        let holds = times >= TWICE
+            && 4 * recent.iter().filter(nearly).count() >= 3 * bins
+            && times >= WORSE_THAN_EVER * worst
+            && times.ln() >= SURE_ERRORS * error(track, bins)?
+            && (after - before).abs() >= track.floor;
+        holds.then_some((bins, after))
+    })
+}
+
+/// Standard error (logarithmic) of the difference between the median of `bins` values and the
+/// median before the change; wider while the scale rests on few values.
+fn error(track: &Track, bins: usize) -> Option<f64> {
+    let frame = track.frame.as_ref()?;
+    let known = frame.bins.max(1) as f64;
+    let counts = 1.0 / bins as f64 + 1.0 / known;
+    let spread = frame.scale * crate::shipped::memory(frame.phi) * (1.0 + SCALE_UNSURE / known);
+    Some(MEDIAN * spread * counts.sqrt())
 }
 
 /// How many times worse `after` is than `before`: above one is worse.
@@ -127,7 +133,7 @@ fn worse_by(track: &Track, before: f64, after: f64) -> Option<f64> {
 fn worst_window(track: &Track) -> Option<f64> {
     let pre = &track.pre[track.pre.len().saturating_sub(120)..];
     let medians = pre
-        .windows(BINS)
+        .windows(WITNESS_BINS)
         .filter_map(|w| stats::median(&crate::track::values(w)));
     if track.role == MetricRole::Throughput {
         medians.min_by(f64::total_cmp)
@@ -177,13 +183,14 @@ fn kind(track: &Track) -> u8 {
 /// Whether a metric agrees that something is much worse.
 fn agrees(scene: &Scene<'_>, track: &Track) -> bool {
     let moved = || {
-        let (before, after) = (track.before()?, stats::median(&scene.recent(track, BINS)?)?);
+        let (before, after) = (track.before()?, stats::median(&scene.recent(track, WITNESS_BINS)?)?);
         ((after - before).abs() >= track.floor).then_some((before, after))
     };
     let Some((before, after)) = moved() else {
         return false;
     };
-    let times = worse_by(track, before, after);
+    let noise = error(track, WITNESS_BINS).unwrap_or(f64::INFINITY);
+    let times = worse_by(track, before, after).filter(|t| t.ln() >= AGREES_ERRORS * noise);
     match track.role {
         MetricRole::Throughput => {
             before >= BUSY_MIN
@@ -206,7 +213,7 @@ fn mechanism(track: &Track, before: f64, after: f64) -> bool {
         (before, after)
     };
     let away = track
-        .median_distance(track.newest(BINS))
+        .median_distance(track.newest(WITNESS_BINS))
         .unwrap_or(0.0)
         .abs();
     let scale = track.frame.as_ref().map_or(f64::INFINITY, |f| f.scale);
