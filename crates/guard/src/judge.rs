@@ -142,7 +142,7 @@ impl<B: Books> Guard<B> {
             VerdictKind::Hurt { .. } | VerdictKind::Healthy { .. } => None,
             _ => desk.policy.extend(turn.now, extensions),
         };
-        let hold = durability.then_some(HoldReason::Class(SettingClass::Durability));
+
         turn.tell(
             &desk.target,
             Tidings::Judged {

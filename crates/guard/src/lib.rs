@@ -29,6 +29,8 @@ pub mod clock;
 pub mod config;
 pub mod connector;
 pub mod lockstep;
+pub mod requests;
 pub mod run;
+pub mod station;
 
 pub use tick::{Guard, Ticked};

@@ -100,4 +100,9 @@ pub enum Tidings {
     Settled(Box<Report>),
     /// The guard is paused, or not any more.
     Paused(Presence),
+    /// The journal failed: nothing more is written to any database until the guard starts anew.
+    Stopped {
+        /// What failed.
+        why: String,
+    },
 }

@@ -253,6 +253,17 @@ impl<B: Books> Guard<B> {
         self.store_samples()
     }
 
+    /// The target that a request is about, where it says so.
+    #[must_use]
+    pub fn target_of(&self, request: &backstay_journal::Request) -> Option<TargetId> {
+        if let backstay_journal::Request::TakeSnapshot { target } = request {
+            return Some(target.clone());
+        }
+        let id = request.change_set()?;
+        let holder = self.desks.values().find(|d| d.cases.contains_key(&id));
+        holder.map(|d| d.target.clone())
+    }
+
     /// The working graph.
     #[must_use]
     pub const fn graph(&self) -> &Graph {
