@@ -298,7 +298,7 @@ impl fmt::Display for Expr {
             }
             Self::Call(function, all) => {
                 write!(f, "{function}(")?;
-                joined(f, all, ", ", 0)?;
+                joined(f, all, ", ", 6)?;
                 f.write_str(")")
             }
             Self::CountSet(names) => {
@@ -314,7 +314,16 @@ impl fmt::Display for Expr {
             Self::OneOf(a, all) => {
                 a.write(f, 6)?;
                 f.write_str(" in {")?;
-                joined(f, all, ", ", 6)?;
+                for (i, one) in all.iter().enumerate() {
+                    f.write_str(if i > 0 { ", " } else { "" })?;
+                    // A bare name in a set is a text.
+                    let least = if matches!(one, Self::Setting(_)) {
+                        u8::MAX
+                    } else {
+                        6
+                    };
+                    one.write(f, least)?;
+                }
                 f.write_str("}")
             }
             Self::ItemOf(a, b) => {

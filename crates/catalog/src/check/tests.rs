@@ -1,1 +1,341 @@
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
+use backstay_model::name::EngineKind;
+
+use super::*;
+use crate::candidate::Candidate;
+use crate::conf::parse_conf;
+
+fn postgres() -> &'static Pack {
+    crate::pack(EngineKind::Postgresql, 15).unwrap().pack
+}
+
+fn candidate(conf: &str, host: (&str, i128, &str)) -> Candidate<'static> {
+    let (memory, cpus, storage) = host;
+    let (lines, notes) = parse_conf(conf);
+    assert_eq!(notes, []);
+    let (candidate, errors) = Candidate::new(postgres())
+        .with_host("memory", Quantity::parse_bytes(memory).unwrap())
+        .with_host("cpus", Quantity::Count(cpus))
+        .with_host("storage", Quantity::Text(storage.into()))
+        .with_conf(&lines);
+    assert_eq!(errors, []);
+    candidate
+}
+
+fn told(report: &CheckReport<'_>) -> String {
+    let mut text = String::new();
+    for v in &report.violations {
+        let values: Vec<_> = v.values.iter().map(|(n, q)| format!("{n}={q}")).collect();
+        writeln!(
+            text,
+            "{} {}: {}",
+            v.severity,
+            v.constraint.id,
+            values.join(" ")
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// A sensible configuration: nothing that the server would refuse, warn of, clamp or swallow.
+fn sensible(conf: &str, host: (&str, i128, &str)) {
+    let report = check(postgres(), &candidate(conf, host));
+    let hard = report
+        .violations
+        .iter()
+        .filter(|v| v.severity != Severity::Advice)
+        .count();
+    assert!(
+        hard == 0 && report.violations.len() <= 3,
+        "{}",
+        told(&report)
+    );
+    let unknown: Vec<_> = report
+        .unknown
+        .iter()
+        .map(|u| (&u.constraint.id, &u.missing))
+        .collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+const SMALL: (&str, i128, &str) = ("8GB", 4, "ssd");
+
+#[test]
+fn the_built_in_configuration_is_sensible() {
+    sensible("", SMALL);
+    sensible("", ("2GB", 1, "hdd"));
+}
+
+#[test]
+fn a_web_shop_is_sensible() {
+    sensible(
+        "
+        listen_addresses = '*'
+        max_connections = 200
+        shared_buffers = 4GB
+        effective_cache_size = 12GB
+        maintenance_work_mem = 1GB
+        work_mem = 10MB
+        checkpoint_completion_target = 0.9
+        wal_buffers = 16MB
+        default_statistics_target = 100
+        random_page_cost = 1.1
+        effective_io_concurrency = 200
+        min_wal_size = 1GB
+        max_wal_size = 4GB
+        max_worker_processes = 8
+        max_parallel_workers_per_gather = 4
+        max_parallel_workers = 8
+        max_parallel_maintenance_workers = 4
+        logging_collector = on
+        log_filename = 'postgresql-%a.log'
+        log_truncate_on_rotation = on
+        log_rotation_age = 1d
+        log_rotation_size = 0
+        log_min_duration_statement = 250ms
+        log_lock_waits = on
+        log_temp_files = 10MB
+        log_autovacuum_min_duration = 1s
+        idle_in_transaction_session_timeout = 5min
+        lock_timeout = 5s
+        statement_timeout = 30s
+        shared_preload_libraries = 'pg_stat_statements'
+        ",
+        ("16GB", 8, "ssd"),
+    );
+}
+
+#[test]
+fn a_warehouse_is_sensible() {
+    sensible(
+        "
+        max_connections = 60
+        shared_buffers = 32GB
+        effective_cache_size = 96GB
+        maintenance_work_mem = 4GB
+        autovacuum_work_mem = 1GB
+        work_mem = 256MB
+        hash_mem_multiplier = 2.0
+        huge_pages = try
+        wal_compression = lz4
+        checkpoint_timeout = 30min
+        min_wal_size = 4GB
+        max_wal_size = 64GB
+        random_page_cost = 2
+        effective_io_concurrency = 300
+        maintenance_io_concurrency = 100
+        max_worker_processes = 40
+        max_parallel_workers = 32
+        max_parallel_workers_per_gather = 8
+        max_parallel_maintenance_workers = 8
+        enable_partitionwise_join = on
+        enable_partitionwise_aggregate = on
+        jit_above_cost = 500000
+        jit_inline_above_cost = 1000000
+        jit_optimize_above_cost = 1000000
+        default_statistics_target = 500
+        autovacuum_max_workers = 5
+        autovacuum_vacuum_cost_limit = 2000
+        autovacuum_vacuum_scale_factor = 0.05
+        autovacuum_analyze_scale_factor = 0.02
+        track_io_timing = on
+        ",
+        ("128GB", 32, "nvme"),
+    );
+}
+
+#[test]
+fn a_replicated_payment_system_is_sensible() {
+    sensible(
+        "
+        wal_level = logical
+        max_wal_senders = 10
+        max_replication_slots = 10
+        wal_keep_size = 2GB
+        max_slot_wal_keep_size = 50GB
+        max_wal_size = 8GB
+        min_wal_size = 2GB
+        archive_mode = on
+        archive_command = 'test ! -f /srv/archive/%f && cp %p /srv/archive/%f'
+        archive_timeout = 5min
+        synchronous_standby_names = 'ANY 1 (a, b)'
+        synchronous_commit = remote_apply
+        hot_standby_feedback = on
+        primary_conninfo = 'host=10.0.0.2 user=replicator'
+        primary_slot_name = 'a'
+        wal_log_hints = on
+        max_connections = 300
+        superuser_reserved_connections = 5
+        shared_buffers = 16GB
+        effective_cache_size = 48GB
+        work_mem = 8MB
+        maintenance_work_mem = 2GB
+        max_prepared_transactions = 300
+        ssl = on
+        ssl_cert_file = '/etc/ssl/db.crt'
+        ssl_key_file = '/etc/ssl/db.key'
+        ssl_ca_file = '/etc/ssl/ca.crt'
+        random_page_cost = 1.1
+        effective_io_concurrency = 200
+        vacuum_freeze_table_age = 180000000
+        log_destination = 'jsonlog'
+        logging_collector = on
+        log_min_duration_statement = 500ms
+        log_min_duration_sample = 100ms
+        log_statement_sample_rate = 0.01
+        ",
+        ("64GB", 16, "nvme"),
+    );
+}
+
+/// One careless change each: what it violates first.
+fn worst(conf: &str) -> String {
+    let report = check(postgres(), &candidate(conf, SMALL));
+    report.violations.first().map_or_else(String::new, |v| {
+        format!("{} {}", v.severity, v.constraint.id)
+    })
+}
+
+/// A change, and what it violates first.
+const CARELESS: &[(&str, &str)] = &[
+    ("wal_level = minimal", "reject pg.wal.senders_level"),
+    ("wal_level = minimal\nmax_wal_senders = 0", ""),
+    (
+        "wal_level = minimal\nmax_wal_senders = 0\narchive_mode = on",
+        "reject pg.wal.archive_level",
+    ),
+    ("archive_mode = on", "warn pg.wal.archive_target"),
+    (
+        "archive_command = 'cp %p /arc/%f'",
+        "silent pg.wal.archive_command_mode",
+    ),
+    (
+        "superuser_reserved_connections = 100",
+        "reject pg.connections.reserved",
+    ),
+    (
+        "max_parallel_workers = 16",
+        "silent pg.workers.parallel_pool",
+    ),
+    (
+        "synchronous_commit = remote_apply",
+        "silent pg.wal.sync_commit_names",
+    ),
+    ("track_counts = off", "warn pg.autovacuum.track_counts"),
+    (
+        "vacuum_freeze_min_age = 150000000",
+        "clamp pg.vacuum.freeze_min",
+    ),
+    ("work_mem = 4GB", "silent pg.memory.sessions"),
+    ("shared_buffers = 9GB", "reject pg.memory.buffers_host"),
+    (
+        "log_rotation_size = 1GB",
+        "silent pg.log.collector_log_rotation_size",
+    ),
+    (
+        "log_statement_sample_rate = 0.5",
+        "silent pg.log.sample_rate",
+    ),
+    ("min_wal_size = 2GB", "silent pg.wal.min_max"),
+    (
+        "lock_timeout = 30s\nstatement_timeout = 10s",
+        "silent pg.timeout.lock_statement",
+    ),
+    (
+        "default_transaction_read_only = on",
+        "silent pg.statistics.read_only",
+    ),
+    (
+        "huge_pages = on\nshared_memory_type = sysv",
+        "reject pg.memory.huge_type",
+    ),
+    (
+        "recovery_target = immediate\nrecovery_target_xid = 7",
+        "reject pg.standby.targets",
+    ),
+    (
+        "log_statement_stats = on\nlog_parser_stats = on",
+        "reject pg.log.stats_statement",
+    ),
+    ("fsync = off", "silent pg.durability.fsync"),
+    ("jit_above_cost = 10", "silent pg.jit.everything"),
+    (
+        "jit = off\njit_above_cost = 200000",
+        "advice pg.jit.enables_jit_above_cost",
+    ),
+    (
+        "ssl_min_protocol_version = 'TLSv1.3'\nssl_max_protocol_version = 'TLSv1.2'",
+        "reject pg.ssl.protocols",
+    ),
+    (
+        "listen_addresses = ''\nunix_socket_directories = ''",
+        "reject pg.connections.reachable",
+    ),
+];
+
+#[test]
+fn careless_changes_are_caught() {
+    for (conf, expected) in CARELESS {
+        assert_eq!(worst(conf), *expected, "{conf}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_unknown_and_named() {
+    let report = check(postgres(), &Candidate::new(postgres()));
+    let found = report
+        .unknown
+        .iter()
+        .find(|u| u.constraint.id == "pg.memory.buffers_host")
+        .unwrap();
+    assert_eq!(found.missing, [NodeKey::Resource("memory".into())]);
+}
+
+#[test]
+fn near_ones_are_named_when_somebody_set_them() {
+    let conf = "shared_buffers = 3900MB";
+    let report = check(postgres(), &candidate(conf, SMALL));
+    let near: Vec<_> = report
+        .near
+        .iter()
+        .map(|v| v.constraint.id.as_str())
+        .collect();
+    assert!(near.contains(&"pg.memory.buffers_share"), "{near:?}");
+    assert!(near.len() < 5, "{near:?}");
+}
+
+#[test]
+fn only_touched_rules_are_judged_when_asked() {
+    let touched = BTreeSet::from([SettingName::new("jit")]);
+    let env = candidate("jit = off\njit_above_cost = 7\nfsync = off", SMALL);
+    let report = check_touched(postgres(), &env, &touched);
+    assert!(
+        report
+            .violations
+            .iter()
+            .all(|v| v.constraint.id.starts_with("pg.jit.")),
+        "{}",
+        told(&report)
+    );
+}
+
+#[test]
+fn secrets_are_covered() {
+    let env = candidate(
+        "primary_slot_name = a\nwal_receiver_create_temp_slot = on\narchive_command = 'k'",
+        SMALL,
+    );
+    let report = check(postgres(), &env);
+    let all: BTreeMap<_, _> = report
+        .violations
+        .iter()
+        .flat_map(|v| v.values.clone())
+        .collect();
+    assert_eq!(
+        all.get(&NodeKey::setting("archive_command")),
+        Some(&Quantity::Text("(secret)".into()))
+    );
+}

@@ -147,7 +147,11 @@ fn hint(nearest: &[SettingName]) -> String {
 }
 
 fn units(unit: Option<&Unit>) -> String {
-    unit.map_or_else(String::new, |u| {
-        format!(" with one of {}, or none for {u}", u.allowed().join(", "))
-    })
+    let list = |u: &Unit| {
+        format!(
+            " with a unit of {} ({u} when there is none)",
+            u.allowed().join(", ")
+        )
+    };
+    unit.map_or_else(String::new, list)
 }
