@@ -148,3 +148,36 @@ pub fn recent<S: EntryStore + ?Sized>(
         .filter_map(|id| of_change_set(store, id).transpose())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::entries;
+    use crate::memory::MemoryEntries;
+    use crate::store::Entries;
+
+    #[test]
+    fn the_log_sorts_by_change_set() {
+        let store = MemoryEntries::from_stored(entries(60));
+        let all: Histories = Entries::new(&store, Seq(1))
+            .decoded()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(
+            all.iter().map(|h| h.id.0).collect::<Vec<_>>(),
+            [1, 2, 3, 4, 5, 6, 7]
+        );
+        let third = all.get(ChangeSetId(3)).unwrap();
+        assert_eq!(
+            of_change_set(&store, ChangeSetId(3)).unwrap().as_ref(),
+            Some(third)
+        );
+        assert_eq!(third.target(), Some(&TargetId::new("shop")));
+        assert_eq!(third.steps().count(), third.entries.len());
+        assert_eq!(third.updated_at(), third.entries.last().map(|e| e.at));
+        assert_eq!((third.change_set(), third.report()), (None, None));
+        let newest = recent(&store, None, 2).unwrap();
+        assert_eq!(newest.iter().map(|h| h.id.0).collect::<Vec<_>>(), [7, 6]);
+        assert_eq!(of_change_set(&store, ChangeSetId(99)).unwrap(), None);
+    }
+}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use backstay_journal::StoreError;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::{OpenError, store_error};
 use crate::lock::DirectoryLock;
@@ -160,9 +160,16 @@ pub(crate) fn read(path: &Path, kind: &FileKind) -> Result<Connection, OpenError
         });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)
-        .map_err(|source| OpenError::sqlite(path, source))?;
-    match check_format(&connection, path, kind)? {
+    let opened = Connection::open_with_flags(path, flags)
+        .map_err(|source| OpenError::sqlite(path, source))
+        .and_then(|connection| Ok((check_format(&connection, path, kind)?, connection)));
+    let (state, connection) = match opened {
+        Err(OpenError::Sqlite { source, .. }) if unwritable(&source) && !wal(path).exists() => {
+            immutable(path, kind)?
+        }
+        opened => opened?,
+    };
+    match state {
         FileState::Ours => {}
         FileState::Empty => {
             return Err(OpenError::Missing {
@@ -172,6 +179,40 @@ pub(crate) fn read(path: &Path, kind: &FileKind) -> Result<Connection, OpenError
     }
     common_pragmas(&connection).map_err(|source| OpenError::sqlite(path, source))?;
     Ok(connection)
+}
+
+fn wal(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+/// A directory in which SQLite cannot make the files that readers share: a backup on a read-only disk.
+fn unwritable(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)
+    )
+}
+
+/// Opens a file that nobody can be writing.
+fn immutable(path: &Path, kind: &FileKind) -> Result<(FileState, Connection), OpenError> {
+    let escaped: String = path
+        .to_string_lossy()
+        .chars()
+        .map(|c| match c {
+            '%' => "%25".to_owned(),
+            '?' => "%3f".to_owned(),
+            '#' => "%23".to_owned(),
+            other => other.to_string(),
+        })
+        .collect();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)
+        .map_err(|source| OpenError::sqlite(path, source))?;
+    Ok((check_format(&connection, path, kind)?, connection))
 }
 
 fn common_pragmas(connection: &Connection) -> Result<(), rusqlite::Error> {

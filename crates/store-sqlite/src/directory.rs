@@ -21,6 +21,13 @@ pub(crate) const JOURNAL: FileKind = FileKind {
     synchronous: (2, "FULL"),
 };
 
+/// The graph, through a connection of its own: it can be rebuilt from the log, so its commits need not
+/// wait for the disk. They are atomic all the same, and the next commit of the log makes them durable.
+const GRAPH: FileKind = FileKind {
+    synchronous: (1, "NORMAL"),
+    ..JOURNAL
+};
+
 /// Samples.
 pub(crate) const METRICS: FileKind = FileKind {
     name: "metrics.db",
@@ -63,20 +70,20 @@ impl Stores {
     pub fn open(directory: &Path, limits: &Limits) -> Result<Self, OpenError> {
         make_directory(directory).map_err(|source| OpenError::io(directory, source))?;
         let lock = Arc::new(DirectoryLock::take(directory)?);
-        let path = directory.join(JOURNAL.name);
-        let connection = connection::own(&path, &JOURNAL)?;
-        if let Some(bytes) = limits.journal_bytes_max {
-            cap(&connection, bytes).map_err(|source| OpenError::sqlite(&path, source))?;
-        }
-        let journal = Shared::new(connection, &path, Some(Arc::clone(&lock)));
-        let path = directory.join(METRICS.name);
-        let connection = connection::own(&path, &METRICS)?;
-        let metrics = Shared::new(connection, &path, Some(lock));
+        let own = |kind: &FileKind, bytes_max: Option<u64>| {
+            let path = directory.join(kind.name);
+            let connection = connection::own(&path, kind)?;
+            if let Some(bytes) = bytes_max {
+                cap(&connection, bytes).map_err(|source| OpenError::sqlite(&path, source))?;
+            }
+            Ok(Shared::new(connection, &path, Some(Arc::clone(&lock))))
+        };
+        let journal = own(&JOURNAL, limits.journal_bytes_max)?;
         Ok(Self {
             log: SqliteLog::new(journal.clone()),
-            snapshots: SqliteSnapshots::new(journal.clone()),
-            graph: SqliteGraph::new(journal),
-            metrics: SqliteMetrics::new(metrics, limits.metrics_bytes_max),
+            snapshots: SqliteSnapshots::new(journal),
+            graph: SqliteGraph::new(own(&GRAPH, limits.journal_bytes_max)?),
+            metrics: SqliteMetrics::new(own(&METRICS, None)?, limits.metrics_bytes_max),
         })
     }
 }

@@ -18,7 +18,9 @@ use crate::graph_rows::{self, EDGE_COLUMNS, VERSION_COLUMNS, json, node_text};
 const KNOWN_NODES_MAX: usize = 65_536;
 
 /// The dependency graph of a state directory. `applied_seq` moves in the same transaction as the
-/// batch, so after a crash a replay of the log goes on exactly where it stopped.
+/// batch, so after a crash a replay of the log goes on exactly where it stopped. A loss of power may
+/// cost the batches since the last commit of the log; what is left is whole, and `applied_seq` says
+/// how far it goes.
 #[derive(Debug)]
 pub struct SqliteGraph {
     shared: Shared,

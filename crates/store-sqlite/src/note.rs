@@ -28,7 +28,7 @@ impl HeadNote {
     /// The noted head. A note that is not one (cut by a loss of power) says nothing.
     pub(crate) fn read(&self) -> Result<Option<Head>, StoreError> {
         match std::fs::read_to_string(&self.path) {
-            Ok(text) => Ok(Head::parse(&text)),
+            Ok(text) => Ok(twice(&text).and_then(Head::parse)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             // Bytes that are no text are no note.
             Err(e) if e.kind() == std::io::ErrorKind::InvalidData => Ok(None),
@@ -52,8 +52,15 @@ impl HeadNote {
         if let Some(file) = &mut self.file {
             file.seek(SeekFrom::Start(0))?;
             // Of fixed width, so that the new note covers the old one wholly.
-            file.write_all(format!("{:020}:{}\n", head.seq.0, head.hash).as_bytes())?;
+            let line = format!("{:020}:{}\n", head.seq.0, head.hash);
+            file.write_all(line.repeat(2).as_bytes())?;
         }
         Ok(())
     }
+}
+
+/// The line that stands there twice; a note read while it is written has two different ones.
+fn twice(text: &str) -> Option<&str> {
+    let (first, second) = text.split_once('\n')?;
+    (second.strip_suffix('\n') == Some(first)).then_some(first)
 }

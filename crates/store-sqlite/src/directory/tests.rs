@@ -271,6 +271,31 @@ fn a_note_cut_by_a_loss_of_power_says_nothing() {
 }
 
 #[test]
+fn a_lost_write_ahead_log_is_noticed() {
+    let directory = tempdir().unwrap();
+    let mut stores = open(&directory);
+    stores.log.append(&entries(8)).unwrap();
+    // As the files stand while the owner works: the entries are only in the write-ahead log.
+    let copy = tempdir().unwrap();
+    for name in ["journal.db", "journal.head"] {
+        fs::copy(directory.path().join(name), copy.path().join(name)).unwrap();
+    }
+    drop(stores);
+    match read_log(copy.path()) {
+        Err(error) => assert!(matches!(error, OpenError::Missing { .. }), "{error:?}"),
+        Ok(log) => {
+            let bad = verify(&log, &[]).unwrap().first_bad.unwrap();
+            assert_eq!((bad.seq.0, bad.why), (1, Why::Truncated { known: Seq(8) }));
+        }
+    }
+    let error = Journal::open(open(&copy).log).unwrap_err();
+    assert!(
+        error.to_string().contains("known to reach entry 8"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_file_cut_in_the_middle_is_damage_with_a_place() {
     let directory = filled(400);
     let path = directory.path().join("journal.db");
