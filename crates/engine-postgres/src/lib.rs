@@ -21,3 +21,5 @@ pub mod sql;
 pub mod dialect;
 
 pub mod write;
+
+pub mod doctor;

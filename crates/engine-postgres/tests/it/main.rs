@@ -1,5 +1,8 @@
 //! Against real servers of our own. Skipped, loudly, where there are no server programs.
-#![expect(clippy::print_stderr, reason = "a skipped test must be seen")]
 
+#[cfg(test)]
 mod bed;
+#[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod write;
