@@ -260,6 +260,10 @@ const CARELESS: &[(&str, &str)] = &[
         "log_statement_stats = on\nlog_parser_stats = on",
         "reject pg.log.stats_statement",
     ),
+    (
+        "ssl = on\nssl_min_protocol_version = 'TLSv1.3'\nssl_max_protocol_version = 'TLSv1.2'",
+        "reject pg.ssl.protocols_start",
+    ),
     ("fsync = off", "silent pg.durability.fsync"),
     ("jit_above_cost = 10", "silent pg.jit.everything"),
     (
@@ -268,7 +272,7 @@ const CARELESS: &[(&str, &str)] = &[
     ),
     (
         "ssl_min_protocol_version = 'TLSv1.3'\nssl_max_protocol_version = 'TLSv1.2'",
-        "reject pg.ssl.protocols",
+        "silent pg.ssl.protocols",
     ),
     (
         "listen_addresses = ''\nunix_socket_directories = ''",

@@ -336,7 +336,8 @@ fn constraint_of(reviewed: ReviewedRule) -> Constraint {
         .confidence
         .unwrap_or_else(|| Confidence::clamped(REVIEWED));
     let p = confidence.get().clamp(0.001, 0.999);
-    let log_lr = (p / (1.0 - p)).ln() - PRIOR_LOG_ODDS;
+    let others: f64 = reviewed.evidence.iter().map(|e| e.log_lr).sum();
+    let log_lr = (p / (1.0 - p)).ln() - PRIOR_LOG_ODDS - others;
     let review = Evidence {
         kind: EvidenceKind::Review,
         anchor: reviewed.id.clone(),

@@ -84,6 +84,27 @@ fn every_reviewed_rule_reads_back_and_has_words() {
 }
 
 #[test]
+fn the_evidence_of_reviewed_rules_sums_to_their_confidence() {
+    let texts = Texts {
+        settings: include_str!("../../packs/postgresql/15/settings.json"),
+        constraints: CONSTRAINTS,
+        overrides: include_str!("../../packs/postgresql/15/overrides.toml"),
+        effects: "format = 1",
+    };
+    let reviewed = Pack::load(EngineKind::Postgresql, 15, texts).unwrap();
+    for constraint in &reviewed.constraints {
+        // 5.5: minus the prior log-odds of the evidence model.
+        let odds = constraint.evidence.iter().map(|e| e.log_lr).sum::<f64>() - 5.5;
+        let sum = 1.0 / (1.0 + (-odds).exp());
+        assert!(
+            (sum - constraint.confidence.get()).abs() < 1e-6,
+            "{}",
+            constraint.id
+        );
+    }
+}
+
+#[test]
 fn an_older_pack_is_carried_and_says_so() {
     let newer = pack(EngineKind::Postgresql, 18).unwrap();
     assert_eq!(newer.fit, PackFit::Carried { from: 15 });
