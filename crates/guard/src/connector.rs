@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use backstay_engine::{ChangeSource, ConfigWriter, MetricSource, Probe, ReadError};
 use backstay_journal::{Notice, Presence};
 use backstay_model::plan::Dialect;
+use tokio::sync::Notify;
 
 /// Makes the three connections to one target.
 pub trait Connector: Send + Sync + 'static {
@@ -28,6 +29,19 @@ pub trait Connector: Send + Sync + 'static {
         &self,
         paused: Arc<AtomicBool>,
     ) -> impl Future<Output = Result<Self::Writer, ReadError>> + Send;
+
+    /// Makes sure that the writing connection is still open; asked now and again, because a connection
+    /// that is held gets in where new ones do not.
+    fn hold(writer: &mut Self::Writer) -> impl Future<Output = Result<(), ReadError>> + Send {
+        let _ = writer;
+        async { Ok(()) }
+    }
+
+    /// What wakes the observer before the second is over, when something can.
+    fn wake(observer: &Self::Observer) -> Option<Arc<Notify>> {
+        let _ = observer;
+        None
+    }
 
     /// How statements of this engine look.
     fn dialect(&self) -> Box<dyn Dialect + Send>;

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use backstay_engine::{ChangeSource, ConfigWriter, MetricSource, Poll, Probe, ReadError};
 use backstay_journal::{Recorded, Task};
-use backstay_model::plan::Write;
+use backstay_model::event::WriteReply;
+use backstay_model::plan::{Found, Write};
 use backstay_model::sample::Held;
 use backstay_model::{Sample, TargetId};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use crate::clock::Clock;
 use crate::connector::{Connector, Notices};
@@ -27,6 +28,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const RETRY_MIN: Duration = Duration::from_millis(500);
 /// Longest waiting time between two attempts to connect.
 const RETRY_MAX: Duration = Duration::from_secs(10);
+/// The writing connection is looked after this often.
+const HOLD_EVERY: Duration = Duration::from_secs(10);
 /// Arrivals that may wait for the next tick.
 pub const INBOX_MAX: usize = 4 * ARRIVALS_PER_TICK_MAX;
 
@@ -53,43 +56,65 @@ impl Post {
 /// The guard has ended; so does the task.
 pub(crate) struct Gone;
 
-/// Keeps the observing connection: connects, looks and measures each second, says when it is lost,
-/// and comes back with growing patience.
+/// Looks and measures each second; says when the target is lost, and comes back with growing
+/// patience. The observer itself lives through it, so that it knows the server again.
 pub(crate) async fn observe<C: Connector>(connector: Arc<C>, post: Post) {
     let mut patience = RETRY_MIN;
-    loop {
-        let outcome = match limited(CONNECT_LIMIT, connector.observer()).await {
-            Ok(observer) => {
-                patience = RETRY_MIN;
-                look(observer, &post).await
+    let mut observer = loop {
+        match connector.observer().await {
+            Ok(observer) => break observer,
+            Err(error) => {
+                if lost(&post, error, patience).await.is_err() {
+                    return;
+                }
+                patience = (patience * 2).min(RETRY_MAX);
             }
-            Err(error) => lost(&post, error).await,
-        };
-        if outcome.is_err() || wait(&post, patience).await.is_err() {
-            return;
         }
-        patience = (patience * 2).min(RETRY_MAX);
+    };
+    let wake = C::wake(&observer);
+    patience = RETRY_MIN;
+    loop {
+        match look(&mut observer, &post, wake.as_deref(), &mut patience).await {
+            Ok(error) if lost(&post, error, patience).await.is_ok() => {
+                patience = (patience * 2).min(RETRY_MAX);
+            }
+            _ => return,
+        }
     }
 }
 
-/// Looks and measures until the connection is lost.
-async fn look<O>(mut observer: O, post: &Post) -> Result<(), Gone>
+/// Looks and measures until it fails; the error is the answer.
+async fn look<O>(
+    observer: &mut O,
+    post: &Post,
+    wake: Option<&Notify>,
+    patience: &mut Duration,
+) -> Result<ReadError, Gone>
 where
     O: ChangeSource + MetricSource + Notices,
 {
-    post.send(What::Connected(observer.specs())).await?;
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut connected = false;
     loop {
-        beat.tick().await;
+        let measure = wait_for(&mut beat, wake).await;
         match limited(LOOK_LIMIT, observer.poll(post.clock.now())).await {
-            Ok(Poll::Quiet) => {}
-            Ok(Poll::Moved(observation)) => post.send(What::Observed(observation)).await?,
-            Err(error) => return lost(post, error).await,
+            Ok(seen) => {
+                if !std::mem::replace(&mut connected, true) {
+                    post.send(What::Connected(observer.specs())).await?;
+                    *patience = RETRY_MIN;
+                }
+                if let Poll::Moved(observation) = seen {
+                    post.send(What::Observed(observation)).await?;
+                }
+            }
+            Err(error) => return Ok(error),
         }
-        match limited(LOOK_LIMIT, observer.sample(post.clock.now())).await {
-            Ok(sample) => post.send(What::Sampled(sample)).await?,
-            Err(error) => return lost(post, error).await,
+        if measure == Measure::Yes {
+            match limited(LOOK_LIMIT, observer.sample(post.clock.now())).await {
+                Ok(sample) => post.send(What::Sampled(sample)).await?,
+                Err(error) => return Ok(error),
+            }
         }
         for (notice, presence) in observer.take_notices() {
             post.send(What::Noticed(notice, presence)).await?;
@@ -97,20 +122,38 @@ where
     }
 }
 
-async fn lost(post: &Post, error: ReadError) -> Result<(), Gone> {
-    post.send(What::Failed(error)).await
+/// Whether a turn of the observer also measures.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Measure {
+    Yes,
+    No,
 }
 
-/// Waits before the next attempt; each second without a connection is a sample that says so, because
-/// silence must not look like calm.
-async fn wait(post: &Post, patience: Duration) -> Result<(), Gone> {
+/// Waits for the next second, or for a file that moved; only seconds are measured.
+async fn wait_for(beat: &mut Interval, wake: Option<&Notify>) -> Measure {
+    match wake {
+        None => {
+            beat.tick().await;
+            Measure::Yes
+        }
+        Some(wake) => tokio::select! {
+            _ = beat.tick() => Measure::Yes,
+            () = wake.notified() => Measure::No,
+        },
+    }
+}
+
+/// Says that the target is lost and waits before the next attempt; each second without a connection
+/// is a sample that says so, because silence must not look like calm.
+async fn lost(post: &Post, error: ReadError, patience: Duration) -> Result<(), Gone> {
+    let why = error.to_string();
+    post.send(What::Failed(error)).await?;
     let until = Instant::now() + patience;
     loop {
+        let held = Held::Lost { why: why.clone() };
         let sample = Sample {
             at: post.clock.now(),
-            held: Held::Lost {
-                why: "no connection".into(),
-            },
+            held,
             ..Sample::default()
         };
         post.send(What::Sampled(sample)).await?;
@@ -162,7 +205,7 @@ pub(crate) async fn act<C: Connector>(
         if matches!(
             &what,
             What::Replied {
-                reply: backstay_model::event::WriteReply::Unknown { .. },
+                reply: WriteReply::Unknown { .. },
                 ..
             }
         ) {
@@ -174,6 +217,27 @@ pub(crate) async fn act<C: Connector>(
     }
 }
 
+async fn open<C: Connector>(connector: &Arc<C>, paused: &Arc<AtomicBool>) -> Option<C::Writer> {
+    limited(CONNECT_LIMIT, connector.writer(Arc::clone(paused)))
+        .await
+        .ok()
+}
+
+/// The writer with its connection open, or a new one.
+async fn held<C: Connector>(
+    connector: &Arc<C>,
+    writer: Option<C::Writer>,
+    paused: &Arc<AtomicBool>,
+) -> Option<C::Writer> {
+    let Some(mut writer) = writer else {
+        return open(connector, paused).await;
+    };
+    limited(CONNECT_LIMIT, C::hold(&mut writer))
+        .await
+        .ok()
+        .map(|()| writer)
+}
+
 async fn carry_out<W: ConfigWriter>(
     write: Recorded<Write>,
     writer: Option<&mut W>,
@@ -182,7 +246,7 @@ async fn carry_out<W: ConfigWriter>(
     let intent = write.command().intent;
     let reply = match writer {
         Some(writer) => writer.apply(write, post.clock.now()).await,
-        None => backstay_model::event::WriteReply::Refused {
+        None => WriteReply::Refused {
             why: "the connection for writing cannot be opened".into(),
         },
     };
@@ -193,7 +257,7 @@ async fn inspect<W: ConfigWriter>(write: &Recorded<Write>, writer: Option<&mut W
     let intent = write.command().intent;
     let found = match writer {
         Some(writer) => writer.inspect(write).await,
-        None => backstay_model::plan::Found::Unknown {
+        None => Found::Unknown {
             why: "the connection for writing cannot be opened".into(),
         },
     };
