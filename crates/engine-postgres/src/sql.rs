@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use backstay_model::plan::{Inverse, PlanStep, Route};
 use backstay_model::{Scope, SettingKey, SettingName, Value};
 
+use crate::observer::EVERY_ROLE;
+
 mod keywords;
 mod list;
 
@@ -170,6 +172,7 @@ fn subject(scope: &Scope) -> Option<Result<String, SqlError>> {
         Scope::Database { database } => {
             Some(identifier(database).map(|d| format!("ALTER DATABASE {d}")))
         }
+        Scope::Role { role } if role == EVERY_ROLE => Some(Ok("ALTER ROLE ALL".to_owned())),
         Scope::Role { role } => Some(identifier(role).map(|r| format!("ALTER ROLE {r}"))),
         Scope::RoleInDatabase { role, database } => {
             Some(identifier(role).and_then(|r| {

@@ -65,6 +65,13 @@ fn statements_read_as_a_person_would_type_them() {
         ),
         step(both, "work_mem", Inverse::Set(Value::text("4MB"))),
         step(
+            Scope::Role {
+                role: EVERY_ROLE.into(),
+            },
+            "work_mem",
+            Inverse::Reset,
+        ),
+        step(
             Scope::Role { role: "all".into() },
             "work_mem",
             Inverse::Reset,
@@ -80,6 +87,7 @@ fn statements_read_as_a_person_would_type_them() {
     ALTER ROLE app RESET statement_timeout;
     ALTER DATABASE shop SET search_path = '$user', 'public';
     ALTER ROLE "Order App" IN DATABASE shop SET work_mem = '4MB';
+    ALTER ROLE ALL RESET work_mem;
     ALTER ROLE "all" RESET work_mem;
     "#);
 }

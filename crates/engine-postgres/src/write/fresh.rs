@@ -65,11 +65,16 @@ pub(super) async fn read(
             control.rows(RUNNING_SQL).await?
         }
     };
-    Ok(Reading {
+    let reading = Reading {
         lines,
         running: running.iter().filter_map(reading::running).collect(),
         scoped: scoped.iter().filter_map(reading::scoped).collect(),
-    })
+    };
+    let mut system = steps.iter().filter(|s| s.route == Route::AlterSystem);
+    match system.find_map(|s| reading.hidden(&s.key.name)) {
+        None => Ok(reading),
+        Some(why) => Err(ControlError::Refused { why }),
+    }
 }
 
 /// Behind a line that it cannot read the server shows nothing, so what `ALTER SYSTEM` wrote looks as

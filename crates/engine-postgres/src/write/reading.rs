@@ -7,6 +7,7 @@ use backstay_model::{Scope, SettingKey, SettingName, Value, ValueSource};
 use tokio_postgres::SimpleQueryRow;
 
 use super::scalar;
+use crate::observer::EVERY_ROLE;
 use crate::secrets::Redactor;
 use crate::sql::{Catalogue, Known};
 
@@ -178,6 +179,21 @@ impl Reading {
         }
     }
 
+    /// Why the server's value of `name` is not seen: it is set for our own role, database or
+    /// connection, and that says nothing about other sessions.
+    pub(super) fn hidden(&self, name: &SettingName) -> Option<String> {
+        let place = match self.running.get(name)?.source.as_str() {
+            "database" => "database",
+            "user" | "database user" => "role",
+            "client" => "connection",
+            _ => return None,
+        };
+        Some(format!(
+            "{name} is set for our own {place}, which hides the server's value from us; `backstay \
+             doctor` says how to take that away"
+        ))
+    }
+
     /// What gives a running value. A value that our own session set hides its source; it is then told
     /// from the files.
     fn source(&self, name: &SettingName, running: &Running) -> ValueSource {
@@ -246,20 +262,24 @@ pub(super) fn line(row: &SimpleQueryRow) -> Line {
     }
 }
 
-/// One row of [`SCOPED_SQL`]; `None` for a scope that this version does not write (`ALTER ROLE ALL`)
-/// and for entries of roles or databases that are gone.
+/// One row of [`SCOPED_SQL`]; `None` for entries of roles or databases that are gone.
 pub(super) fn scoped(row: &SimpleQueryRow) -> Option<(SettingKey, String)> {
     let text = |i: usize| row.get(i).map(str::to_owned);
     let (name, value) = row.get(2)?.split_once('=')?;
     let set = |i: usize| row.get(i).is_some_and(|oid| oid != "0");
     let scope = match (set(3), set(4)) {
         (true, false) => Scope::Database { database: text(0)? },
-        (false, true) => Scope::Role { role: text(1)? },
         (true, true) => Scope::RoleInDatabase {
             role: text(1)?,
             database: text(0)?,
         },
-        (false, false) => return None,
+        // one name for every role; a role that bears it is not written to
+        (false, true) => Scope::Role {
+            role: text(1).filter(|role| role != EVERY_ROLE)?,
+        },
+        (false, false) => Scope::Role {
+            role: EVERY_ROLE.to_owned(),
+        },
     };
     Some((
         SettingKey {

@@ -2,5 +2,6 @@
 
 mod compare;
 mod hostile;
+mod pooler;
 mod routes;
 mod stop;

@@ -1,5 +1,6 @@
 //! Roles, databases, lists, and text that tries to escape.
 
+use backstay_engine_postgres::observer::EVERY_ROLE;
 use backstay_model::event::WriteReply;
 use backstay_model::plan::Found;
 use backstay_model::{Scope, ValueSource};
@@ -84,6 +85,66 @@ async fn roles_and_databases_go_back_in_one_transaction() {
     )
     .await;
     assert!(matches!(reply, WriteReply::Conflict { .. }), "{reply:?}");
+}
+
+#[tokio::test]
+async fn what_is_set_for_every_role_is_not_what_a_role_named_all_has() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    run(
+        &server,
+        &[
+            "CREATE ROLE \"all\"",
+            "ALTER ROLE \"all\" SET work_mem = '64kB'",
+            "ALTER ROLE ALL SET work_mem = '64kB'",
+        ],
+    )
+    .await;
+    let every = Scope::Role {
+        role: EVERY_ROLE.into(),
+    };
+    effective(
+        &apply(
+            &mut writer(&server),
+            vec![scoped(every, "work_mem", "64kB", None)],
+        )
+        .await,
+    );
+    let left = "SELECT string_agg(rolname, ',') FROM pg_db_role_setting JOIN pg_roles r ON r.oid = setrole";
+    assert_eq!(cell(&server, left).await, "all");
+    assert_eq!(
+        cell(&server, "SELECT count(*) FROM pg_db_role_setting").await,
+        "1"
+    );
+}
+
+#[tokio::test]
+async fn a_value_of_our_own_role_says_nothing_about_the_server() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    run(&server, &["CREATE ROLE backstay LOGIN SUPERUSER"]).await;
+    change(
+        &server,
+        &["ALTER SYSTEM SET work_mem = '64kB'"],
+        ("work_mem", "64kB"),
+    )
+    .await;
+    run(&server, &["ALTER ROLE backstay SET work_mem = '64kB'"]).await;
+    let mut writer = writer_as(
+        &server,
+        "backstay",
+        std::sync::Arc::new(|| backstay_engine_postgres::write::Gate::Open),
+    );
+    let back = step("work_mem", "64kB", None, ("4096", ValueSource::Default));
+    let why = refusal(apply(&mut writer, vec![back.clone()]).await);
+    assert!(why.contains("our own role"), "{why}");
+    assert!(matches!(
+        inspect(&mut writer, vec![back]).await,
+        Found::Unknown { .. }
+    ));
+    assert_eq!(our_statements(&server), 0);
 }
 
 #[tokio::test]
