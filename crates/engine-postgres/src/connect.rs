@@ -22,6 +22,9 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// Longest time to wait for a connection to say goodbye.
 const CLOSE_MAX: Duration = Duration::from_millis(200);
 
+/// Longest time for asking the server to stop a statement.
+const CANCEL_MAX: Duration = Duration::from_secs(2);
+
 /// What a connection is for.
 #[derive(Debug, Clone)]
 pub struct Purpose {
@@ -192,6 +195,27 @@ impl Session {
             _ => None,
         };
         Ok(messages.into_iter().filter_map(row).collect())
+    }
+
+    /// Asks the server to stop what this session waits for, and forgets the session. For a statement
+    /// that did not answer: without this its server process would wait on, one more after each try.
+    pub(crate) fn abandon(self, dialer: &Dialer) {
+        let token = self.client.cancel_token();
+        let tls = dialer.tls.clone();
+        tokio::spawn(async move {
+            let cancelled = async {
+                match tls {
+                    None => token.cancel_query(NoTls).await,
+                    Some(tls) => token.cancel_query(tls).await,
+                }
+            };
+            match tokio::time::timeout(CANCEL_MAX, cancelled).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!(error = %words(&error), "cancel failed"),
+                Err(_) => tracing::debug!("cancel was not answered"),
+            }
+            drop(self);
+        });
     }
 
     /// Says goodbye and waits (not long) until the server's side is gone.

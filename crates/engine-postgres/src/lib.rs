@@ -14,6 +14,12 @@ pub mod log;
 
 pub mod observer;
 
+pub mod files;
+
+pub mod metrics;
+
+pub mod probe;
+
 pub mod secrets;
 
 pub mod sql;
@@ -23,3 +29,9 @@ pub mod dialect;
 pub mod write;
 
 pub mod doctor;
+
+pub use dialect::PostgresDialect;
+pub use metrics::specs;
+pub use observer::PostgresObserver;
+pub use probe::PostgresProbe;
+pub use write::PostgresWriter;

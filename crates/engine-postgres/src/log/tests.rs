@@ -257,7 +257,8 @@ proptest! {
             parser.flush();
         }
         prop_assert!(statements(&text, &Session::default()).len() <= text.len());
-        prop_assert!(statements(&format!("ALTER SYSTEM SET {text}"), &Session::default()).len() <= text.len());
+        let sql = format!("ALTER SYSTEM SET {text}");
+        prop_assert!(statements(&sql, &Session::default()).len() <= sql.len());
     }
 
     #[test]

@@ -1,0 +1,288 @@
+//! What is measured each second, and how.
+//!
+//! One prepared statement, one round trip, one row of numbers. Counters are differenced over the real
+//! time between two samples; a counter that was reset, or a fact that cannot be read, makes its metric
+//! absent, never zero. Backstay's own sessions are not counted as load.
+
+use std::collections::BTreeMap;
+
+use backstay_model::metric::{MetricRole, MetricSpec, Worse};
+use backstay_model::{MetricName, Span, Timestamp};
+use tokio_postgres::Row;
+
+use crate::log::tail::LogCounts;
+use crate::observer::link::Facts;
+
+pub mod host;
+
+#[cfg(test)]
+mod tests;
+
+/// Two samples farther apart than this are not differenced: the mean over so long a time says nothing
+/// about a second.
+const GAP_MAX: Span = Span::from_secs(30);
+
+/// Name, role, which way is worse, floor, help.
+type Line = (&'static str, MetricRole, Worse, f64, &'static str);
+
+/// Every metric of this engine. Floors: half a millisecond on a probe is noise of the network, one
+/// error in ten seconds is nobody's incident.
+#[rustfmt::skip]
+const LINES: [Line; 26] = [
+    ("commits_per_s", MetricRole::Throughput, Worse::Down, 5.0, "Transactions committed per second, in application databases"),
+    ("writes_per_s", MetricRole::Throughput, Worse::Down, 5.0, "Rows inserted, updated and deleted per second"),
+    ("reads_per_s", MetricRole::Throughput, Worse::Down, 100.0, "Rows returned and fetched per second"),
+    ("statement_mean_ms", MetricRole::Latency, Worse::Up, 0.2, "Mean time of statements that ended in this second (pg_stat_statements)"),
+    ("probe_connect_ms", MetricRole::Latency, Worse::Up, 5.0, "Time a new client takes to connect and log in"),
+    ("probe_read_ms", MetricRole::Latency, Worse::Up, 2.0, "Time a new client takes to read one row"),
+    ("probe_write_ms", MetricRole::Latency, Worse::Up, 5.0, "Time a new client takes to update one row"),
+    ("rollbacks_per_s", MetricRole::Errors, Worse::Up, 0.5, "Transactions rolled back per second"),
+    ("deadlocks_per_s", MetricRole::Errors, Worse::Up, 0.1, "Deadlocks per second"),
+    ("log_errors_per_s", MetricRole::Errors, Worse::Up, 0.5, "Entries of severity ERROR and worse in the server's log per second"),
+    ("sessions_fatal_per_s", MetricRole::Errors, Worse::Up, 0.1, "Sessions that ended by a fatal error, per second"),
+    ("active_sessions", MetricRole::Demand, Worse::Up, 1.0, "Sessions that run a statement"),
+    ("sessions", MetricRole::Other, Worse::Both, 5.0, "Client sessions"),
+    ("waiting_sessions", MetricRole::Saturation, Worse::Up, 1.0, "Active sessions that wait for something inside the server"),
+    ("lock_waits", MetricRole::Saturation, Worse::Up, 1.0, "Active sessions that wait for a lock"),
+    ("sync_rep_waits", MetricRole::Saturation, Worse::Up, 1.0, "Sessions that wait for a synchronous standby"),
+    ("connections_used", MetricRole::Saturation, Worse::Up, 0.05, "Share of max_connections in use"),
+    ("temp_bytes_per_s", MetricRole::Saturation, Worse::Up, 1_048_576.0, "Bytes written to temporary files per second"),
+    ("blks_read_per_s", MetricRole::Saturation, Worse::Up, 100.0, "Blocks read from outside the buffer cache per second"),
+    ("hit_ratio", MetricRole::Saturation, Worse::Down, 0.02, "Share of block requests that the buffer cache served"),
+    ("wal_bytes_per_s", MetricRole::Saturation, Worse::Up, 1_048_576.0, "Bytes of write-ahead log per second"),
+    ("checkpoint_buffers_per_s", MetricRole::Saturation, Worse::Up, 100.0, "Buffers written by checkpoints per second"),
+    ("log_bytes_per_s", MetricRole::Saturation, Worse::Up, 65_536.0, "Bytes by which the server's log grows per second"),
+    ("host_cpu_busy", MetricRole::Host, Worse::Up, 0.1, "Share of the host's processor time in use"),
+    ("host_steal", MetricRole::Host, Worse::Up, 0.05, "Share of processor time that the hypervisor gave to others"),
+    ("host_run_queue", MetricRole::Host, Worse::Up, 1.0, "Processes that run or wait for a processor"),
+];
+
+/// Every metric that this engine can measure, and how to judge each.
+#[must_use]
+pub fn specs() -> Vec<MetricSpec> {
+    let spec = |(name, role, worse, floor, help): Line| MetricSpec {
+        name: MetricName::from_static(name),
+        role,
+        worse,
+        floor,
+        help,
+    };
+    LINES.map(spec).to_vec()
+}
+
+/// Columns of the statement, in order.
+const COLUMNS: [&str; 22] = [
+    "commits",
+    "rollbacks",
+    "reads",
+    "writes",
+    "blks_read",
+    "blks_hit",
+    "temp_bytes",
+    "deadlocks",
+    "sessions_fatal",
+    "databases_reset",
+    "sessions",
+    "active",
+    "waiting",
+    "lock_waits",
+    "sync_rep_waits",
+    "connections_used",
+    "wal_bytes",
+    "wal_reset",
+    "checkpoint_buffers",
+    "checkpoint_reset",
+    "exec_ms",
+    "calls",
+];
+
+/// The statement that measures everything this server has and this role may see. One row, all numbers.
+pub(crate) fn sql(facts: &Facts) -> String {
+    let fatal = if facts.sessions_fatal {
+        "sum(sessions_fatal)"
+    } else {
+        "NULL"
+    };
+    let own = "application_name LIKE 'backstay/%'";
+    // Without the right the columns are null, and "nobody is active" would be a lie.
+    let activity = |condition: &str| match facts.all_stats {
+        true => format!("count(*) FILTER (WHERE NOT {own} AND {condition})"),
+        false => "NULL".to_owned(),
+    };
+    let (active, waiting) = (
+        activity("state = 'active'"),
+        activity("state = 'active' AND wait_event IS NOT NULL AND wait_event_type <> 'Client'"),
+    );
+    let lock = activity("state = 'active' AND wait_event_type = 'Lock'");
+    let sync = activity("wait_event = 'SyncRep'");
+    let all = activity("true");
+    let wal = if facts.wal {
+        "SELECT wal_bytes, extract(epoch FROM stats_reset) FROM pg_stat_wal"
+    } else {
+        "SELECT NULL, NULL"
+    };
+    let checkpoint = if facts.checkpointer {
+        "SELECT buffers_written, extract(epoch FROM stats_reset) FROM pg_stat_checkpointer"
+    } else {
+        "SELECT buffers_checkpoint, extract(epoch FROM stats_reset) FROM pg_stat_bgwriter"
+    };
+    let statements = match &facts.statements {
+        Some(function) => format!(
+            "SELECT sum(total_exec_time), sum(calls) FROM {function} \
+             WHERE userid <> (SELECT oid FROM pg_roles WHERE rolname = current_user)"
+        ),
+        None => "SELECT NULL, NULL".to_owned(),
+    };
+    let columns: Vec<String> = COLUMNS.iter().map(|c| format!("{c}::float8")).collect();
+    format!(
+        "SELECT {columns} FROM \
+         (SELECT sum(xact_commit), sum(xact_rollback), sum(tup_returned + tup_fetched), \
+            sum(tup_inserted + tup_updated + tup_deleted), sum(blks_read), sum(blks_hit), \
+            sum(temp_bytes), sum(deadlocks), {fatal}, max(extract(epoch FROM stats_reset)) \
+            FROM pg_stat_database WHERE datname NOT IN ('template0', 'template1')) \
+            d(commits, rollbacks, reads, writes, blks_read, blks_hit, temp_bytes, deadlocks, \
+            sessions_fatal, databases_reset), \
+         (SELECT {all}, {active}, {waiting}, {lock}, {sync}, \
+            count(*)::float8 / current_setting('max_connections')::float8 \
+            FROM pg_stat_get_activity(NULL) WHERE backend_type = 'client backend') \
+            a(sessions, active, waiting, lock_waits, sync_rep_waits, connections_used), \
+         ({wal}) w(wal_bytes, wal_reset), ({checkpoint}) c(checkpoint_buffers, checkpoint_reset), \
+         ({statements}) s(exec_ms, calls)",
+        columns = columns.join(", ")
+    )
+}
+
+/// What the server counts, at one moment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Counts {
+    /// When it was read.
+    pub(crate) at: Timestamp,
+    values: BTreeMap<&'static str, f64>,
+}
+
+impl Counts {
+    /// The columns of the statement's one row.
+    pub(crate) fn of(row: &Row, at: Timestamp) -> Self {
+        let value = |(index, name): (usize, &&'static str)| {
+            let value: Option<f64> = row.get(index);
+            value.filter(|v| v.is_finite()).map(|v| (*name, v))
+        };
+        Self {
+            at,
+            values: COLUMNS.iter().enumerate().filter_map(value).collect(),
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<f64> {
+        self.values.get(name).copied()
+    }
+}
+
+/// The metrics of the stretch from `before` to `now`; without `before` only those that need no
+/// difference.
+pub(crate) fn metrics(now: &Counts, before: Option<&Counts>) -> BTreeMap<MetricName, f64> {
+    let mut found = BTreeMap::new();
+    for (metric, column) in [
+        ("active_sessions", "active"),
+        ("sessions", "sessions"),
+        ("waiting_sessions", "waiting"),
+        ("lock_waits", "lock_waits"),
+        ("sync_rep_waits", "sync_rep_waits"),
+        ("connections_used", "connections_used"),
+    ] {
+        put(&mut found, metric, now.get(column));
+    }
+    let Some(delta) = before.and_then(|before| Delta::between(before, now)) else {
+        return found;
+    };
+    for (metric, column, reset) in [
+        ("commits_per_s", "commits", "databases_reset"),
+        ("rollbacks_per_s", "rollbacks", "databases_reset"),
+        ("reads_per_s", "reads", "databases_reset"),
+        ("writes_per_s", "writes", "databases_reset"),
+        ("blks_read_per_s", "blks_read", "databases_reset"),
+        ("temp_bytes_per_s", "temp_bytes", "databases_reset"),
+        ("deadlocks_per_s", "deadlocks", "databases_reset"),
+        ("sessions_fatal_per_s", "sessions_fatal", "databases_reset"),
+        ("wal_bytes_per_s", "wal_bytes", "wal_reset"),
+        (
+            "checkpoint_buffers_per_s",
+            "checkpoint_buffers",
+            "checkpoint_reset",
+        ),
+    ] {
+        put(
+            &mut found,
+            metric,
+            delta.of(column, reset).map(|d| d / delta.seconds),
+        );
+    }
+    let share = |part: Option<f64>, rest: Option<f64>| {
+        let (part, rest) = (part?, rest?);
+        (part + rest > 0.0).then(|| part / (part + rest))
+    };
+    let hits = delta.of("blks_hit", "databases_reset");
+    put(
+        &mut found,
+        "hit_ratio",
+        share(hits, delta.of("blks_read", "databases_reset")),
+    );
+    // No statement ended: there is no mean. (In a hang none ends either; the sessions tell that.)
+    let mean = match (delta.of("exec_ms", "-"), delta.of("calls", "-")) {
+        (Some(ms), Some(calls)) if calls >= 1.0 => Some(ms / calls),
+        _ => None,
+    };
+    put(&mut found, "statement_mean_ms", mean);
+    found
+}
+
+/// The log's part of a sample.
+pub(crate) fn of_log(counts: LogCounts, over: Span) -> BTreeMap<MetricName, f64> {
+    let mut found = BTreeMap::new();
+    let seconds = over.as_secs_f64();
+    if seconds > 0.0 && over <= GAP_MAX {
+        put(
+            &mut found,
+            "log_errors_per_s",
+            Some(counts.errors as f64 / seconds),
+        );
+        put(
+            &mut found,
+            "log_bytes_per_s",
+            Some(counts.bytes as f64 / seconds),
+        );
+    }
+    found
+}
+
+fn put(found: &mut BTreeMap<MetricName, f64>, name: &'static str, value: Option<f64>) {
+    if let Some(value) = value.filter(|v| v.is_finite()) {
+        found.insert(MetricName::from_static(name), value);
+    }
+}
+
+/// The difference of two counts.
+struct Delta<'a> {
+    before: &'a Counts,
+    now: &'a Counts,
+    seconds: f64,
+}
+
+impl<'a> Delta<'a> {
+    fn between(before: &'a Counts, now: &'a Counts) -> Option<Self> {
+        let over = now.at.since(before.at);
+        let usable = over > Span::ZERO && over <= GAP_MAX;
+        usable.then(|| Self {
+            before,
+            now,
+            seconds: over.as_secs_f64(),
+        })
+    }
+
+    /// By how much `column` grew; `None` when it was reset (its mark moved) or went back.
+    fn of(&self, column: &str, reset: &str) -> Option<f64> {
+        let grown = self.now.get(column)? - self.before.get(column)?;
+        let same = self.now.get(reset) == self.before.get(reset);
+        (same && grown >= 0.0).then_some(grown)
+    }
+}

@@ -1,0 +1,355 @@
+//! The observer's one long-lived connection: shield, rights, prepared looks.
+
+use std::time::Duration;
+
+use backstay_engine::{Notice, ReadError};
+use tokio_postgres::{Client, Statement};
+
+use crate::connect::{Dialer, Session, within};
+
+/// Longest wait for the answer to a look.
+pub(super) const LOOK_MAX: Duration = Duration::from_millis(2_000);
+/// Longest wait for a whole reading.
+pub(super) const READ_MAX: Duration = Duration::from_secs(10);
+/// Attempts to get out of reach of a very short `statement_timeout`.
+const ATTEMPTS_MAX: u32 = 8;
+
+/// Parameters that the observer sets for itself after the login, so that a change of them on the
+/// server does not blind it. Set like this, `reset_val` still follows the server.
+pub(super) const SHIELD: [(&str, &str); 7] = [
+    ("statement_timeout", "0"),
+    ("lock_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "0"),
+    ("idle_session_timeout", "0"),
+    ("work_mem", "8MB"),
+    ("jit", "off"),
+    ("search_path", "pg_catalog"),
+];
+/// Came with version 14.
+const SINCE_14: &str = "idle_session_timeout";
+
+/// What the role may read, and what this server has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Facts {
+    pub(crate) version: u32,
+    pub(crate) user: String,
+    pub(crate) database: String,
+    pub(crate) pid: u32,
+    pub(crate) same_address: bool,
+    pub(crate) file_settings: bool,
+    pub(crate) hba_rules: bool,
+    pub(crate) stat_file: bool,
+    pub(crate) current_logfile: bool,
+    pub(crate) all_stats: bool,
+    pub(crate) commit_times: bool,
+    pub(crate) checkpointer: bool,
+    pub(crate) wal: bool,
+    pub(crate) sessions_fatal: bool,
+    /// `pg_stat_statements(boolean)` with its schema, if it is there.
+    pub(crate) statements: Option<String>,
+}
+
+const FACTS_SQL: &str = "SELECT current_setting('server_version_num')::int4, current_user::text, \
+    current_database()::text, pg_backend_pid(), \
+    coalesce(inet_server_addr() = inet_client_addr(), false), \
+    has_table_privilege('pg_file_settings', 'SELECT') \
+        AND has_function_privilege('pg_show_all_file_settings()', 'EXECUTE'), \
+    has_table_privilege('pg_hba_file_rules', 'SELECT') \
+        AND has_function_privilege('pg_hba_file_rules()', 'EXECUTE'), \
+    has_function_privilege('pg_stat_file(text)', 'EXECUTE'), \
+    has_function_privilege('pg_current_logfile(text)', 'EXECUTE'), \
+    pg_has_role('pg_read_all_stats', 'MEMBER'), \
+    current_setting('track_commit_timestamp') = 'on', \
+    to_regclass('pg_catalog.pg_stat_checkpointer') IS NOT NULL, \
+    to_regclass('pg_catalog.pg_stat_wal') IS NOT NULL, \
+    EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'pg_catalog.pg_stat_database'::regclass \
+        AND attname = 'sessions_fatal'), \
+    (SELECT quote_ident(n.nspname) || '.pg_stat_statements(false)' FROM pg_proc p \
+        JOIN pg_namespace n ON n.oid = p.pronamespace \
+        WHERE p.proname = 'pg_stat_statements' AND p.pronargs = 1 \
+        AND current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%' \
+        AND has_schema_privilege(n.oid, 'USAGE') LIMIT 1)";
+
+impl Facts {
+    async fn ask(client: &Client) -> Result<Self, tokio_postgres::Error> {
+        let row = client.query_one(FACTS_SQL, &[]).await?;
+        Ok(Self {
+            version: u32::try_from(row.get::<_, i32>(0)).unwrap_or(0),
+            user: row.get(1),
+            database: row.get(2),
+            pid: u32::try_from(row.get::<_, i32>(3)).unwrap_or(0),
+            same_address: row.get(4),
+            file_settings: row.get(5),
+            hba_rules: row.get(6),
+            stat_file: row.get(7),
+            current_logfile: row.get(8),
+            all_stats: row.get(9),
+            commit_times: row.get(10),
+            checkpointer: row.get(11),
+            wal: row.get(12),
+            sessions_fatal: row.get(13),
+            statements: row.get(14),
+        })
+    }
+
+    /// What is missing, with the statement that grants it.
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        let user = quoted(&self.user);
+        let missing = |here: bool, what: &str, effect: &str, grant: String| {
+            (!here).then(|| Notice {
+                what: format!("no right to read {what}"),
+                effect: effect.to_owned(),
+                remedy: Some(grant),
+            })
+        };
+        [
+            missing(
+                self.file_settings,
+                "pg_file_settings",
+                "entries of postgresql.auto.conf and broken lines are not seen, so a rollback cannot \
+                 be exact",
+                format!(
+                    "GRANT SELECT ON pg_file_settings TO {user}; GRANT EXECUTE ON FUNCTION \
+                     pg_show_all_file_settings() TO {user};"
+                ),
+            ),
+            missing(
+                self.hba_rules,
+                "pg_hba_file_rules",
+                "changes of pg_hba.conf are not seen",
+                format!(
+                    "GRANT SELECT ON pg_hba_file_rules TO {user}; GRANT EXECUTE ON FUNCTION \
+                     pg_hba_file_rules() TO {user};"
+                ),
+            ),
+            missing(
+                self.stat_file,
+                "pg_stat_file",
+                "an ALTER SYSTEM that no reload has activated is seen ten seconds later",
+                format!("GRANT EXECUTE ON FUNCTION pg_stat_file(text) TO {user};"),
+            ),
+            missing(
+                self.current_logfile,
+                "pg_current_logfile",
+                "authors and reasons of changes stay unknown",
+                format!("GRANT EXECUTE ON FUNCTION pg_current_logfile(text) TO {user};"),
+            ),
+            missing(
+                self.all_stats,
+                "other sessions' activity",
+                "active, waiting and blocked sessions are not measured",
+                format!("GRANT pg_read_all_stats TO {user};"),
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// What one cheap look finds; equal marks mean that nothing moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Marks {
+    /// When this connection's process last read the files, in microseconds. It moves with every reload.
+    pub(super) loaded: i64,
+    /// When the server was started, in microseconds.
+    pub(super) started: i64,
+    in_recovery: bool,
+    scoped: String,
+    rules: Option<String>,
+    auto_file: Option<String>,
+}
+
+impl Marks {
+    /// Whether the server read its files between the two looks.
+    pub(super) const fn reloaded_since(&self, before: &Self) -> bool {
+        self.loaded != before.loaded || self.started != before.started
+    }
+}
+
+fn marks_sql(facts: &Facts) -> String {
+    let rules = if facts.hba_rules {
+        "(SELECT md5(string_agg(h::text, '|')) FROM pg_hba_file_rules h)"
+    } else {
+        "NULL::text"
+    };
+    let auto_file = if facts.stat_file {
+        "(SELECT f.size::text || '/' || extract(epoch FROM f.modification)::text \
+            FROM pg_stat_file('postgresql.auto.conf') f)"
+    } else {
+        "NULL::text"
+    };
+    format!(
+        "SELECT (extract(epoch FROM pg_conf_load_time()) * 1000000)::int8, \
+         (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8, pg_is_in_recovery(), \
+         (SELECT coalesce(md5(string_agg(setdatabase::text || '/' || setrole::text || '/' \
+            || setconfig::text, '|' ORDER BY setdatabase, setrole)), '') FROM pg_db_role_setting), \
+         {rules}, {auto_file}"
+    )
+}
+
+fn digest_sql(facts: &Facts) -> String {
+    let files = if facts.file_settings {
+        "(SELECT md5(string_agg(f::text, '|')) FROM pg_file_settings f)"
+    } else {
+        "NULL::text"
+    };
+    format!(
+        "SELECT md5(string_agg(name || '=' || coalesce(reset_val, '') || '/' || source || '/' \
+         || pending_restart::text, '|')), {files} FROM pg_settings"
+    )
+}
+
+/// Where the server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On this machine: its files, its log and its host can be read.
+    Here,
+    /// On another one, or behind a tunnel.
+    Elsewhere,
+}
+
+/// The connection and what was prepared on it.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) session: Session,
+    pub(super) facts: Facts,
+    pub(super) place: Place,
+    marks: Statement,
+    digest: Statement,
+    pub(super) metrics: Statement,
+}
+
+impl Link {
+    /// Connects, shields the session and prepares the looks.
+    pub(super) async fn open(dialer: &Dialer) -> Result<Self, ReadError> {
+        let session = dialer.connect().await?;
+        shield(&session).await?;
+        let client = session.client();
+        let facts = within(LOOK_MAX, "the server's facts", Facts::ask(client)).await?;
+        let marks = prepared(client, &marks_sql(&facts)).await?;
+        let digest = prepared(client, &digest_sql(&facts)).await?;
+        let metrics = prepared(client, &crate::metrics::sql(&facts)).await?;
+        let here = dialer.over_unix_socket() || facts.same_address;
+        let place = if here && process_is_postgres(facts.pid) {
+            Place::Here
+        } else {
+            Place::Elsewhere
+        };
+        Ok(Self {
+            session,
+            place,
+            marks,
+            digest,
+            metrics,
+            facts,
+        })
+    }
+
+    /// The cheap look, one round trip.
+    pub(super) async fn marks(&self) -> Result<Marks, ReadError> {
+        let row = self.session.client().query_one(&self.marks, &[]);
+        let row = within(LOOK_MAX, "the server's marks", row).await?;
+        Ok(Marks {
+            loaded: row.get(0),
+            started: row.get(1),
+            in_recovery: row.get(2),
+            scoped: row.get(3),
+            rules: row.get(4),
+            auto_file: row.get(5),
+        })
+    }
+
+    /// The digest of everything, for the look every ten seconds.
+    pub(super) async fn digest(&self) -> Result<(Option<String>, Option<String>), ReadError> {
+        let row = self.session.client().query_one(&self.digest, &[]);
+        let row = within(LOOK_MAX, "the settings' digest", row).await?;
+        Ok((row.get(0), row.get(1)))
+    }
+}
+
+/// Sets the shield, again and again if a `statement_timeout` of a millisecond stops it.
+async fn shield(session: &Session) -> Result<(), ReadError> {
+    let mut outcome = Ok(());
+    for _ in 0..ATTEMPTS_MAX {
+        let first = session
+            .rows("the shield", "SET statement_timeout = 0", LOOK_MAX)
+            .await;
+        outcome = first.map(drop);
+        if outcome.is_ok() || session.closed() {
+            break;
+        }
+    }
+    outcome?;
+    let version = session
+        .rows("the version", "SHOW server_version_num", LOOK_MAX)
+        .await?;
+    let before_14 = version
+        .first()
+        .and_then(|r| r.get(0))
+        .is_some_and(|v| v < "140000");
+    let sets: Vec<String> = SHIELD
+        .iter()
+        .filter(|(name, _)| !(before_14 && *name == SINCE_14))
+        .map(|(name, value)| format!("SET {name} = '{value}'"))
+        .collect();
+    session
+        .rows("the shield", &sets.join("; "), LOOK_MAX)
+        .await
+        .map(drop)
+}
+
+async fn prepared(client: &Client, sql: &str) -> Result<Statement, ReadError> {
+    within(LOOK_MAX, "a prepared look", client.prepare(sql)).await
+}
+
+/// Whether process `pid` on this machine is a PostgreSQL process: an address may be a tunnel's end.
+fn process_is_postgres(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/comm"))
+        .is_ok_and(|name| name.starts_with("postgres") || name.starts_with("postmaster"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_missing_right_comes_with_its_grant() {
+        let facts = Facts {
+            user: "we\"ird".to_owned(),
+            ..Facts::default()
+        };
+        let notices = facts.notices();
+        assert_eq!(notices.len(), 5);
+        for notice in notices {
+            let grant = notice.remedy.unwrap();
+            assert!(
+                grant.starts_with("GRANT ") && grant.ends_with("TO \"we\"\"ird\";"),
+                "{grant}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_not_asked_for() {
+        let none = Facts::default();
+        assert!(
+            !marks_sql(&none).contains("pg_hba_file_rules")
+                && !digest_sql(&none).contains("pg_file")
+        );
+        let all = Facts {
+            hba_rules: true,
+            stat_file: true,
+            file_settings: true,
+            ..none
+        };
+        assert!(
+            marks_sql(&all).contains("pg_stat_file")
+                && digest_sql(&all).contains("pg_file_settings")
+        );
+    }
+}
