@@ -9,9 +9,6 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 use crate::error::{OpenError, store_error};
 use crate::lock::DirectoryLock;
 
-/// Pages in the write-ahead log before they are moved into the file.
-const AUTOCHECKPOINT_PAGES: u32 = 1_000;
-
 /// Prepared statements kept per connection; more than we have.
 const STATEMENTS_MAX: usize = 64;
 
@@ -28,6 +25,10 @@ pub(crate) struct FileKind {
     pub(crate) before_tables: &'static str,
     /// `FULL` (2) or `NORMAL` (1), by SQLite's number and name.
     pub(crate) synchronous: (i64, &'static str),
+    /// Pages in the write-ahead log before they are moved into the file.
+    pub(crate) checkpoint_pages: u32,
+    /// KiB of pages kept in memory; only what is touched is used.
+    pub(crate) cache_kib: i32,
 }
 
 /// Whether a file is opened to be written.
@@ -144,7 +145,10 @@ pub(crate) fn own(path: &Path, kind: &FileKind) -> Result<Connection, OpenError>
         });
     }
     connection
-        .pragma_update(None, "wal_autocheckpoint", AUTOCHECKPOINT_PAGES)
+        .pragma_update(None, "wal_autocheckpoint", kind.checkpoint_pages)
+        .map_err(failed)?;
+    connection
+        .pragma_update(None, "cache_size", -kind.cache_kib)
         .map_err(failed)?;
     if state == FileState::Empty {
         make_tables(&connection, kind).map_err(failed)?;

@@ -19,12 +19,16 @@ pub(crate) const JOURNAL: FileKind = FileKind {
     schema: include_str!("journal.sql"),
     before_tables: "",
     synchronous: (2, "FULL"),
+    checkpoint_pages: 4_000,
+    cache_kib: 2_048,
 };
 
 /// The graph, through a connection of its own: it can be rebuilt from the log, so its commits need not
 /// wait for the disk. They are atomic all the same, and the next commit of the log makes them durable.
 const GRAPH: FileKind = FileKind {
     synchronous: (1, "NORMAL"),
+    // A burst of changes touches every target's page.
+    cache_kib: 8_192,
     ..JOURNAL
 };
 
@@ -36,6 +40,8 @@ pub(crate) const METRICS: FileKind = FileKind {
     schema: include_str!("metrics.sql"),
     before_tables: "PRAGMA auto_vacuum = INCREMENTAL;",
     synchronous: (1, "NORMAL"),
+    checkpoint_pages: 1_000,
+    cache_kib: 2_048,
 };
 
 /// How large the files may become.
