@@ -23,7 +23,7 @@ const COVERAGE_MIN: f64 = 0.8;
 const SAMPLES_MIN: u32 = 5;
 /// Bins since the change before statistics may act.
 const ACT_BINS: usize = 10;
-/// Harm that an alarm without own calibration must show to stand in the way of `healthy`.
+/// Harm that a weak alarm without own calibration must show to stand in the way of `healthy`.
 const DOUBTFUL: f64 = 0.25;
 /// Harm of a second kind of metric that confirms a statistical alarm without own calibration.
 const CONFIRMS: f64 = 0.15;
@@ -185,11 +185,7 @@ impl<'a> Case<'a> {
         let alarmed = |e: &&Evidence<'_>| e.p_value <= policy.alpha_warn * e.weight;
         let gate = |e: &Evidence<'_>| {
             let own = effect::gate(e.track, policy);
-            if e.own {
-                own
-            } else {
-                own.max(policy.gate_uncalibrated)
-            }
+            if e.own || e.p_value <= policy.alpha_act * e.weight { own } else { own.max(DOUBTFUL) }
         };
         let alarms: Vec<&Evidence<'_>> = self.evidence.iter().filter(alarmed).collect();
         if !alarms.iter().any(|e| e.still) {
@@ -248,8 +244,9 @@ impl<'a> Case<'a> {
             return match load::flow(tracks, (-distance).exp(), WINDOW) {
                 Flow::Fell => Some(Demand::Down),
                 Flow::Unclear if moved == Demand::Down => Some(Demand::Down),
-                Flow::Unclear => Some(Demand::Level),
-                Flow::Slower { .. } | Flow::Unknown => None,
+                Flow::Slower { sure } if sure >= load::VERY_SURE => None,
+                Flow::Unclear | Flow::Slower { .. } => Some(Demand::Level),
+                Flow::Unknown => None,
             };
         }
         if load::surge(tracks, WINDOW) {

@@ -75,18 +75,21 @@ pub(crate) fn p_value(max: f64, baseline: usize, horizon: usize) -> f64 {
     (CHANCES[7] * (-(max - last) / slope.max(1e-9)).exp()).max(CHANCES[7] / 10.0)
 }
 
-/// Maximum (divided by [`memory`]) that a harmless series passes with chance `alpha`.
+/// Maximum (divided by [`memory`]) that a harmless series passes with chance `alpha`: the inverse of
+/// [`p_value`].
 pub(crate) fn level(alpha: f64, baseline: usize, horizon: usize) -> f64 {
-    let (mut low, mut high) = (0.0, 100.0);
-    for _ in 0..60 {
-        let middle = f64::midpoint(low, high);
-        if p_value(middle, baseline, horizon) > alpha {
-            low = middle;
-        } else {
-            high = middle;
+    let row = quantiles(baseline, horizon);
+    if alpha >= CHANCES[0] {
+        return row[0] * (1.0 - alpha.min(1.0)) / (1.0 - CHANCES[0]);
+    }
+    for (i, pair) in CHANCES.windows(2).enumerate() {
+        if alpha >= pair[1] {
+            let share = (pair[0] / alpha).ln() / (pair[0] / pair[1]).ln();
+            return row[i] + (row[i + 1] - row[i]) * share;
         }
     }
-    high
+    let slope = (row[7] - row[5]) / (CHANCES[5] / CHANCES[7]).ln();
+    row[7] + slope * (CHANCES[7] / alpha.max(CHANCES[7] / 10.0)).ln()
 }
 
 /// The row for these lengths, interpolated in their logarithms.

@@ -98,7 +98,7 @@ fn chances_fall_as_maxima_rise_and_levels_invert_them() {
             .collect();
         assert!(p.windows(2).all(|w| w[1] <= w[0]), "{p:?}");
         assert!(p[0] > 0.99 && p[59] < 1e-3);
-        for alpha in [0.05, 0.01, 0.002] {
+        for alpha in [0.7, 0.05, 0.01, 0.002, 0.0005] {
             let back = p_value(level(alpha, baseline, horizon), baseline, horizon);
             assert!((back / alpha - 1.0).abs() < 0.01, "{back} for {alpha}");
         }

@@ -18,6 +18,8 @@ const WITNESS_BINS: usize = 4;
 const PRE_MIN: usize = 8;
 /// The ratio.
 const TWICE: f64 = 2.0;
+/// The ratio when only metrics of the same kind agree.
+const THRICE: f64 = 3.0;
 /// What a single bin of the window must reach, three out of four.
 const ALMOST: f64 = 1.6;
 /// What a second metric must reach to agree.
@@ -50,7 +52,8 @@ pub(super) fn throughput(scene: &Scene<'_>) -> Option<Tripped> {
         let overloaded = load::surge(scene.tracks, bins) && share > 0.25;
         let enough = match agrees {
             Witness::Independent => true,
-            Witness::SameKind => sure >= load::VERY_SURE,
+            // Noise that moves all of the work together halves it now and then.
+            Witness::SameKind => sure >= load::VERY_SURE && share <= 1.0 / THRICE,
             Witness::None => false,
         };
         if overloaded || !enough {
@@ -204,8 +207,9 @@ fn agrees(scene: &Scene<'_>, track: &Track) -> bool {
     }
 }
 
-/// Whether a mechanism moved far out of its own band to the worse, by a factor of two at least. A
-/// metric that only follows the load falls with it and is no witness.
+/// Whether a mechanism moved far out of its own band to the worse, by a factor of two at least, and
+/// beyond every single bin before. A metric that only follows the load falls with it and is no
+/// witness.
 fn mechanism(track: &Track, before: f64, after: f64) -> bool {
     let (low, high) = if track.worse == Worse::Down {
         (after, before)
@@ -217,5 +221,12 @@ fn mechanism(track: &Track, before: f64, after: f64) -> bool {
         .unwrap_or(0.0)
         .abs();
     let scale = track.frame.as_ref().map_or(f64::INFINITY, |f| f.scale);
-    high >= TWICE * low.max(0.0) && away >= MOVED_SD * scale
+    let ever = track.pre.iter().map(|p| p.value);
+    let beyond = if track.worse == Worse::Down {
+        after * WORSE_THAN_EVER < ever.fold(f64::INFINITY, f64::min)
+    } else {
+        after > WORSE_THAN_EVER * ever.fold(0.0, f64::max)
+    };
+    let far = (after - before).abs() >= 2.0 * track.floor;
+    beyond && far && high >= TWICE * low.max(0.0) && away >= MOVED_SD * scale
 }
