@@ -12,6 +12,7 @@
 pub mod attempt;
 pub mod state;
 
+pub mod invariants;
 pub mod policy;
 
 mod halt;
@@ -21,3 +22,8 @@ mod watching;
 
 pub use attempt::{Attempt, Authority, DELIVERIES_MAX, Footing, runnable};
 pub use state::{Awaits, Illegal, State, fold, step};
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod search;

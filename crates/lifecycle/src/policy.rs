@@ -276,3 +276,6 @@ fn budget(policy: &Policy, facts: &Facts) -> Option<HoldReason> {
         || within(Span::from_secs(86_400)) >= policy.budget_per_day as usize;
     spent.then_some(HoldReason::BudgetSpent)
 }
+
+#[cfg(test)]
+mod tests;

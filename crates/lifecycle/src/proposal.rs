@@ -56,25 +56,18 @@ pub(crate) fn proposed(id: ChangeSetId, event: &Event) -> Stepped {
 pub(crate) fn simulated(id: ChangeSetId, event: &Event) -> Stepped {
     match event {
         Event::Approved {
+            at,
             by,
             plan,
             intent,
             expires_at,
-            ..
         } => {
-            if plan.change_set != id || !runnable(plan) {
+            if plan.change_set != id || !runnable(plan) || at >= expires_at {
                 return Err(Illegal::NotRunnable { change_set: id });
             }
             let by = Authority::Operator { by: by.clone() };
             let attempt = Attempt::begin(plan.clone(), *intent, *expires_at, by);
-            let commands = attempt.deliver();
-            Ok((
-                State::Applying {
-                    change_set: id,
-                    attempt,
-                },
-                commands,
-            ))
+            Ok(deliver(id, attempt))
         }
         Event::Declined { by, .. } => Ok(refuse(id, format!("declined by {by}"))),
         Event::SeenLive { .. } => sighting(id, event),

@@ -490,3 +490,6 @@ pub(crate) fn no_such_step(state: &State, event: &Event) -> Illegal {
         event: event.word(),
     }
 }
+
+#[cfg(test)]
+mod tests;

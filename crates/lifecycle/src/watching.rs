@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use backstay_model::decision::{Clearance, HoldReason};
-use backstay_model::plan::Plan;
 use backstay_model::verdict::{Verdict, VerdictKind};
-use backstay_model::{ChangeSetId, Command, Event, IntentId, Timestamp};
+use backstay_model::{ChangeSetId, Command, Event, Timestamp};
 
 use crate::attempt::{Attempt, Authority, runnable};
 use crate::halt;
@@ -191,12 +190,10 @@ fn ruled(case: &Case, event: &Event) -> Stepped {
         ..case.clone()
     };
     match clearance {
-        Clearance::Automatic if runnable(plan) && plan.manual.is_none() => Ok(revert(
-            case,
-            plan,
-            (*intent, *expires_at),
-            Authority::Policy,
-        )),
+        Clearance::Automatic if runnable(plan) && plan.manual.is_none() => {
+            let attempt = Attempt::begin(plan.clone(), *intent, *expires_at, Authority::Policy);
+            Ok(revert(case, *at, attempt))
+        }
         Clearance::Automatic => Err(Illegal::NotRunnable { change_set: id }),
         Clearance::Approval { why } | Clearance::Manual { why } => Ok(halt::hold(
             case,
@@ -210,11 +207,11 @@ fn ruled(case: &Case, event: &Event) -> Stepped {
 /// A person approved a plan.
 pub(crate) fn approved(case: Case, event: &Event) -> Stepped {
     let Event::Approved {
+        at,
         by,
         plan,
         intent,
         expires_at,
-        ..
     } = event
     else {
         return Err(Illegal::NoSuchStep {
@@ -233,16 +230,18 @@ pub(crate) fn approved(case: Case, event: &Event) -> Stepped {
         return Err(Illegal::NotRunnable { change_set: id });
     }
     let by = Authority::Operator { by: by.clone() };
-    Ok(revert(case, plan, (*intent, *expires_at), by))
+    Ok(revert(
+        case,
+        *at,
+        Attempt::begin(plan.clone(), *intent, *expires_at, by),
+    ))
 }
 
-fn revert(
-    case: Case,
-    plan: &Plan,
-    intent: (IntentId, Timestamp),
-    by: Authority,
-) -> (State, Vec<Command>) {
-    let attempt = Attempt::begin(plan.clone(), intent.0, intent.1, by);
+/// Sends an attempt off, unless it took so long to get here that its intent has expired.
+fn revert(case: Case, at: Timestamp, attempt: Attempt) -> (State, Vec<Command>) {
+    if at >= attempt.expires_at {
+        return halt::hold(case, at, HoldReason::Expired, Ready::Plan(attempt.plan));
+    }
     let commands = attempt.deliver();
     (State::Reverting { case, attempt }, commands)
 }

@@ -1,0 +1,317 @@
+//! Words for tests: one setting `work_mem` of target `pg`, 4MB -> 64kB, and everything around it.
+
+use backstay_model::change::{Author, Change, ChangeTime, Origin, Pending, Standing, TakesEffect};
+use backstay_model::confidence::Confidence;
+use backstay_model::decision::{Clearance, HoldReason};
+use backstay_model::event::{WriteReply, WriteTiming};
+use backstay_model::id::PlanHash;
+use backstay_model::plan::{Found, Inverse, Plan, PlanStep, Predicted, Route};
+use backstay_model::risk::{FailureRate, Risk};
+use backstay_model::verdict::{Calibration, Harm, Recovery, Trigger, Verdict, VerdictKind};
+use backstay_model::{
+    ChangeSet, ChangeSetId, Event, IntentId, SettingKey, TargetId, Timestamp, Value, ValueSource,
+};
+
+pub(crate) const ID: ChangeSetId = ChangeSetId(7);
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_000);
+pub(crate) const EXPIRES: Timestamp = Timestamp::from_secs(1_300);
+
+pub(crate) fn key() -> SettingKey {
+    SettingKey::instance("work_mem")
+}
+
+pub(crate) fn standing(value: &str) -> Standing {
+    Standing {
+        effective: Some(Value::text(value)),
+        source: ValueSource::AutoFile,
+        entry: Some(Value::text(value)),
+        pending_restart: Pending::No,
+    }
+}
+
+pub(crate) fn change_set(id: ChangeSetId, old: &str, new: &str) -> ChangeSet {
+    let change = Change {
+        key: key(),
+        old: standing(old),
+        new: standing(new),
+        time: ChangeTime {
+            not_before: NOW,
+            not_after: NOW,
+            exact: None,
+        },
+        author: Author::Unknown,
+        description: None,
+        origin: Origin::Observed,
+        takes_effect: TakesEffect::Now,
+    };
+    ChangeSet {
+        id,
+        target: TargetId::new("pg"),
+        changes: vec![change],
+    }
+}
+
+pub(crate) fn plan(id: ChangeSetId, old: &str, new: &str) -> Plan {
+    Plan {
+        hash: PlanHash(format!("{id}:{new}->{old}")),
+        change_set: id,
+        target: TargetId::new("pg"),
+        back_to: None,
+        steps: vec![PlanStep {
+            key: key(),
+            route: Route::AlterSystem,
+            inverse: Inverse::Set(Value::text(old)),
+            expect: standing(new),
+            predict: Predicted {
+                effective: Some(Value::text(old)),
+                source: ValueSource::AutoFile,
+            },
+        }],
+        manual: None,
+        commands: vec![format!("ALTER SYSTEM SET work_mem = '{old}';")],
+        does_not_undo: vec!["data".into()],
+    }
+}
+
+pub(crate) fn verdict(kind: VerdictKind) -> Verdict {
+    Verdict {
+        kind,
+        at: NOW,
+        p_value: Some(0.001),
+        score: 9.0,
+        alarm_at: None,
+        findings: Vec::new(),
+        refusals: Vec::new(),
+        calibration: Calibration::Own,
+    }
+}
+
+pub(crate) fn hurt() -> VerdictKind {
+    VerdictKind::Hurt {
+        by: Harm::ClassChange(Trigger::Hang),
+    }
+}
+
+pub(crate) fn risk(probability: f64, act_above: f64) -> Risk {
+    Risk {
+        score: 40.0,
+        interval: (30.0, 50.0),
+        severity: 0.6,
+        probability: Confidence::clamped(probability),
+        failure_rate: FailureRate {
+            mean: 0.1,
+            low: 0.0,
+            high: 0.2,
+            samples: 3.0,
+        },
+        confidence: Confidence::ONE,
+        terms: Vec::new(),
+        reach: Vec::new(),
+        blocked_by: None,
+        act_above,
+    }
+}
+
+pub(crate) fn seen(set: ChangeSet, takes_effect: TakesEffect) -> Event {
+    let watch_until = Timestamp::from_secs(1_900);
+    Event::SeenLive {
+        at: NOW,
+        change_set: set,
+        takes_effect,
+        watch_until,
+    }
+}
+
+pub(crate) fn judged(kind: VerdictKind, extend_until: Option<Timestamp>) -> Event {
+    Event::Judged {
+        at: NOW,
+        verdict: verdict(kind),
+        extend_until,
+    }
+}
+
+pub(crate) fn ruled(plan: Plan, intent: u64, clearance: Clearance) -> Event {
+    let risk = risk(0.9, 0.3);
+    Event::Ruled {
+        at: NOW,
+        risk,
+        clearance,
+        plan,
+        intent: IntentId(intent),
+        expires_at: EXPIRES,
+    }
+}
+
+pub(crate) fn approved(plan: Plan, intent: u64) -> Event {
+    Event::Approved {
+        at: NOW,
+        by: "ann".into(),
+        plan,
+        intent: IntentId(intent),
+        expires_at: EXPIRES,
+    }
+}
+
+pub(crate) fn overwritten(by: u64, found: &str) -> Event {
+    Event::Overwritten {
+        at: NOW,
+        by: ChangeSetId(by),
+        key: key(),
+        found: Some(Value::text(found)),
+    }
+}
+
+pub(crate) fn foreign(value: &str) -> Found {
+    Found::Foreign {
+        key: key(),
+        found: standing(value),
+    }
+}
+
+pub(crate) fn effective() -> WriteReply {
+    WriteReply::Effective {
+        timing: WriteTiming::default(),
+    }
+}
+
+pub(crate) fn unknown() -> WriteReply {
+    WriteReply::Unknown {
+        why: "connection lost".into(),
+    }
+}
+
+/// The event that one line of a test names: `judged hurt`, `replied unknown`.
+pub(crate) fn event(line: &str) -> Event {
+    let plan = || plan(ID, "4MB", "64kB");
+    let set = || change_set(ID, "4MB", "64kB");
+    let replied = |reply| Event::Replied {
+        at: NOW,
+        intent: IntentId(1),
+        reply,
+    };
+    let inspected = |at, found| Event::Inspected {
+        at,
+        intent: IntentId(1),
+        found,
+    };
+    let later = || Some(Timestamp::from_secs(2_800));
+    match line {
+        "proposed" => Event::Proposed {
+            at: NOW,
+            change_set: set(),
+        },
+        "simulated" => Event::Simulated {
+            at: NOW,
+            risk: risk(0.1, 0.3),
+        },
+        "declined" => Event::Declined {
+            at: NOW,
+            by: "ann".into(),
+        },
+        "seen live" => seen(set(), TakesEffect::Now),
+        "seen live at restart" => seen(set(), TakesEffect::AtRestart),
+        "seen live masked" => seen(set(), TakesEffect::Masked),
+        "restarted" => Event::Restarted {
+            at: NOW,
+            watch_until: Timestamp::from_secs(1_900),
+        },
+        "judged hurt" => judged(hurt(), None),
+        "judged healthy" => judged(VerdictKind::Healthy { excludes: 0.2 }, None),
+        "judged inconclusive" => judged(VerdictKind::Inconclusive, None),
+        "judged inconclusive, more time" => judged(VerdictKind::Inconclusive, later()),
+        "judged no data" => judged(VerdictKind::NoData, None),
+        "judged load moved" => judged(VerdictKind::WorkloadShift, None),
+        "judged confounded" => judged(VerdictKind::Confounded, None),
+        "ruled automatic" => ruled(plan(), 1, Clearance::Automatic),
+        "ruled approval" => ruled(
+            plan(),
+            1,
+            Clearance::Approval {
+                why: HoldReason::ApproveMode,
+            },
+        ),
+        "ruled automatic by hand" => {
+            let manual = Some(HoldReason::CommandLine);
+            ruled(Plan { manual, ..plan() }, 1, Clearance::Automatic)
+        }
+        "ruled manual" => {
+            let manual = Some(HoldReason::CommandLine);
+            let why = HoldReason::CommandLine;
+            ruled(Plan { manual, ..plan() }, 1, Clearance::Manual { why })
+        }
+        "approved" => approved(plan(), 1),
+        "approved again" => approved(plan(), 2),
+        "approved by hand" => approved(
+            Plan {
+                manual: Some(HoldReason::CommandLine),
+                ..plan()
+            },
+            1,
+        ),
+        "kept" => Event::KeptByOperator {
+            at: NOW,
+            by: "ann".into(),
+        },
+        "closed" => Event::ClosedByOperator {
+            at: NOW,
+            by: "ann".into(),
+        },
+        "replied effective" => replied(effective()),
+        "replied not effective" => replied(WriteReply::NotEffective {
+            found: Found::NotApplied,
+        }),
+        "replied masked" => {
+            let found = Found::Masked {
+                by: ValueSource::CommandLine,
+            };
+            replied(WriteReply::NotEffective { found })
+        }
+        "replied restart pending" => replied(WriteReply::RestartPending),
+        "replied conflict" => replied(WriteReply::Conflict {
+            found: foreign("1GB"),
+        }),
+        "replied refused" => replied(WriteReply::Refused {
+            why: "permission denied".into(),
+        }),
+        "replied unknown" => replied(unknown()),
+        "replied to another intent" => Event::Replied {
+            at: NOW,
+            intent: IntentId(99),
+            reply: effective(),
+        },
+        "resumed" => Event::Resumed { at: NOW },
+        "found not applied" => inspected(NOW, Found::NotApplied),
+        "found not applied, late" => inspected(EXPIRES, Found::NotApplied),
+        "found written" => inspected(NOW, Found::Written),
+        "found mixed" => inspected(NOW, Found::Mixed),
+        "found mixed, late" => inspected(EXPIRES, Found::Mixed),
+        "found effective" => inspected(NOW, Found::Effective),
+        "found masked" => inspected(
+            NOW,
+            Found::Masked {
+                by: ValueSource::Role,
+            },
+        ),
+        "found foreign" => inspected(NOW, foreign("1GB")),
+        "found unknown" => inspected(
+            NOW,
+            Found::Unknown {
+                why: "no answer".into(),
+            },
+        ),
+        "overwritten" => overwritten(9, "1GB"),
+        "recovered" => Event::Recovered {
+            at: NOW,
+            recovery: Recovery::Yes,
+        },
+        "not recovered" => Event::Recovered {
+            at: NOW,
+            recovery: Recovery::No,
+        },
+        "recovery unknown" => Event::Recovered {
+            at: NOW,
+            recovery: Recovery::Unknown,
+        },
+        _ => panic!("no event is called {line:?}"),
+    }
+}
