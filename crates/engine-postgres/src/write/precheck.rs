@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use backstay_model::change::Pending;
 use backstay_model::plan::{Inverse, PlanStep, Route};
-use backstay_model::{SettingName, ValueSource};
+use backstay_model::{SettingName, Value, ValueSource};
 
 use super::reading::{Line, Reading, Running};
 use super::scalar;
@@ -87,9 +87,7 @@ pub(super) fn fallback(
             {
                 Some(format!("{found} sets it now"))
             }
-            (ValueSource::File { .. }, Some(_))
-                if !reading.same(name, value.as_ref(), step.predict.effective.as_ref()) =>
-            {
+            (ValueSource::File { .. }, Some(_)) if !leads(step, line, value.as_ref(), reading) => {
                 Some(format!(
                     "the file says {} now",
                     value.map(|v| v.to_string()).unwrap_or_default()
@@ -110,6 +108,18 @@ pub(super) fn fallback(
             )
         })
     })
+}
+
+/// Whether the line leads to the predicted value, whatever its spelling.
+fn leads(step: &PlanStep, line: Option<&Line>, value: Option<&Value>, reading: &Reading) -> bool {
+    let name = &step.key.name;
+    let predicted = step.predict.effective.as_ref();
+    let known = reading.known(name);
+    let spelled = match (known, line, predicted.and_then(Value::as_text)) {
+        (Some(known), Some(line), Some(text)) => scalar::alike(known, &line.text, text),
+        _ => false,
+    };
+    spelled || reading.same(name, value, predicted)
 }
 
 /// An edit that waits in the files and would be activated by our reload.

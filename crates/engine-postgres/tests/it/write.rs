@@ -4,4 +4,5 @@ mod compare;
 mod hostile;
 mod pooler;
 mod routes;
+mod seen;
 mod stop;
