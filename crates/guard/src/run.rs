@@ -74,12 +74,13 @@ pub(crate) async fn observe<C: Connector>(connector: Arc<C>, post: Post) {
     let wake = C::wake(&observer);
     patience = RETRY_MIN;
     loop {
-        match look(&mut observer, &post, wake.as_deref(), &mut patience).await {
-            Ok(error) if lost(&post, error, patience).await.is_ok() => {
-                patience = (patience * 2).min(RETRY_MAX);
-            }
-            _ => return,
+        let Ok(error) = look(&mut observer, &post, wake.as_deref(), &mut patience).await else {
+            return;
+        };
+        if lost(&post, error, patience).await.is_err() {
+            return;
         }
+        patience = (patience * 2).min(RETRY_MAX);
     }
 }
 
@@ -186,14 +187,20 @@ pub(crate) async fn act<C: Connector>(
     mut tasks: mpsc::Receiver<Task>,
     paused: Arc<AtomicBool>,
 ) {
-    let mut writer = limited(CONNECT_LIMIT, connector.writer(Arc::clone(&paused)))
-        .await
-        .ok();
-    while let Some(task) = tasks.recv().await {
+    let mut writer = open(&connector, &paused).await;
+    let mut hold = interval(HOLD_EVERY);
+    hold.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let task = tokio::select! {
+            task = tasks.recv() => task,
+            _ = hold.tick() => {
+                writer = held(&connector, writer, &paused).await;
+                continue;
+            }
+        };
+        let Some(task) = task else { return };
         if writer.is_none() {
-            writer = limited(CONNECT_LIMIT, connector.writer(Arc::clone(&paused)))
-                .await
-                .ok();
+            writer = open(&connector, &paused).await;
         }
         let what = match (task, writer.as_mut()) {
             (Task::Write(write), writer) => Some(carry_out(write, writer, &post).await),

@@ -43,7 +43,7 @@ impl ConfigError {
         Self {
             problems: vec![Problem {
                 what,
-                hint: "see `backstay help config` for a commented example".into(),
+                hint: "see `backstay topic config` for a commented example".into(),
             }],
         }
     }

@@ -1,0 +1,466 @@
+//! The command line, defined once: parser, help, completion and reference come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Keeps a database standing when its configuration changes.
+#[derive(Debug, Parser)]
+#[command(name = "backstay", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  backstay demo                                    see a bad change caught, on a throw-away PostgreSQL
+  backstay doctor postgresql://me@db1/shop         which rights are missing, with the exact statements
+  backstay watch postgresql://backstay@db1/shop    watch a database (observe mode: never writes)
+  backstay simulate work_mem=256MB --memory 64GB   what a change would do, before it is made
+  backstay check postgresql://me@db1/shop          rules that the configuration breaks now
+
+More: `backstay topic exit-codes`, `topic modes`, `topic verdicts`, `topic config`.";
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// How to print data.
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// The same as `--output json`.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Where the guard keeps its state.
+    #[arg(long, global = true, env = "BACKSTAY_STATE_DIR", value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// No colour (also: NO_COLOR, BACKSTAY_NO_COLOR, TERM=dumb, no terminal).
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// Say more about what Backstay does (twice: much more).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// Formats of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// For programs; carries `format_version`.
+    Json,
+    /// For pull requests and post-mortems.
+    Markdown,
+    /// For code scanning.
+    Sarif,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Play the story: a harmless change is kept, a harmful one rolled back.
+    Demo(Demo),
+    /// Watch databases, in the foreground.
+    Watch(Watch),
+    /// Tell what a change would do, before it is made.
+    Simulate(Simulate),
+    /// Evaluate every rule on a configuration.
+    Check(Check),
+    /// Look at the dependency graph.
+    #[command(subcommand)]
+    Graph(Graph),
+    /// Explain a setting, a change set or a rollback.
+    Explain(Explain),
+    /// Judge recorded data around a change.
+    Detect(Detect),
+    /// Evaluate the performance model on a table of measurements.
+    #[command(subcommand)]
+    Model(Model),
+    /// Change sets that were seen.
+    #[command(subcommand)]
+    Changes(Changes),
+    /// Look at, approve or deny rollbacks.
+    #[command(subcommand)]
+    Rollback(Rollback),
+    /// Recorded configurations.
+    #[command(subcommand)]
+    Snapshot(Snapshot),
+    /// Tell what would have been decided with another policy.
+    Replay(Replay),
+    /// Verify or export the record.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Stop all writing, now.
+    Pause(Pause),
+    /// Allow writing again.
+    Resume,
+    /// How the watched databases stand.
+    Status,
+    /// Bring back a server that does not start.
+    Rescue(Rescue),
+    /// Which rights are missing, with the exact statements.
+    Doctor(Doctor),
+    /// Look at the configuration file.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Completion for a shell.
+    Completion {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Explanations beyond the commands: exit-codes, modes, verdicts, config.
+    Topic {
+        /// Which topic.
+        topic: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  backstay demo\n  backstay demo --simulated\n  backstay demo --json > story.jsonl"
+)]
+pub(crate) struct Demo {
+    /// Which harmful change the story has.
+    #[arg(long, value_name = "NAME", default_value = "read-only")]
+    pub(crate) scenario: String,
+    /// Play it on a simulated database: nothing is started.
+    #[arg(long)]
+    pub(crate) simulated: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  backstay watch postgresql://backstay@db1/shop\n  backstay watch --config backstay.toml\n  backstay watch postgresql://backstay@db1/shop --mode auto --probe-dsn postgresql://app@db1/shop"
+)]
+pub(crate) struct Watch {
+    /// Connection strings: `postgresql://user@host/database` or `host=… dbname=…`.
+    pub(crate) dsn: Vec<String>,
+    /// Read targets and policy from a file.
+    #[arg(long, value_name = "FILE", conflicts_with = "dsn")]
+    pub(crate) config: Option<PathBuf>,
+    /// How far Backstay may go: observe, approve or auto.
+    #[arg(long, value_name = "MODE")]
+    pub(crate) mode: Option<String>,
+    /// How the probe connects: the way an application does.
+    #[arg(long, value_name = "DSN")]
+    pub(crate) probe_dsn: Option<String>,
+    /// How Backstay connects to write; default: as the observer.
+    #[arg(long, value_name = "DSN")]
+    pub(crate) control_dsn: Option<String>,
+    /// How long a change is watched (`15m`).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) watch: Option<String>,
+    /// Least history before a change that a verdict needs (`60s`).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) min_baseline: Option<String>,
+    /// How long after a rollback the symptom may take to go away (`120s`).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) recovery: Option<String>,
+    /// Stop by itself after this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) duration: Option<String>,
+}
+
+/// A configuration: of a live server, of a file, or of what is shipped.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Subject {
+    /// Engine, when no server is named.
+    #[arg(long, default_value = "postgresql")]
+    pub(crate) engine: String,
+    /// Major version, when no server is named.
+    #[arg(long, default_value_t = 15, value_name = "N")]
+    pub(crate) version: u32,
+    /// Memory of the host (`64GB`).
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
+    /// Processors of the host.
+    #[arg(long, value_name = "N")]
+    pub(crate) cpus: Option<u32>,
+    /// Storage of the host: ssd, nvme or hdd.
+    #[arg(long, value_name = "KIND")]
+    pub(crate) storage: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  backstay simulate work_mem=256MB --memory 64GB\n  backstay simulate postgresql://me@db1/shop jit_above_cost=0\n  backstay simulate -f postgresql.conf --current old.conf -o sarif\n\nExit codes: 0 under the threshold, 3 at or over it, 4 inconclusive."
+)]
+pub(crate) struct Simulate {
+    /// A connection string (optional), then KEY=VALUE…
+    pub(crate) words: Vec<String>,
+    /// Settings from a file in the engine's own format.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// The configuration as it is now, in the engine's own format.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) current: Option<PathBuf>,
+    /// Risk (0–100) at which the exit code is 3.
+    #[arg(long, value_name = "N", default_value_t = 35.0)]
+    pub(crate) risk_threshold: f64,
+    /// Start a scratch server of the same binaries with it.
+    #[arg(long)]
+    pub(crate) boot_check: bool,
+    /// Exit 0 also when nothing can be said.
+    #[arg(long)]
+    pub(crate) allow_inconclusive: bool,
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  backstay check postgresql://me@db1/shop\n  backstay check -f postgresql.conf --version 15 --memory 64GB --cpus 16 -o json\n\nExit codes: 0 nothing at or over --fail-on, 3 something is."
+)]
+pub(crate) struct Check {
+    /// Connection string of a live server.
+    pub(crate) dsn: Option<String>,
+    /// A configuration file in the engine's own format.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Least severity that trips the exit code: advice, clamp, warn, silent or reject.
+    #[arg(long, value_name = "SEVERITY", default_value = "warn")]
+    pub(crate) fail_on: String,
+    #[command(flatten)]
+    pub(crate) subject: Subject,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Graph {
+    /// Every dependency, for other programs.
+    Export {
+        /// Connection string of a live server, for its version.
+        dsn: Option<String>,
+        /// csv, json, cypher, dot or mermaid.
+        #[arg(long, default_value = "csv")]
+        format: String,
+        /// Leave out what is less sure.
+        #[arg(long, value_name = "P", default_value_t = 0.0)]
+        min_confidence: f64,
+        #[command(flatten)]
+        subject: Subject,
+    },
+    /// What a setting reaches, as a tree or a picture.
+    Show {
+        /// Settings.
+        #[arg(required = true)]
+        settings: Vec<String>,
+        /// Write the picture to this file.
+        #[arg(long, value_name = "FILE")]
+        svg: Option<PathBuf>,
+        /// Edges to follow.
+        #[arg(long, default_value_t = 3)]
+        depth: u8,
+        #[command(flatten)]
+        subject: Subject,
+    },
+    /// The best way from one node to another.
+    Path {
+        /// From.
+        from: String,
+        /// To.
+        to: String,
+        #[command(flatten)]
+        subject: Subject,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A setting (`work_mem`), a change set (`C17`).
+    pub(crate) subject: String,
+    #[command(flatten)]
+    pub(crate) on: Subject,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  backstay detect kpi.csv --changed-at 2026-11-23T18:00:00Z --role latency_ms=latency\n  backstay detect kpi.csv --scores"
+)]
+pub(crate) struct Detect {
+    /// CSV with a header, a column `timestamp` and value columns.
+    pub(crate) file: PathBuf,
+    /// When the change was made: RFC 3339, `YYYY-MM-DD HH:MM:SS` or epoch seconds.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) changed_at: Option<String>,
+    /// Chance of a false alarm over the whole recording.
+    #[arg(long, value_name = "P", default_value_t = 0.05)]
+    pub(crate) alpha: f64,
+    /// Baseline: seasonal, prophet, lstm, ets or auto.
+    #[arg(long, default_value = "seasonal")]
+    pub(crate) baseline: String,
+    /// Which way is worse: up, down or both.
+    #[arg(long, default_value = "both")]
+    pub(crate) direction: String,
+    /// Role of a column: COLUMN=throughput|latency|errors|demand|saturation|other.
+    #[arg(long, value_name = "COLUMN=ROLE")]
+    pub(crate) role: Vec<String>,
+    /// One anomaly score per row instead of a verdict.
+    #[arg(long)]
+    pub(crate) scores: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Model {
+    /// Fit on some rows, predict the others, say how well.
+    Eval {
+        /// Numeric CSV.
+        #[arg(long, value_name = "FILE")]
+        data: PathBuf,
+        /// Column to predict.
+        #[arg(long, value_name = "COLUMN")]
+        target: String,
+        /// File with zero-based row numbers to fit on.
+        #[arg(long, value_name = "FILE")]
+        train_rows: Option<PathBuf>,
+        /// Rows to fit on, drawn by chance.
+        #[arg(long, value_name = "N")]
+        train: Option<usize>,
+        /// Seed of the draw.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Less is better.
+        #[arg(long)]
+        lower_is_better: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Changes {
+    /// The newest first.
+    List {
+        /// At most this many.
+        #[arg(long, default_value_t = 20)]
+        most: usize,
+    },
+    /// Everything about one.
+    Show {
+        /// `C17`.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Rollback {
+    /// The plan, as it would be run.
+    Plan {
+        /// `C17`.
+        id: String,
+    },
+    /// Roll back now, by the running guard.
+    Run {
+        /// `C17`.
+        id: String,
+        /// The target's name, typed as a confirmation.
+        #[arg(long, value_name = "TARGET")]
+        confirm: Option<String>,
+    },
+    /// Approve the plan that was shown.
+    Approve {
+        /// `C17`.
+        id: String,
+    },
+    /// Keep the change.
+    Deny {
+        /// `C17`.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Snapshot {
+    /// Read and store the configuration now.
+    Create {
+        /// Connection string.
+        dsn: String,
+    },
+    /// The recorded ones.
+    List,
+    /// What differs between two.
+    Diff {
+        /// The older one (or its beginning).
+        old: String,
+        /// The newer one (or its beginning); default: the latest.
+        new: Option<String>,
+    },
+    /// One as JSON.
+    Export {
+        /// Which (or its beginning).
+        id: String,
+    },
+    /// Put a whole configuration back.
+    Restore {
+        /// Which (or its beginning).
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// A state directory or its `journal.db`; default: the state directory.
+    pub(crate) journal: Option<PathBuf>,
+    /// Configuration file whose policy is tried.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Check every entry; names the first that was altered or is missing.
+    Verify {
+        /// A state directory or its `journal.db`; default: the state directory.
+        journal: Option<PathBuf>,
+        /// The head as it was noted elsewhere (`#812:9f3c…`): finds a cut-off end.
+        #[arg(long, value_name = "HEAD")]
+        head: Option<String>,
+    },
+    /// Every entry as one JSON document a line.
+    Export {
+        /// A state directory or its `journal.db`; default: the state directory.
+        journal: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pause {
+    /// Why, for the record.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rescue {
+    /// Data directory of the server.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pgdata: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  backstay doctor postgresql://postgres@db1/shop\n  backstay doctor postgresql://postgres@db1/shop --mode auto --settings work_mem,jit"
+)]
+pub(crate) struct Doctor {
+    /// Connection string; without one, the statements are printed for a server of version 15.
+    pub(crate) dsn: Option<String>,
+    /// For which mode: observe, approve or auto; default: all three.
+    #[arg(long, value_name = "MODE")]
+    pub(crate) mode: Option<String>,
+    /// The role to be made.
+    #[arg(long, default_value = "backstay")]
+    pub(crate) role: String,
+    /// The role that the probe logs in as.
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) probe_role: Option<String>,
+    /// Settings that Backstay may write, with commas.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) settings: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Read a configuration file and say everything that is wrong with it.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}

@@ -1,0 +1,28 @@
+//! One module per command.
+
+mod doctor;
+mod topic;
+mod watch;
+
+use clap::CommandFactory;
+
+use crate::args::{Arguments, Command};
+use crate::failure::{Exit, Failure};
+use crate::out::Out;
+
+/// Runs a command line.
+pub(crate) fn run(arguments: Arguments, out: &Out) -> Result<Exit, Failure> {
+    let Arguments { common, command } = arguments;
+    match command {
+        Command::Watch(args) => watch::run(&args, &common, *out),
+        Command::Doctor(args) => doctor::run(&args, *out),
+        Command::Topic { topic } => topic::run(topic.as_deref(), *out),
+        Command::Completion { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "backstay", &mut text);
+            out.text(&String::from_utf8_lossy(&text));
+            Ok(Exit::Ok)
+        }
+        _ => Err(Failure::not_yet("this command")),
+    }
+}

@@ -1,0 +1,165 @@
+//! `backstay doctor`: what is missing, with the exact statements.
+
+use backstay_engine_postgres::connect::{Dialer, Purpose};
+use backstay_engine_postgres::doctor::{Grantee, examine, grants, probe_setup};
+use backstay_engine_postgres::doctor::{Held, Level, Report};
+use backstay_model::SettingName;
+use backstay_model::decision::Mode;
+use serde_json::{Value, json};
+
+use crate::args::Doctor;
+use crate::commands::watch::{mode, runtime};
+use crate::failure::{Code, Exit, Failure};
+use crate::out::{Out, Tone};
+use crate::postgres::{read_failure, resolve};
+
+/// The version whose statements are printed when no server is named.
+const MAJOR_WITHOUT_SERVER: u32 = 15;
+/// Settings that are granted when none are named: harmful ones that a reload undoes.
+const GRANTED_BY_DEFAULT: [&str; 8] = [
+    "work_mem",
+    "statement_timeout",
+    "lock_timeout",
+    "default_transaction_read_only",
+    "synchronous_standby_names",
+    "jit_above_cost",
+    "log_statement",
+    "log_min_duration_statement",
+];
+
+/// Examines a server, or only prints the statements.
+pub(crate) fn run(args: &Doctor, out: Out) -> Result<Exit, Failure> {
+    let modes = match &args.mode {
+        Some(word) => vec![mode(word)?],
+        None => vec![Mode::Observe, Mode::Approve, Mode::Auto],
+    };
+    let report = match &args.dsn {
+        Some(dsn) => Some(look(dsn)?),
+        None => None,
+    };
+    let major = report
+        .as_ref()
+        .map_or(MAJOR_WITHOUT_SERVER, |r| major(&r.version));
+    let statements = statements(args, &modes, major)?;
+    let probe = args.probe_role.clone().unwrap_or_else(|| args.role.clone());
+    let probe = probe_setup(&probe).map_err(|e| Failure::of(Code::Usage, &e))?;
+    if out.json_wanted() {
+        out.document(&document(report.as_ref(), &statements, &probe))?;
+    } else {
+        show(out, report.as_ref(), &statements, &probe);
+    }
+    let alarm = report.is_some_and(|r| r.findings.iter().any(|f| f.level == Level::Alarm));
+    Ok(if alarm { Exit::Gate } else { Exit::Ok })
+}
+
+fn look(dsn: &str) -> Result<Report, Failure> {
+    let resolved = resolve(dsn)?;
+    let address = resolved.address();
+    runtime()?.block_on(async {
+        let failed = |e: &backstay_engine::ReadError| read_failure(e, &address);
+        let dialer = Dialer::new(&resolved, &Purpose::of("doctor")).map_err(|e| failed(&e))?;
+        let session = dialer.connect().await.map_err(|e| failed(&e))?;
+        let report = examine(&session)
+            .await
+            .map_err(|e| Failure::of(Code::Unreachable, &e))?;
+        session.close().await;
+        Ok(report)
+    })
+}
+
+fn major(version: &str) -> u32 {
+    version
+        .split('.')
+        .next()
+        .and_then(|m| m.parse().ok())
+        .unwrap_or(MAJOR_WITHOUT_SERVER)
+}
+
+fn statements(
+    args: &Doctor,
+    modes: &[Mode],
+    major: u32,
+) -> Result<Vec<(Mode, Vec<String>)>, Failure> {
+    let named: Vec<&str> = match args.settings.as_slice() {
+        [] => GRANTED_BY_DEFAULT.to_vec(),
+        named => named.iter().map(String::as_str).collect(),
+    };
+    let to = Grantee {
+        role: args.role.clone(),
+        parameters: named.into_iter().map(SettingName::new).collect(),
+        ..Grantee::default()
+    };
+    let of_mode = |m: &Mode| {
+        grants(*m, major, &to)
+            .map(|lines| (*m, lines))
+            .map_err(|e| Failure::of(Code::Usage, &e))
+    };
+    modes.iter().map(of_mode).collect()
+}
+
+fn show(out: Out, report: Option<&Report>, statements: &[(Mode, Vec<String>)], probe: &[String]) {
+    if let Some(report) = report {
+        out.line(format!(
+            "PostgreSQL {}, as {} in {}; allows mode {}",
+            report.version,
+            report.role,
+            report.database,
+            report.allows()
+        ));
+        for right in &report.rights {
+            let mark = match right.held {
+                Held::Yes => out.paint(Tone::Good, "yes"),
+                Held::No => out.paint(Tone::Bad, "no "),
+            };
+            out.line(format!("  {mark}  {}", right.what));
+        }
+        for finding in &report.findings {
+            let (tone, word) = match finding.level {
+                Level::Alarm => (Tone::Bad, "alarm  "),
+                Level::Warning => (Tone::Warn, "warning"),
+                Level::Note => (Tone::Dim, "note   "),
+                Level::Fine => (Tone::Good, "fine   "),
+            };
+            out.line(format!("  {} {}", out.paint(tone, word), finding.what));
+            finding
+                .next
+                .iter()
+                .for_each(|n| out.line(format!("          {n}")));
+        }
+        out.line("");
+    }
+    for (mode, lines) in statements {
+        out.line(out.paint(Tone::Bold, &format!("-- mode {mode}: run as a superuser")));
+        lines.iter().for_each(|l| out.line(l));
+        out.line("");
+    }
+    out.line(out.paint(
+        Tone::Bold,
+        "-- the probe's own table: run once in the probed database",
+    ));
+    probe.iter().for_each(|l| out.line(l));
+}
+
+fn document(
+    report: Option<&Report>,
+    statements: &[(Mode, Vec<String>)],
+    probe: &[String],
+) -> Value {
+    json!({
+        "kind": "doctor",
+        "server": report.map(|r| json!({
+            "version": r.version,
+            "role": r.role,
+            "database": r.database,
+            "allows": r.allows().word(),
+            "rights": r.rights.iter().map(|right| json!({
+                "mode": right.mode.word(), "what": right.what, "held": right.held == Held::Yes,
+            })).collect::<Vec<_>>(),
+            "findings": r.findings.iter().map(|f| json!({
+                "level": format!("{:?}", f.level).to_lowercase(), "what": f.what, "next": f.next,
+            })).collect::<Vec<_>>(),
+        })),
+        "grants": statements.iter().map(|(m, lines)| json!({ "mode": m.word(), "statements": lines })).collect::<Vec<_>>(),
+        "probe_setup": probe,
+    })
+}

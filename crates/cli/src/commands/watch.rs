@@ -1,0 +1,262 @@
+//! `backstay watch`: the guard in the foreground.
+
+use std::fs;
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backstay_detect::DetectPolicy;
+use backstay_guard::Guard;
+use backstay_guard::clock::{Clock, SystemClock};
+use backstay_guard::config::{Config, PolicyConfig, TargetConfig, duration};
+use backstay_guard::connector::Connector;
+use backstay_guard::desk::DeskSetup;
+use backstay_guard::news::News;
+use backstay_guard::requests::LetterBox;
+use backstay_guard::station::Station;
+use backstay_lifecycle::policy::Policy;
+use backstay_model::decision::Mode;
+use backstay_model::{Span, TargetId};
+
+use crate::args::{Common, Watch};
+use crate::failure::{Code, Exit, Failure};
+use crate::out::Out;
+use crate::postgres::{Addresses, PostgresTarget, resolve};
+use crate::state::{self, OnDisk};
+use crate::{view, wire};
+
+/// Works until Ctrl-C (or `--duration`).
+pub(crate) fn run(args: &Watch, common: &Common, out: Out) -> Result<Exit, Failure> {
+    let config = configuration(args)?;
+    let directory = match (&common.state_dir, &config.state_dir) {
+        (None, Some(named)) => named.into(),
+        _ => state::directory(common),
+    };
+    let limit = args
+        .duration
+        .as_deref()
+        .map(|t| span("--duration", t))
+        .transpose()?;
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let station = station(&config, &directory)?;
+        let stop = until(limit);
+        station.work(|news| tell(out, &news), stop).await;
+        Ok(Exit::Ok)
+    })
+}
+
+/// An asynchronous runtime with few threads: there is little to do.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::of(Code::Internal, &e))
+}
+
+/// One piece of news, as asked for.
+pub(crate) fn tell(out: Out, news: &News) {
+    if out.json_wanted() {
+        if let Some(document) = wire::news(news)
+            && let Err(failure) = out.stream(&document)
+        {
+            out.failure(&failure);
+        }
+        return;
+    }
+    for line in view::lines(out, news) {
+        out.line(line);
+    }
+}
+
+/// Ready at Ctrl-C, at SIGTERM, or when the time is over.
+async fn until(limit: Option<Span>) {
+    let over = async {
+        match limit {
+            Some(span) => tokio::time::sleep(Duration::from_secs_f64(span.as_secs_f64())).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = over => {}
+        () = interrupted() => {}
+    }
+}
+
+/// Ready at Ctrl-C or SIGTERM.
+pub(crate) fn interrupted() -> impl Future<Output = ()> {
+    async {
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+        let terminated = async {
+            match terminate.as_mut() {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated => {}
+        }
+    }
+}
+
+/// A station with every target of the configuration, its books open.
+pub(crate) fn station(
+    config: &Config,
+    directory: &Path,
+) -> Result<Station<OnDisk, PostgresTarget>, Failure> {
+    let key = state::key(directory)?;
+    let clock = Arc::new(SystemClock::start());
+    let mut connectors = Vec::new();
+    let mut desks = Vec::new();
+    for target in &config.targets {
+        let id = TargetId::new(&target.name);
+        let addresses = addresses(target)?;
+        let address = addresses.observe.address();
+        let connector = PostgresTarget::new(id.clone(), addresses, key.clone())?;
+        desks.push(DeskSetup {
+            target: id.clone(),
+            address,
+            policy: policy(&config.policy, target.mode),
+            weights: target.services.clone(),
+            dialect: connector.dialect(),
+            detect: detect(&config.policy),
+        });
+        connectors.push((id, connector));
+    }
+    let shelf = state::own(directory, config.policy.metrics_bytes_max)?;
+    let guard = Guard::begin(shelf, desks, clock.now()).map_err(|e| {
+        Failure::of(Code::Broken, &e).hint(format!("backstay audit verify {}", directory.display()))
+    })?;
+    let station = Station::new(guard, clock, LetterBox::of(directory));
+    Ok(connectors
+        .into_iter()
+        .fold(station, |s, (id, c)| s.with_target(id, c)))
+}
+
+fn addresses(target: &TargetConfig) -> Result<Addresses, Failure> {
+    let or_same = |dsn: &Option<String>| resolve(dsn.as_deref().unwrap_or(&target.dsn));
+    Ok(Addresses {
+        observe: resolve(&target.dsn)?,
+        probe: or_same(&target.probe_dsn)?,
+        control: or_same(&target.control_dsn)?,
+    })
+}
+
+/// The lifecycle's policy out of the configuration's.
+fn policy(config: &PolicyConfig, mode: Option<Mode>) -> Policy {
+    Policy {
+        mode: mode.unwrap_or(config.mode),
+        watch: config.watch,
+        extension: config.watch,
+        extensions_max: config.extensions,
+        intent_ttl: config.intent_ttl,
+        cooldown: config.cooldown,
+        budget_per_hour: config.max_auto_per_hour,
+        budget_per_day: config.max_auto_per_day,
+        recovery_window: config.recovery,
+        ..Policy::observe()
+    }
+}
+
+fn detect(config: &PolicyConfig) -> DetectPolicy {
+    DetectPolicy {
+        min_baseline: config.min_baseline,
+        ..DetectPolicy::standard(config.watch)
+    }
+}
+
+/// The configuration: of the file, or put together from the command line.
+fn configuration(args: &Watch) -> Result<Config, Failure> {
+    let mut config = match &args.config {
+        Some(path) => read_config(path)?,
+        None => from_arguments(args)?,
+    };
+    let set = |option: &str, text: &Option<String>, at: &mut Span| -> Result<(), Failure> {
+        if let Some(text) = text {
+            *at = span(option, text)?;
+        }
+        Ok(())
+    };
+    set("--watch", &args.watch, &mut config.policy.watch)?;
+    set(
+        "--min-baseline",
+        &args.min_baseline,
+        &mut config.policy.min_baseline,
+    )?;
+    set("--recovery", &args.recovery, &mut config.policy.recovery)?;
+    if let Some(word) = &args.mode {
+        config.policy.mode = mode(word)?;
+    }
+    if config.targets.is_empty() {
+        return Err(Failure::new(Code::Usage, "there is nothing to watch")
+            .hint("backstay watch postgresql://backstay@host/database")
+            .hint("backstay demo    to see it work without a database of your own"));
+    }
+    Ok(config)
+}
+
+/// Reads a configuration file, telling all that is wrong with it.
+pub(crate) fn read_config(path: &Path) -> Result<Config, Failure> {
+    let bytes = fs::read(path).map_err(|e| {
+        Failure::of(Code::File, &e)
+            .because(format!("file {}", path.display()))
+            .hint("give the path of a backstay.toml")
+    })?;
+    Config::parse(&String::from_utf8_lossy(&bytes)).map_err(|error| {
+        let head = Failure::new(Code::Config, format!("{} cannot be used", path.display()));
+        error
+            .problems
+            .iter()
+            .fold(head, |f, p| f.because(p.what.clone()).hint(p.hint.clone()))
+    })
+}
+
+fn from_arguments(args: &Watch) -> Result<Config, Failure> {
+    let mut targets: Vec<TargetConfig> = Vec::new();
+    for dsn in &args.dsn {
+        let base = resolve(dsn)?.database;
+        let taken = targets
+            .iter()
+            .filter(|t| t.name == base || t.name.starts_with(&format!("{base}-")))
+            .count();
+        let name = if taken == 0 {
+            base
+        } else {
+            format!("{base}-{}", taken + 1)
+        };
+        targets.push(TargetConfig {
+            name,
+            dsn: dsn.clone(),
+            probe_dsn: args.probe_dsn.clone(),
+            control_dsn: args.control_dsn.clone(),
+            mode: None,
+            services: std::collections::BTreeMap::new(),
+        });
+    }
+    Ok(Config {
+        state_dir: None,
+        policy: PolicyConfig::default(),
+        targets,
+    })
+}
+
+pub(crate) fn mode(word: &str) -> Result<Mode, Failure> {
+    Mode::parse(word).ok_or_else(|| {
+        Failure::new(Code::Usage, format!("`{word}` is not a mode"))
+            .hint("modes are observe, approve and auto")
+    })
+}
+
+fn span(option: &str, text: &str) -> Result<Span, Failure> {
+    duration(text).ok_or_else(|| {
+        Failure::new(
+            Code::Usage,
+            format!("`{option} {text}` is not a length of time"),
+        )
+        .hint("write a number with a unit: 90s, 15m, 24h")
+    })
+}

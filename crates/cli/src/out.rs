@@ -1,0 +1,215 @@
+//! Saying things: data to standard output, everything else to standard error.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the one place that talks"
+)]
+
+use std::io::{IsTerminal, Write};
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+use serde::Serialize;
+
+use crate::args::{Common, Format};
+use crate::failure::{Code, Failure};
+
+/// Version of every JSON document that we write.
+pub(crate) const FORMAT_VERSION: &str = "1.0";
+
+/// How and where to say things.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Out {
+    format: Format,
+    color: Color,
+}
+
+/// Whether to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Color {
+    Yes,
+    No,
+}
+
+/// What a word means, for its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Good,
+    Bad,
+    Warn,
+    Dim,
+    Bold,
+    Plain,
+}
+
+impl Tone {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Bad => "1;31",
+            Self::Warn => "33",
+            Self::Dim => "2",
+            Self::Bold => "1",
+            Self::Plain => "0",
+        }
+    }
+}
+
+impl Out {
+    pub(crate) fn new(common: &Common) -> Self {
+        let wanted = !common.no_color
+            && std::env::var_os("NO_COLOR").is_none()
+            && std::env::var_os("BACKSTAY_NO_COLOR").is_none()
+            && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+            && std::io::stdout().is_terminal();
+        let format = if common.json {
+            Format::Json
+        } else {
+            common.output
+        };
+        Self {
+            format,
+            color: if wanted { Color::Yes } else { Color::No },
+        }
+    }
+
+    pub(crate) const fn format(self) -> Format {
+        self.format
+    }
+
+    pub(crate) fn json_wanted(self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Whether a person looks at the screen.
+    pub(crate) fn screen(self) -> bool {
+        self.format == Format::Table && std::io::stdout().is_terminal()
+    }
+
+    /// `text` in a tone, or plain where no colour is wanted.
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        if self.color == Color::No || tone == Tone::Plain {
+            return text.to_owned();
+        }
+        format!("\u{1b}[{}m{text}\u{1b}[0m", tone.code())
+    }
+
+    /// A line of data.
+    pub(crate) fn line(self, text: impl AsRef<str>) {
+        // A closed pipe is the reader's way to say "enough".
+        if writeln!(std::io::stdout(), "{}", text.as_ref()).is_err() {
+            std::process::exit(0);
+        }
+    }
+
+    /// Text of data as it is.
+    pub(crate) fn text(self, text: &str) {
+        if write!(std::io::stdout(), "{text}").is_err() {
+            std::process::exit(0);
+        }
+    }
+
+    /// A JSON document with its version.
+    pub(crate) fn document(self, document: &impl Serialize) -> Result<(), Failure> {
+        let versioned = Versioned {
+            format_version: FORMAT_VERSION,
+            document,
+        };
+        let text = serde_json::to_string_pretty(&versioned)
+            .map_err(|e| Failure::of(Code::Internal, &e))?;
+        self.line(text);
+        Ok(())
+    }
+
+    /// A JSON document on one line: one of a stream.
+    pub(crate) fn stream(self, document: &impl Serialize) -> Result<(), Failure> {
+        let versioned = Versioned {
+            format_version: FORMAT_VERSION,
+            document,
+        };
+        let text =
+            serde_json::to_string(&versioned).map_err(|e| Failure::of(Code::Internal, &e))?;
+        self.line(text);
+        Ok(())
+    }
+
+    /// Rows under heads, in columns as wide as they need to be.
+    pub(crate) fn table(self, heads: &[&str], rows: &[Vec<String>]) {
+        self.text(&table(heads, rows));
+    }
+
+    /// Something to know that is no data.
+    pub(crate) fn note(self, text: impl AsRef<str>) {
+        eprintln!("{}", text.as_ref());
+    }
+
+    /// A failure: what failed, why, what to type next, its code.
+    pub(crate) fn failure(self, failure: &Failure) {
+        let (name, _) = failure.code.entry();
+        if self.json_wanted() {
+            let document = serde_json::json!({
+                "format_version": FORMAT_VERSION,
+                "kind": "error",
+                "code": name,
+                "message": failure.primary,
+                "detail": failure.detail,
+                "hints": failure.hints,
+                "exit_code": failure.exit.code(),
+            });
+            eprintln!("{document}");
+            return;
+        }
+        eprintln!("{} {}", self.paint(Tone::Bad, "error:"), failure.primary);
+        for why in &failure.detail {
+            eprintln!("  why:  {why}");
+        }
+        for hint in &failure.hints {
+            eprintln!("  try:  {hint}");
+        }
+        eprintln!("  code: {name}");
+    }
+}
+
+#[derive(Serialize)]
+struct Versioned<'a, T> {
+    format_version: &'static str,
+    #[serde(flatten)]
+    document: &'a T,
+}
+
+/// Rows under heads, as text.
+pub(crate) fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
+    let mut table = Table::new();
+    table
+        .load_preset(NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    if !std::io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    if !heads.is_empty() {
+        table.set_header(heads.iter().map(|h| h.to_uppercase()));
+    }
+    table.add_rows(rows.iter().cloned());
+    let text: String = table
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect();
+    text
+}
+
+/// Our own log goes to standard error, quiet unless asked for.
+pub(crate) fn log_to_stderr(common: &Common) {
+    use tracing_subscriber::EnvFilter;
+    let default = match common.verbose {
+        0 => "backstay=error",
+        1 => "backstay=info",
+        _ => "backstay=debug",
+    };
+    let filter =
+        EnvFilter::try_from_env("BACKSTAY_LOG").unwrap_or_else(|_unset| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+}

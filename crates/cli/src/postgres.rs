@@ -1,0 +1,181 @@
+//! A PostgreSQL target, put together from the engine's parts.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use backstay_engine::{ChangeSource, ConfigReader, MetricSource, Poll, ReadError};
+use backstay_engine_postgres::dialect::PostgresDialect;
+use backstay_engine_postgres::dsn::{DsnError, Resolved, resolve_here};
+use backstay_engine_postgres::observer::PostgresObserver;
+use backstay_engine_postgres::probe::PostgresProbe;
+use backstay_engine_postgres::secrets::Redactor;
+use backstay_engine_postgres::write::{Gate, PostgresWriter};
+use backstay_guard::connector::{Connector, Notices};
+use backstay_journal::{Notice, Presence};
+use backstay_model::metric::MetricSpec;
+use backstay_model::plan::Dialect;
+use backstay_model::{Sample, Snapshot, TargetId, Timestamp};
+use tokio::sync::Notify;
+
+use crate::failure::{Code, Failure};
+
+/// A PostgreSQL target: its three connections.
+#[derive(Debug)]
+pub(crate) struct PostgresTarget {
+    target: TargetId,
+    observe: Resolved,
+    control: Resolved,
+    probe: Mutex<Option<PostgresProbe>>,
+    key: Vec<u8>,
+}
+
+/// The connection strings of a target.
+#[derive(Debug, Clone)]
+pub(crate) struct Addresses {
+    pub(crate) observe: Resolved,
+    pub(crate) probe: Resolved,
+    pub(crate) control: Resolved,
+}
+
+/// Resolves a connection string as PostgreSQL's own clients do.
+pub(crate) fn resolve(dsn: &str) -> Result<Resolved, Failure> {
+    resolve_here(Some(dsn)).map_err(|e| dsn_failure(&e))
+}
+
+fn dsn_failure(error: &DsnError) -> Failure {
+    Failure::of(Code::Dsn, error)
+        .hint("postgresql://user@host:5432/database, or host=… dbname=… user=…")
+}
+
+/// A read error with its code and hints.
+pub(crate) fn read_failure(error: &ReadError, address: &str) -> Failure {
+    let (code, hint) = match error {
+        ReadError::Unreachable { .. } | ReadError::Timeout { .. } => (
+            Code::Unreachable,
+            format!("is a server listening at {address}?"),
+        ),
+        ReadError::LoginRefused { .. } => (
+            Code::LoginRefused,
+            "check role, password and pg_hba.conf; `backstay doctor DSN` says more".to_owned(),
+        ),
+        ReadError::AnotherServer { .. } => (
+            Code::AnotherServer,
+            "give this server a target of its own".to_owned(),
+        ),
+        ReadError::MissingRight { grant, .. } => (Code::Right, grant.clone()),
+        ReadError::Failed { .. } => (
+            Code::Unreachable,
+            format!("`backstay doctor` on {address} says more"),
+        ),
+    };
+    Failure::of(code, error).hint(hint)
+}
+
+impl PostgresTarget {
+    pub(crate) fn new(target: TargetId, at: Addresses, key: Vec<u8>) -> Result<Self, Failure> {
+        let probe =
+            PostgresProbe::new(&at.probe).map_err(|e| read_failure(&e, &at.probe.address()))?;
+        Ok(Self {
+            target,
+            observe: at.observe,
+            control: at.control,
+            probe: Mutex::new(Some(probe)),
+            key,
+        })
+    }
+
+    fn redactor(&self) -> Redactor {
+        Redactor::new(&self.key, &self.target)
+    }
+}
+
+impl Connector for PostgresTarget {
+    type Observer = Sight;
+    type Probe = PostgresProbe;
+    type Writer = PostgresWriter;
+
+    async fn observer(&self) -> Result<Sight, ReadError> {
+        PostgresObserver::new(self.target.clone(), &self.observe, self.redactor()).map(Sight)
+    }
+
+    fn probe(&self) -> PostgresProbe {
+        let held = self
+            .probe
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        held.expect("a target's probe is taken once, by its one probing task")
+    }
+
+    async fn writer(&self, paused: Arc<AtomicBool>) -> Result<PostgresWriter, ReadError> {
+        let gate = Arc::new(move || {
+            if paused.load(Ordering::SeqCst) {
+                Gate::Closed
+            } else {
+                Gate::Open
+            }
+        });
+        let mut writer = PostgresWriter::new(&self.control, self.redactor(), gate)?;
+        writer.hold().await?;
+        Ok(writer)
+    }
+
+    async fn hold(writer: &mut PostgresWriter) -> Result<(), ReadError> {
+        writer.hold().await
+    }
+
+    fn wake(observer: &Sight) -> Option<Arc<Notify>> {
+        Some(observer.0.wake())
+    }
+
+    fn dialect(&self) -> Box<dyn Dialect + Send> {
+        Box::new(PostgresDialect)
+    }
+}
+
+/// The engine's observer, with its notices in the journal's words.
+#[derive(Debug)]
+pub(crate) struct Sight(PostgresObserver);
+
+impl ChangeSource for Sight {
+    fn poll(&mut self, now: Timestamp) -> impl Future<Output = Result<Poll, ReadError>> + Send {
+        self.0.poll(now)
+    }
+}
+
+impl ConfigReader for Sight {
+    fn snapshot(
+        &mut self,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Snapshot, ReadError>> + Send {
+        self.0.snapshot(now)
+    }
+}
+
+impl MetricSource for Sight {
+    fn specs(&self) -> Vec<MetricSpec> {
+        self.0.specs()
+    }
+
+    fn sample(&mut self, now: Timestamp) -> impl Future<Output = Result<Sample, ReadError>> + Send {
+        self.0.sample(now)
+    }
+}
+
+impl Notices for Sight {
+    fn take_notices(&mut self) -> Vec<(Notice, Presence)> {
+        let told = |notice: backstay_engine::Notice| {
+            let remedy = notice.remedy.map(|r| format!("; {r}")).unwrap_or_default();
+            let why = format!("{}{remedy}", notice.effect);
+            (
+                Notice::PartUnreadable {
+                    what: notice.what,
+                    why,
+                },
+                Presence::Begins,
+            )
+        };
+        self.0.notices().into_iter().map(told).collect()
+    }
+}

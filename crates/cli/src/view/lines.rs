@@ -1,0 +1,343 @@
+//! News as lines.
+
+use backstay_guard::news::{News, Tidings};
+use backstay_guard::report::{Done, Report};
+use backstay_journal::Presence;
+use backstay_model::event::WriteReply;
+use backstay_model::risk::Risk;
+use backstay_model::verdict::{Harm, Recovery, Verdict, VerdictKind};
+use backstay_model::{ChangeSet, Timestamp};
+
+use crate::out::{Out, Tone};
+
+/// News as lines for a person; empty when it is only of interest to screens.
+pub(crate) fn lines(out: Out, news: &News) -> Vec<String> {
+    let told = tidings(out, &news.what);
+    let clock = out.paint(Tone::Dim, &clock(news.at));
+    let indent = " ".repeat(8);
+    told.into_iter()
+        .enumerate()
+        .map(|(i, line)| {
+            if i == 0 {
+                format!("{clock}  {line}")
+            } else {
+                format!("{indent}  {line}")
+            }
+        })
+        .collect()
+}
+
+/// The time of day, UTC.
+pub(crate) fn clock(at: Timestamp) -> String {
+    at.to_string().get(11..19).unwrap_or("--:--:--").to_owned()
+}
+
+fn tidings(out: Out, what: &Tidings) -> Vec<String> {
+    match what {
+        Tidings::Sampled(_) => Vec::new(),
+        Tidings::Condition(condition) => {
+            let tone = if condition.watchable() {
+                Tone::Good
+            } else {
+                Tone::Bad
+            };
+            vec![format!("{} {condition}", out.paint(tone, "target    "))]
+        }
+        Tidings::Notice(notice, Presence::Begins) => {
+            vec![format!("{} {notice}", out.paint(Tone::Warn, "note      "))]
+        }
+        Tidings::Notice(notice, Presence::Ends) => {
+            vec![format!(
+                "{} no longer so: {notice}",
+                out.paint(Tone::Good, "note      ")
+            )]
+        }
+        Tidings::Baseline {
+            settings,
+            dependencies,
+            services,
+        } => vec![format!(
+            "{} {settings} settings read, {dependencies} dependencies known; services: {}",
+            out.paint(Tone::Bold, "baseline  "),
+            if services.is_empty() {
+                "none seen yet".to_owned()
+            } else {
+                services.join(", ")
+            }
+        )],
+        Tidings::Learning { have_s, want_s } => learning(out, *have_s, *want_s),
+        Tidings::Seen(set) => seen(out, set),
+        Tidings::Ours(_) => Vec::new(),
+        Tidings::Watching { change_set, until } => {
+            vec![format!(
+                "{} {change_set} until {}",
+                out.paint(Tone::Bold, "watching  "),
+                clock(*until)
+            )]
+        }
+        Tidings::Judged {
+            change_set,
+            verdict,
+        } => judged(out, &change_set.to_string(), verdict),
+        Tidings::Ruled {
+            change_set,
+            risk,
+            decision,
+        } => {
+            let mut lines = vec![format!(
+                "{} {change_set} {decision}",
+                out.paint(Tone::Bold, "decision  ")
+            )];
+            lines.extend(risk_lines(out, risk));
+            lines
+        }
+        Tidings::Writing {
+            change_set,
+            intent,
+            commands,
+        } => {
+            let head = format!(
+                "{} {change_set}, snapshot and intent {intent} durable",
+                out.paint(Tone::Bold, "rolls back")
+            );
+            std::iter::once(head)
+                .chain(commands.iter().map(|c| format!("           {c}")))
+                .collect()
+        }
+        Tidings::Replied { change_set, reply } => vec![format!(
+            "{} {change_set} {}",
+            out.paint(Tone::Bold, "written   "),
+            reply_words(reply)
+        )],
+        Tidings::Recovered {
+            change_set,
+            recovery,
+        } => {
+            let (tone, words) = match recovery {
+                Recovery::Yes => (Tone::Good, "the symptom is gone"),
+                Recovery::No => (
+                    Tone::Bad,
+                    "the symptom is still there: this change was not the cause",
+                ),
+                Recovery::Unknown => (Tone::Warn, "no data to tell whether the symptom is gone"),
+            };
+            vec![format!(
+                "{} {change_set} {words}",
+                out.paint(tone, "recovery  ")
+            )]
+        }
+        Tidings::Paged(page) => {
+            let head = format!(
+                "{} {}: {}",
+                out.paint(Tone::Bad, "PAGE      "),
+                page.change_set,
+                page.message
+            );
+            std::iter::once(head)
+                .chain(page.next.iter().map(|n| format!("           {n}")))
+                .collect()
+        }
+        Tidings::Settled(report) => report_lines(out, report),
+        Tidings::Paused(Presence::Begins) => {
+            vec![out.paint(Tone::Warn, "paused: nothing is written from now on")]
+        }
+        Tidings::Paused(Presence::Ends) => {
+            vec![out.paint(Tone::Good, "resumed: writing is possible again")]
+        }
+        Tidings::Stopped { why } => vec![format!(
+            "{} {why}",
+            out.paint(
+                Tone::Bad,
+                "STOPPED: nothing more is written to any database:"
+            )
+        )],
+    }
+}
+
+/// Progress every five seconds, and when it is complete.
+fn learning(out: Out, have_s: f64, want_s: f64) -> Vec<String> {
+    let complete = have_s >= want_s;
+    if !complete && !(have_s as u64).is_multiple_of(5) {
+        return Vec::new();
+    }
+    let share = (have_s / want_s.max(1.0)).clamp(0.0, 1.0);
+    let filled = (share * 20.0).round() as usize;
+    let bar = format!("{}{}", "█".repeat(filled), "░".repeat(20 - filled));
+    let text = if complete {
+        "enough for a verdict".to_owned()
+    } else {
+        format!("{have_s:.0} of {want_s:.0} s")
+    };
+    vec![format!(
+        "{} {bar} {text}",
+        out.paint(Tone::Bold, "learning  ")
+    )]
+}
+
+fn seen(out: Out, set: &ChangeSet) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (i, change) in set.changes.iter().enumerate() {
+        let head = if i == 0 {
+            out.paint(Tone::Warn, "change    ")
+        } else {
+            " ".repeat(10)
+        };
+        let id = if i == 0 {
+            format!("{} ", set.id)
+        } else {
+            " ".repeat(set.id.to_string().len() + 1)
+        };
+        lines.push(format!(
+            "{head} {id}{}  {} -> {}",
+            change.key,
+            change.old_text(),
+            change.new_text()
+        ));
+    }
+    let why = set
+        .description()
+        .map(|d| format!(": \"{d}\""))
+        .unwrap_or_default();
+    lines.push(format!("           by {}{why}", set.author()));
+    lines
+}
+
+fn judged(out: Out, id: &str, verdict: &Verdict) -> Vec<String> {
+    let tone = match verdict.kind {
+        VerdictKind::Hurt { .. } => Tone::Bad,
+        VerdictKind::Healthy { .. } => Tone::Good,
+        _ => Tone::Warn,
+    };
+    let mut lines = vec![format!(
+        "{} {id} {}",
+        out.paint(tone, "verdict   "),
+        verdict_line(verdict)
+    )];
+    lines.extend(
+        verdict
+            .findings
+            .iter()
+            .filter(|f| f.alarm_at.is_some())
+            .take(4)
+            .map(|f| format!("           {}", f.text)),
+    );
+    if !verdict.refusals.is_empty() {
+        let words: Vec<&str> = verdict.refusals.iter().map(|r| r.words()).collect();
+        lines.push(format!("           but: {}", words.join("; ")));
+    }
+    lines
+}
+
+/// A verdict in one line.
+pub(crate) fn verdict_line(verdict: &Verdict) -> String {
+    match &verdict.kind {
+        VerdictKind::Hurt {
+            by: Harm::ClassChange(trigger),
+        } => format!("hurt: {}", trigger.words()),
+        VerdictKind::Hurt {
+            by: Harm::Statistical,
+        } => match verdict.p_value {
+            Some(p) => format!("hurt: chance of this without a change {p:.4}"),
+            None => "hurt".to_owned(),
+        },
+        VerdictKind::Healthy { excludes } => format!(
+            "healthy: harm of {:.0} % or more is ruled out",
+            excludes * 100.0
+        ),
+        other => other.word().to_owned(),
+    }
+}
+
+/// Risk with its three factors, then what moved the probability, then what is reached.
+pub(crate) fn risk_lines(out: Out, risk: &Risk) -> Vec<String> {
+    let mut lines = vec![format!(
+        "           risk {:.0} ({:.0}–{:.0}) {} = severity {:.2} × probability {:.2} × confidence {:.2}",
+        risk.score,
+        risk.interval.0,
+        risk.interval.1,
+        out.paint(Tone::Bold, risk.band().word()),
+        risk.severity,
+        risk.probability.get(),
+        risk.confidence.get()
+    )];
+    lines.push(format!(
+        "           failure rate of similar changes {:.2} ({:.2}–{:.2}, {:.0} cases); acts above probability {:.2}",
+        risk.failure_rate.mean, risk.failure_rate.low, risk.failure_rate.high, risk.failure_rate.samples, risk.act_above
+    ));
+    lines.extend(
+        risk.terms
+            .iter()
+            .map(|t| format!("           {:+.1} {} – {}", t.log_odds, t.name, t.reason)),
+    );
+    lines
+}
+
+fn reply_words(reply: &WriteReply) -> String {
+    match reply {
+        WriteReply::Effective { timing } => format!(
+            "and read back in a new session: lock {:.0} ms, check {:.0} ms, write {:.0} ms, read-back {:.0} ms",
+            timing.lock_s * 1e3,
+            timing.check_s * 1e3,
+            timing.write_s * 1e3,
+            timing.read_back_s * 1e3
+        ),
+        WriteReply::NotEffective { .. } => {
+            "but a new session does not see the old value".to_owned()
+        }
+        WriteReply::RestartPending => "takes effect at the next restart".to_owned(),
+        WriteReply::Conflict { .. } => {
+            "not written: somebody else wrote meanwhile, and is not overwritten".to_owned()
+        }
+        WriteReply::Refused { why } => format!("not written: {why}"),
+        WriteReply::Unknown { why } => format!("reply lost ({why}); the server is asked"),
+    }
+}
+
+/// The report on a change set that came to rest.
+pub(crate) fn report_lines(out: Out, report: &Report) -> Vec<String> {
+    let tone = match report.outcome.as_str() {
+        "kept" | "rolled back" => Tone::Good,
+        "held" | "superseded" => Tone::Warn,
+        _ => Tone::Bad,
+    };
+    let reason = report
+        .reason
+        .as_ref()
+        .map(|r| format!(": {r}"))
+        .unwrap_or_default();
+    let mut lines = vec![format!(
+        "{} {} {}{reason}",
+        out.paint(tone, &format!("{:<10}", report.outcome.to_uppercase())),
+        report.change_set.id,
+        ""
+    )];
+    lines[0] = lines[0].replace(" :", ":");
+    if report.outcome == "kept" && report.root_cause.is_none() {
+        return lines;
+    }
+    let row = |name: &str, text: &str| format!("           {name:<18} {text}");
+    if let Some(cause) = &report.root_cause {
+        lines.push(row("root cause", cause));
+    }
+    if !report.services.is_empty() {
+        let names: Vec<&str> = report.services.iter().map(|s| s.as_str()).collect();
+        lines.push(row("impacted services", &names.join(", ")));
+    }
+    let head = match report.done {
+        Done::ByBackstay => "remediation",
+        _ => "to be run by you",
+    };
+    for (i, command) in report.commands.iter().enumerate() {
+        lines.push(row(if i == 0 { head } else { "" }, command));
+    }
+    for (i, step) in report.steps.iter().enumerate() {
+        lines.push(row(
+            if i == 0 { "steps" } else { "" },
+            &format!("{:>6.2} s  {}", step.seconds, step.what),
+        ));
+    }
+    for (i, what) in report.does_not_undo.iter().enumerate() {
+        lines.push(row(if i == 0 { "not put back" } else { "" }, what));
+    }
+    lines
+}
