@@ -78,6 +78,12 @@ impl Redactor {
         self
     }
 
+    /// Whose secrets it fingerprints.
+    #[must_use]
+    pub const fn target(&self) -> &TargetId {
+        &self.target
+    }
+
     /// The value as it may be kept: its text, or a fingerprint when the setting or the text may hold a
     /// secret.
     #[must_use]

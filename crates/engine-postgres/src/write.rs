@@ -130,6 +130,12 @@ impl PostgresWriter {
         if left.is_zero() {
             return Err(refused("the intent expired before anything was written"));
         }
+        if write.target != *self.redactor.target() {
+            return Err(refused(format!(
+                "this connection leads to another target than {}",
+                write.target
+            )));
+        }
         self.gate()?;
         let control = self.take_control().await.map_err(before_any_write)?;
         let until = begun + left.min(LOCK_MAX);

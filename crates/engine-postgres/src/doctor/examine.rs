@@ -38,6 +38,8 @@ pub struct Report {
     pub version: String,
     /// The role that looked.
     pub role: String,
+    /// Whether that role may do everything.
+    pub superuser: Held,
     /// The database it looked from.
     pub database: String,
     /// Every right, held or not, in the order of the modes.
@@ -57,10 +59,11 @@ impl Report {
                 .iter()
                 .any(|r| r.mode == mode && r.held == Held::No)
         };
-        if lacks(Mode::Observe) || lacks(Mode::Approve) || self.parameters.is_empty() {
-            Mode::Observe
-        } else {
+        let writes = self.superuser == Held::Yes || !self.parameters.is_empty();
+        if writes && !lacks(Mode::Observe) && !lacks(Mode::Approve) {
             Mode::Auto
+        } else {
+            Mode::Observe
         }
     }
 }
@@ -159,6 +162,7 @@ pub async fn examine(session: &Session) -> Result<Report, ExamineError> {
     let mut report = Report {
         version: text(me, 1),
         role: text(me, 2),
+        superuser: held(me, 4),
         database: text(me, 3),
         rights: RIGHTS.iter().enumerate().map(named).collect(),
         parameters: parameters(session, major).await?,
@@ -170,11 +174,7 @@ pub async fn examine(session: &Session) -> Result<Report, ExamineError> {
     let objects = objects.first();
     let mut findings =
         finding::missing(&report, major).map_err(|source| ExamineError::Names { source })?;
-    findings.extend(finding::too_much(
-        &report,
-        held(me, 4),
-        held(rights, MONITOR),
-    ));
+    findings.extend(finding::too_much(&report, held(rights, MONITOR)));
     findings.extend(boot_safe(session, &report).await?);
     findings.extend(finding::masked(&settings));
     findings.extend(finding::waiting(&settings));

@@ -78,8 +78,8 @@ pub(super) fn missing(report: &Report, major: u32) -> Result<Vec<Finding>, SqlEr
 }
 
 /// More rights than are good for anybody.
-pub(super) fn too_much(report: &Report, superuser: Held, monitor: Held) -> Vec<Finding> {
-    if superuser == Held::Yes {
+pub(super) fn too_much(report: &Report, monitor: Held) -> Vec<Finding> {
+    if report.superuser == Held::Yes {
         let what = format!(
             "{} is a superuser: the database does not limit what it may write",
             report.role

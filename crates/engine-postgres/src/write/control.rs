@@ -170,6 +170,8 @@ impl Control {
                 self.unlock(locked).await?;
             }
             if Instant::now() + LOCK_EVERY > until {
+                let name = format!("SELECT set_config('application_name', '{IDLE_NAME}', false)");
+                self.rows(&name).await?;
                 return Ok(None);
             }
             tokio::time::sleep(LOCK_EVERY).await;

@@ -5,10 +5,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use backstay_engine::ConfigWriter;
-use backstay_engine_postgres::write::{FOREIGN_EDITS, Gate, LOCK_CLASS, LOCK_KEY};
+use backstay_engine_postgres::dsn::resolve_here;
+use backstay_engine_postgres::secrets::Redactor;
+use backstay_engine_postgres::write::{FOREIGN_EDITS, Gate, LOCK_CLASS, LOCK_KEY, PostgresWriter};
 use backstay_model::event::WriteReply;
 use backstay_model::plan::Found;
-use backstay_model::{Timestamp, ValueSource};
+use backstay_model::{TargetId, Timestamp, ValueSource};
 use backstay_scratch::postgres::Server;
 
 use crate::bed::*;
@@ -199,6 +201,19 @@ async fn a_lost_answer_is_unknown_and_the_next_delivery_finishes() {
     let mut server = Arc::into_inner(server).unwrap().into_inner().unwrap();
     server.start_again().await.unwrap();
     effective(&apply(&mut crate::bed::writer(&server), back()).await);
+}
+
+#[tokio::test]
+async fn a_write_for_another_target_is_refused() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    bad(&server).await;
+    let dsn = resolve_here(Some(&server.dsn("postgres", "postgres"))).unwrap();
+    let other = Redactor::new(&[1; 32], &TargetId::new("billing"));
+    let mut writer = PostgresWriter::new(&dsn, other, Arc::new(|| Gate::Open)).unwrap();
+    assert!(refusal(apply(&mut writer, back()).await).contains("another target"));
+    assert_eq!(our_statements(&server), 0);
 }
 
 #[tokio::test]
