@@ -182,20 +182,16 @@ pub(crate) fn unknown() -> WriteReply {
 
 /// The event that one line of a test names: `judged hurt`, `replied unknown`.
 pub(crate) fn event(line: &str) -> Event {
-    let plan = || plan(ID, "4MB", "64kB");
+    let told = entry(line)
+        .or_else(|| judgement(line))
+        .or_else(|| decision(line));
+    let told = told.or_else(|| reply(line)).or_else(|| finding(line));
+    told.unwrap_or_else(|| panic!("no event is called {line:?}"))
+}
+
+fn entry(line: &str) -> Option<Event> {
     let set = || change_set(ID, "4MB", "64kB");
-    let replied = |reply| Event::Replied {
-        at: NOW,
-        intent: IntentId(1),
-        reply,
-    };
-    let inspected = |at, found| Event::Inspected {
-        at,
-        intent: IntentId(1),
-        found,
-    };
-    let later = || Some(Timestamp::from_secs(2_800));
-    match line {
+    Some(match line {
         "proposed" => Event::Proposed {
             at: NOW,
             change_set: set(),
@@ -215,39 +211,52 @@ pub(crate) fn event(line: &str) -> Event {
             at: NOW,
             watch_until: Timestamp::from_secs(1_900),
         },
+        "resumed" => Event::Resumed { at: NOW },
+        "overwritten" => overwritten(9, "1GB"),
+        _ => return None,
+    })
+}
+
+fn judgement(line: &str) -> Option<Event> {
+    let recovered = |recovery| Event::Recovered { at: NOW, recovery };
+    Some(match line {
         "judged hurt" => judged(hurt(), None),
         "judged healthy" => judged(VerdictKind::Healthy { excludes: 0.2 }, None),
         "judged inconclusive" => judged(VerdictKind::Inconclusive, None),
-        "judged inconclusive, more time" => judged(VerdictKind::Inconclusive, later()),
+        "judged inconclusive, more time" => {
+            judged(VerdictKind::Inconclusive, Some(Timestamp::from_secs(2_800)))
+        }
         "judged no data" => judged(VerdictKind::NoData, None),
         "judged load moved" => judged(VerdictKind::WorkloadShift, None),
         "judged confounded" => judged(VerdictKind::Confounded, None),
+        "recovered" => recovered(Recovery::Yes),
+        "not recovered" => recovered(Recovery::No),
+        "recovery unknown" => recovered(Recovery::Unknown),
+        _ => return None,
+    })
+}
+
+fn decision(line: &str) -> Option<Event> {
+    let plan = || plan(ID, "4MB", "64kB");
+    let by_hand = || Plan {
+        manual: Some(HoldReason::CommandLine),
+        ..plan()
+    };
+    let why = HoldReason::ApproveMode;
+    Some(match line {
         "ruled automatic" => ruled(plan(), 1, Clearance::Automatic),
-        "ruled approval" => ruled(
-            plan(),
+        "ruled approval" => ruled(plan(), 1, Clearance::Approval { why }),
+        "ruled automatic by hand" => ruled(by_hand(), 1, Clearance::Automatic),
+        "ruled manual" => ruled(
+            by_hand(),
             1,
-            Clearance::Approval {
-                why: HoldReason::ApproveMode,
+            Clearance::Manual {
+                why: HoldReason::CommandLine,
             },
         ),
-        "ruled automatic by hand" => {
-            let manual = Some(HoldReason::CommandLine);
-            ruled(Plan { manual, ..plan() }, 1, Clearance::Automatic)
-        }
-        "ruled manual" => {
-            let manual = Some(HoldReason::CommandLine);
-            let why = HoldReason::CommandLine;
-            ruled(Plan { manual, ..plan() }, 1, Clearance::Manual { why })
-        }
         "approved" => approved(plan(), 1),
         "approved again" => approved(plan(), 2),
-        "approved by hand" => approved(
-            Plan {
-                manual: Some(HoldReason::CommandLine),
-                ..plan()
-            },
-            1,
-        ),
+        "approved by hand" => approved(by_hand(), 1),
         "kept" => Event::KeptByOperator {
             at: NOW,
             by: "ann".into(),
@@ -256,62 +265,73 @@ pub(crate) fn event(line: &str) -> Event {
             at: NOW,
             by: "ann".into(),
         },
-        "replied effective" => replied(effective()),
-        "replied not effective" => replied(WriteReply::NotEffective {
-            found: Found::NotApplied,
-        }),
-        "replied masked" => {
-            let found = Found::Masked {
-                by: ValueSource::CommandLine,
-            };
-            replied(WriteReply::NotEffective { found })
-        }
-        "replied restart pending" => replied(WriteReply::RestartPending),
-        "replied conflict" => replied(WriteReply::Conflict {
-            found: foreign("1GB"),
-        }),
-        "replied refused" => replied(WriteReply::Refused {
-            why: "permission denied".into(),
-        }),
-        "replied unknown" => replied(unknown()),
-        "replied to another intent" => Event::Replied {
-            at: NOW,
-            intent: IntentId(99),
-            reply: effective(),
-        },
-        "resumed" => Event::Resumed { at: NOW },
-        "found not applied" => inspected(NOW, Found::NotApplied),
-        "found not applied, late" => inspected(EXPIRES, Found::NotApplied),
-        "found written" => inspected(NOW, Found::Written),
-        "found mixed" => inspected(NOW, Found::Mixed),
-        "found mixed, late" => inspected(EXPIRES, Found::Mixed),
-        "found effective" => inspected(NOW, Found::Effective),
-        "found masked" => inspected(
+        _ => return None,
+    })
+}
+
+fn reply(line: &str) -> Option<Event> {
+    let masked = Found::Masked {
+        by: ValueSource::CommandLine,
+    };
+    let (intent, reply) = match line {
+        "replied effective" => (1, effective()),
+        "replied not effective" => (
+            1,
+            WriteReply::NotEffective {
+                found: Found::NotApplied,
+            },
+        ),
+        "replied masked" => (1, WriteReply::NotEffective { found: masked }),
+        "replied restart pending" => (1, WriteReply::RestartPending),
+        "replied conflict" => (
+            1,
+            WriteReply::Conflict {
+                found: foreign("1GB"),
+            },
+        ),
+        "replied refused" => (
+            1,
+            WriteReply::Refused {
+                why: "permission denied".into(),
+            },
+        ),
+        "replied unknown" => (1, unknown()),
+        "replied to another intent" => (99, effective()),
+        _ => return None,
+    };
+    Some(Event::Replied {
+        at: NOW,
+        intent: IntentId(intent),
+        reply,
+    })
+}
+
+fn finding(line: &str) -> Option<Event> {
+    let (at, found) = match line {
+        "found not applied" => (NOW, Found::NotApplied),
+        "found not applied, late" => (EXPIRES, Found::NotApplied),
+        "found written" => (NOW, Found::Written),
+        "found mixed" => (NOW, Found::Mixed),
+        "found mixed, late" => (EXPIRES, Found::Mixed),
+        "found effective" => (NOW, Found::Effective),
+        "found masked" => (
             NOW,
             Found::Masked {
                 by: ValueSource::Role,
             },
         ),
-        "found foreign" => inspected(NOW, foreign("1GB")),
-        "found unknown" => inspected(
+        "found foreign" => (NOW, foreign("1GB")),
+        "found unknown" => (
             NOW,
             Found::Unknown {
                 why: "no answer".into(),
             },
         ),
-        "overwritten" => overwritten(9, "1GB"),
-        "recovered" => Event::Recovered {
-            at: NOW,
-            recovery: Recovery::Yes,
-        },
-        "not recovered" => Event::Recovered {
-            at: NOW,
-            recovery: Recovery::No,
-        },
-        "recovery unknown" => Event::Recovered {
-            at: NOW,
-            recovery: Recovery::Unknown,
-        },
-        _ => panic!("no event is called {line:?}"),
-    }
+        _ => return None,
+    };
+    Some(Event::Inspected {
+        at,
+        intent: IntentId(1),
+        found,
+    })
 }
