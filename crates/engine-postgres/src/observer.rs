@@ -153,8 +153,8 @@ impl PostgresObserver {
         answer
     }
 
-    /// Everything, as a snapshot; `loaded` says whether the files' content is in force.
-    async fn read(&mut self, now: Timestamp, loaded: Loaded) -> Result<Seen, ReadError> {
+    /// Everything, as a snapshot.
+    async fn read(&mut self, now: Timestamp) -> Result<Seen, ReadError> {
         let reading = {
             let link = self.link().await?;
             reading::read(link).await
@@ -172,6 +172,11 @@ impl PostgresObserver {
             _ => self.server = Some(server.data_directory.clone()),
         }
         let last = self.known.as_ref().map(|known| &known.snapshot);
+        let same_load = |known: &Known| {
+            known.marks.loaded == reading.loaded && known.marks.started == reading.started
+        };
+        let unloaded = self.known.as_ref().is_some_and(same_load);
+        let loaded = if unloaded { Loaded::No } else { Loaded::Yes };
         let found = standing::standings(&reading, &self.redactor, last, loaded);
         self.board.replace("hidden", notices::hidden(&found.hidden));
         self.board
@@ -283,11 +288,7 @@ impl PostgresObserver {
 
     /// Reads everything and pairs it with what is known.
     async fn observe(&mut self, now: Timestamp, look: Look) -> Result<Poll, ReadError> {
-        let loaded = match &self.known {
-            Some(known) if !look.marks.reloaded_since(&known.marks) => Loaded::No,
-            _ => Loaded::Yes,
-        };
-        let seen = self.read(now, loaded).await?;
+        let seen = self.read(now).await?;
         if self.known.is_none() {
             self.follow_log(now).await?;
         }
@@ -320,7 +321,7 @@ impl PostgresObserver {
         });
         self.known = Some(Known {
             snapshot: observation.snapshot.clone(),
-            marks: look.marks,
+            marks: look.marks.at(seen.reading.loaded, seen.reading.started),
             digest: look.digest,
             digest_at: now,
             looked_at: now,
@@ -398,16 +399,7 @@ fn services(reading: &Reading) -> Vec<ServiceUse> {
 
 impl ConfigReader for PostgresObserver {
     async fn snapshot(&mut self, now: Timestamp) -> Result<Snapshot, ReadError> {
-        let marks = {
-            let link = self.link().await?;
-            link.marks().await
-        };
-        let marks = self.judge(marks)?;
-        let loaded = match &self.known {
-            Some(known) if !marks.reloaded_since(&known.marks) => Loaded::No,
-            _ => Loaded::Yes,
-        };
-        Ok(self.read(now, loaded).await?.snapshot)
+        Ok(self.read(now).await?.snapshot)
     }
 }
 

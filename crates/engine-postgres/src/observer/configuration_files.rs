@@ -44,23 +44,23 @@ pub(super) fn list(reading: &Reading, redactor: &Redactor, place: Place) -> Vec<
         .collect()
 }
 
-/// The data directory: what the server says, else where its `postgresql.auto.conf` lies.
+/// The data directory: what the server says, else what the files tell: a line that names it, where
+/// `postgresql.auto.conf` lies, or, without either, where `postgresql.conf` lies.
 pub(super) fn data_directory(reading: &Reading) -> Option<String> {
-    let of_line = |path: &str| {
-        Some(
-            path.strip_suffix(AUTO_FILE)?
-                .trim_end_matches('/')
-                .to_owned(),
-        )
+    let rows = || reading.files.iter().flatten();
+    let line = || {
+        rows()
+            .rev()
+            .find(|row| row.name.as_deref() == Some("data_directory"))
+    };
+    let beside = |file: &str| {
+        let path = rows().find_map(|row| row.path.strip_suffix(file))?;
+        Some(path.trim_end_matches('/').to_owned()).filter(|p| !p.is_empty())
     };
     let told = reading.setting("data_directory").map(str::to_owned);
-    told.or_else(|| {
-        reading
-            .files
-            .iter()
-            .flatten()
-            .find_map(|row| of_line(&row.path))
-    })
+    told.or_else(|| line()?.setting.clone())
+        .or_else(|| beside(AUTO_FILE))
+        .or_else(|| beside("postgresql.conf"))
 }
 
 fn file(path: String, redactor: &Redactor, place: Place) -> ConfigFile {

@@ -1,9 +1,10 @@
 //! The observer's one long-lived connection: shield, rights, prepared looks.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backstay_engine::{Notice, ReadError};
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, SimpleQueryRow, Statement};
 
 use crate::connect::{Dialer, Session, within};
 
@@ -12,7 +13,7 @@ pub(super) const LOOK_MAX: Duration = Duration::from_millis(2_000);
 /// Longest wait for a whole reading.
 pub(super) const READ_MAX: Duration = Duration::from_secs(10);
 /// Attempts to get out of reach of a very short `statement_timeout`.
-const ATTEMPTS_MAX: u32 = 8;
+const ATTEMPTS_MAX: u32 = 50;
 
 /// Parameters that the observer sets for itself after the login, so that a change of them on the
 /// server does not blind it. Set like this, `reset_val` still follows the server.
@@ -25,8 +26,6 @@ pub(super) const SHIELD: [(&str, &str); 7] = [
     ("jit", "off"),
     ("search_path", "pg_catalog"),
 ];
-/// Came with version 14.
-const SINCE_14: &str = "idle_session_timeout";
 
 /// What the role may read, and what this server has.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -67,7 +66,7 @@ const FACTS_SQL: &str = "SELECT current_setting('server_version_num')::int4, cur
     (SELECT quote_ident(n.nspname) || '.pg_stat_statements(false)' FROM pg_proc p \
         JOIN pg_namespace n ON n.oid = p.pronamespace \
         WHERE p.proname = 'pg_stat_statements' AND p.pronargs = 1 \
-        AND current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%' \
+        AND EXISTS (SELECT FROM pg_settings WHERE name = 'pg_stat_statements.max') \
         AND has_schema_privilege(n.oid, 'USAGE') LIMIT 1)";
 
 impl Facts {
@@ -165,9 +164,13 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    /// Whether the server read its files between the two looks.
-    pub(super) const fn reloaded_since(&self, before: &Self) -> bool {
-        self.loaded != before.loaded || self.started != before.started
+    /// The same marks, but for the moments that a whole reading told later.
+    pub(super) fn at(self, loaded: i64, started: i64) -> Self {
+        Self {
+            loaded,
+            started,
+            ..self
+        }
     }
 }
 
@@ -218,6 +221,8 @@ pub(super) enum Place {
 pub(super) struct Link {
     pub(super) session: Session,
     pub(super) facts: Facts,
+    /// What gave the shielded parameters their values before the shield, by name.
+    pub(super) origins: BTreeMap<String, String>,
     pub(super) place: Place,
     marks: Statement,
     digest: Statement,
@@ -228,7 +233,7 @@ impl Link {
     /// Connects, shields the session and prepares the looks.
     pub(super) async fn open(dialer: &Dialer) -> Result<Self, ReadError> {
         let session = dialer.connect().await?;
-        shield(&session).await?;
+        let origins = shield(&session).await?;
         let client = session.client();
         let facts = within(LOOK_MAX, "the server's facts", Facts::ask(client)).await?;
         let marks = prepared(client, &marks_sql(&facts)).await?;
@@ -242,6 +247,7 @@ impl Link {
         };
         Ok(Self {
             session,
+            origins,
             place,
             marks,
             digest,
@@ -272,35 +278,48 @@ impl Link {
     }
 }
 
-/// Sets the shield, again and again if a `statement_timeout` of a millisecond stops it.
-async fn shield(session: &Session) -> Result<(), ReadError> {
-    let mut outcome = Ok(());
+/// Sets the shield, again and again if a `statement_timeout` of a millisecond stops it; what had given
+/// its parameters their values before (where that could be read: the patient may be very ill).
+async fn shield(session: &Session) -> Result<BTreeMap<String, String>, ReadError> {
+    let names: Vec<String> = SHIELD.iter().map(|(name, _)| format!("'{name}'")).collect();
+    let origins = format!(
+        "SELECT name, source FROM pg_settings WHERE name IN ({})",
+        names.join(", ")
+    );
+    let mut rows = session.rows("the shield", &origins, LOOK_MAX).await;
+    let mut outcome = Ok(Vec::new());
     for _ in 0..ATTEMPTS_MAX {
-        let first = session
+        outcome = session
             .rows("the shield", "SET statement_timeout = 0", LOOK_MAX)
             .await;
-        outcome = first.map(drop);
         if outcome.is_ok() || session.closed() {
             break;
         }
     }
     outcome?;
-    let version = session
-        .rows("the version", "SHOW server_version_num", LOOK_MAX)
-        .await?;
-    let before_14 = version
-        .first()
-        .and_then(|r| r.get(0))
-        .is_some_and(|v| v < "140000");
-    let sets: Vec<String> = SHIELD
-        .iter()
-        .filter(|(name, _)| !(before_14 && *name == SINCE_14))
-        .map(|(name, value)| format!("SET {name} = '{value}'"))
-        .collect();
+    // Memory before anything that needs some.
     session
-        .rows("the shield", &sets.join("; "), LOOK_MAX)
-        .await
-        .map(drop)
+        .rows("the shield", "SET work_mem = '8MB'", LOOK_MAX)
+        .await?;
+    if rows.is_err() {
+        rows = session.rows("the shield", &origins, LOOK_MAX).await;
+    }
+    let values: Vec<String> = SHIELD
+        .iter()
+        .map(|(n, v)| format!("('{n}', '{v}')"))
+        .collect();
+    // Which of them there are depends on the version.
+    let sets = format!(
+        "SELECT set_config(s.name, v.value, false) FROM (VALUES {}) v(name, value) \
+         JOIN pg_settings s ON s.name = v.name",
+        values.join(", ")
+    );
+    session.rows("the shield", &sets, LOOK_MAX).await?;
+    let text = |row: &SimpleQueryRow, index| row.get(index).map(str::to_owned);
+    Ok(rows?
+        .iter()
+        .filter_map(|row| Some((text(row, 0)?, text(row, 1)?)))
+        .collect())
 }
 
 async fn prepared(client: &Client, sql: &str) -> Result<Statement, ReadError> {

@@ -1,6 +1,8 @@
 //! A whole reading: one round trip, rows as text. Raw values live here and nowhere behind
 //! [`super::standing`].
 
+use std::collections::BTreeMap;
+
 use backstay_engine::ReadError;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
@@ -73,9 +75,14 @@ pub(super) struct ServiceRow {
 pub(super) struct Reading {
     pub(super) version: String,
     pub(super) started: i64,
+    /// When this connection's process last read the files, in microseconds. It does so between two
+    /// messages only, so everything in one reading belongs together.
+    pub(super) loaded: i64,
     pub(super) in_recovery: bool,
     pub(super) system_identifier: Option<String>,
     pub(super) settings: Vec<SettingRow>,
+    /// What had given the observer's shielded parameters their values before it shielded itself.
+    pub(super) origins: BTreeMap<String, String>,
     pub(super) scoped: Vec<ScopedRow>,
     /// `None` without the right.
     pub(super) files: Option<Vec<FileRow>>,
@@ -98,7 +105,8 @@ impl Reading {
 const SERVER_SQL: &str = "SELECT current_setting('server_version'), \
     (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8, pg_is_in_recovery(), \
     CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') \
-        THEN (SELECT system_identifier::text FROM pg_control_system()) END";
+        THEN (SELECT system_identifier::text FROM pg_control_system()) END, \
+    (extract(epoch FROM pg_conf_load_time()) * 1000000)::int8";
 const SETTINGS_SQL: &str = "SELECT name, reset_val, boot_val, source, sourcefile, context, vartype, \
     pending_restart FROM pg_settings";
 const FILES_SQL: &str =
@@ -151,8 +159,10 @@ pub(super) async fn read(link: &Link) -> Result<Reading, ReadError> {
     Ok(Reading {
         version: server(0).map(short_version).unwrap_or_default(),
         started: server(1).and_then(|t| t.parse().ok()).unwrap_or_default(),
+        loaded: server(4).and_then(|t| t.parse().ok()).unwrap_or_default(),
         in_recovery: server(2) == Some("t"),
         system_identifier: server(3).map(str::to_owned),
+        origins: link.origins.clone(),
         settings: next().iter().map(setting).collect(),
         scoped: next().iter().map(scoped).collect(),
         services: next().iter().map(service).collect(),

@@ -65,7 +65,7 @@ pub(super) fn standings(
         if starts_with_session(row) {
             found.session_start.insert(name.clone());
         }
-        let seen = running(row, &files, &name);
+        let seen = running(row, &files, &name, reading);
         if seen.hidden {
             found.hidden.push(row.name.clone());
         }
@@ -177,7 +177,7 @@ struct Running {
     hidden: bool,
 }
 
-fn running(row: &SettingRow, files: &Files<'_>, name: &SettingName) -> Running {
+fn running(row: &SettingRow, files: &Files<'_>, name: &SettingName, reading: &Reading) -> Running {
     let winner = files.winner(name);
     let seen = |source| Running {
         text: row.reset_val.clone(),
@@ -188,7 +188,19 @@ fn running(row: &SettingRow, files: &Files<'_>, name: &SettingName) -> Running {
     if row.context == "internal" {
         return seen(ValueSource::Override);
     }
-    match row.source.as_str() {
+    // The observer's own shield: the value behind it is the server's, and what gave it before the shield
+    // still does, unless that was a file or nothing.
+    let shielded = row.source == "session" && SHIELD.iter().any(|(shield, _)| *shield == row.name);
+    let origin = reading
+        .origins
+        .get(&row.name)
+        .map_or("default", String::as_str);
+    let source = match (shielded, origin) {
+        (true, "default" | "configuration file" | "session") => return seen(by_files()),
+        (true, origin) => origin,
+        (false, _) => row.source.as_str(),
+    };
+    match source {
         // Our own process keeps what it began with; the next session takes what the files say.
         _ if starts_with_session(row) && winner.is_some() => {
             let text = winner
@@ -214,8 +226,6 @@ fn running(row: &SettingRow, files: &Files<'_>, name: &SettingName) -> Running {
         }),
         "command line" => seen(ValueSource::CommandLine),
         "override" => seen(ValueSource::Override),
-        // The observer's own shield: the value behind it is the server's.
-        "session" if SHIELD.iter().any(|(name, _)| *name == row.name) => seen(by_files()),
         "session" | "client" | "interactive" | "database" | "user" | "database user" => {
             let text = match winner {
                 Some(line) => line.setting.as_deref().map(|t| switch(&row.vartype, t)),
@@ -268,6 +278,8 @@ fn unknown_to_the_server(files: &Files<'_>, redactor: &Redactor, found: &mut Sta
 pub(super) fn scoped_key(row: &ScopedRow) -> Option<(SettingKey, &str)> {
     let (name, text) = row.entry.split_once('=')?;
     let scope = match (row.role.clone(), row.database.clone()) {
+        // A role that is really named like that cannot be told from every role.
+        (Some(role), _) if role == EVERY_ROLE => return None,
         (Some(role), Some(database)) => Scope::RoleInDatabase { role, database },
         (Some(role), None) => Scope::Role { role },
         (None, Some(database)) => Scope::Database { database },
@@ -391,7 +403,16 @@ fn file_errors(reading: &Reading) -> Vec<FileError> {
 fn hold_entries(found: &mut Standings, last: &Snapshot) {
     for (key, standing) in &mut found.settings {
         if key.scope == Scope::Instance {
-            standing.entry = last.settings.get(key).and_then(|known| known.entry.clone());
+            let known = last.settings.get(key);
+            standing.entry = known.and_then(|known| known.entry.clone());
+            // Reading pg_file_settings marks what it finds as pending in our own process, reload or not.
+            standing.pending_restart = known.map_or(Pending::No, |known| known.pending_restart);
+            // Its source was told from the files, which do not count yet.
+            if SHIELD.iter().any(|(name, _)| *name == key.name.as_str())
+                && let Some(known) = last.settings.get(key)
+            {
+                standing.source = known.source.clone();
+            }
             if found.session_start.contains(&key.name)
                 && let Some(known) = last.settings.get(key)
             {

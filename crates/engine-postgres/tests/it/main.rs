@@ -5,4 +5,6 @@ mod bed;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod observer;
+#[cfg(test)]
 mod write;

@@ -1,0 +1,526 @@
+//! Noticing, naming and measuring on a real server.
+
+use std::time::Duration;
+
+use backstay_engine::conformance::{Example, Harness, suite};
+use backstay_engine::{ChangeSource, MetricSource, Observation, Poll, Probe, ReadError, changes};
+use backstay_engine_postgres::dsn::resolve_here;
+use backstay_engine_postgres::{PostgresObserver, PostgresProbe};
+use backstay_model::change::{Pending, TakesEffect};
+use backstay_model::sample::ProbeStep;
+use backstay_model::{Change, SettingKey, Snapshot, TargetId, Timestamp, ValueSource};
+use backstay_scratch::postgres::Server;
+
+use crate::bed::{redactor, run, server};
+
+fn now() -> Timestamp {
+    let clock = std::time::UNIX_EPOCH.elapsed().unwrap();
+    Timestamp(i64::try_from(clock.as_micros()).unwrap())
+}
+
+fn observer_as(server: &Server, user: &str) -> PostgresObserver {
+    let dsn = resolve_here(Some(&server.dsn(user, "postgres"))).unwrap();
+    PostgresObserver::new(TargetId::new("shop"), &dsn, redactor()).unwrap()
+}
+
+/// An observer and what it knows.
+struct Watch {
+    observer: PostgresObserver,
+    last: Snapshot,
+}
+
+impl Watch {
+    async fn begin(server: &Server) -> Self {
+        let mut observer = observer_as(server, "postgres");
+        let Poll::Moved(first) = observer.poll(now()).await.unwrap() else {
+            panic!("quiet")
+        };
+        Self {
+            observer,
+            last: first.snapshot,
+        }
+    }
+
+    /// Looks until something moved.
+    async fn moved(&mut self) -> Observation {
+        for _ in 0..100 {
+            if let Poll::Moved(seen) = self.observer.poll(now()).await.unwrap() {
+                return *seen;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("nothing moved");
+    }
+
+    /// Looks until there are changes.
+    async fn changes(&mut self) -> Vec<Change> {
+        for _ in 0..20 {
+            let seen = self.moved().await;
+            let found = changes(&self.last, &seen);
+            self.last = seen.snapshot;
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        panic!("no changes");
+    }
+
+    async fn quiet(&mut self) {
+        for _ in 0..3 {
+            assert_eq!(self.observer.poll(now()).await.unwrap(), Poll::Quiet);
+        }
+    }
+}
+
+fn line(c: &Change) -> String {
+    let why = c.description.as_deref().unwrap_or("-");
+    let exact = if c.time.exact.is_some() {
+        "exactly"
+    } else {
+        "about"
+    };
+    format!(
+        "{}: {} -> {} ({}) {:?} by {} {exact} because {why} {:?}",
+        c.key,
+        c.old_text(),
+        c.new_text(),
+        c.new.source,
+        c.takes_effect,
+        c.author,
+        c.origin
+    )
+}
+
+fn lines(changes: &[Change]) -> String {
+    let all = changes.iter().map(line).collect::<Vec<_>>().join("\n");
+    // The folder of a scratch server has another name each time.
+    all.split(' ')
+        .map(|word| match word.rsplit_once("/data/") {
+            Some((_, file)) => format!("(DATA/{file}"),
+            None => word.to_owned(),
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+struct RealServer {
+    server: Server,
+    observer: PostgresObserver,
+    probe: PostgresProbe,
+}
+
+impl Harness for RealServer {
+    type Target = PostgresObserver;
+    type Probe = PostgresProbe;
+
+    fn target(&mut self) -> &mut PostgresObserver {
+        &mut self.observer
+    }
+    fn probe(&mut self) -> &mut PostgresProbe {
+        &mut self.probe
+    }
+    fn now(&mut self) -> Timestamp {
+        now()
+    }
+    async fn pass(&mut self) {
+        tokio::time::sleep(Duration::from_millis(120)).await;
+    }
+    async fn change(&mut self) {
+        run(
+            &self.server,
+            &[
+                "/* OPS-77 why */ ALTER SYSTEM SET work_mem = '64MB'",
+                "SELECT pg_reload_conf()",
+            ],
+        )
+        .await;
+    }
+    async fn undo(&mut self) {
+        run(
+            &self.server,
+            &["ALTER SYSTEM RESET work_mem", "SELECT pg_reload_conf()"],
+        )
+        .await;
+    }
+    fn example(&self) -> Example {
+        Example {
+            key: SettingKey::instance("work_mem"),
+            entry: "64MB".to_owned(),
+            said: Some(("postgres".to_owned(), "OPS-77 why".to_owned())),
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_passes_the_suite_of_every_engine() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    let observer = observer_as(&server, "postgres");
+    let dsn = resolve_here(Some(&server.dsn("postgres", "postgres"))).unwrap();
+    let probe = PostgresProbe::new(&dsn).unwrap();
+    suite(&mut RealServer {
+        server,
+        observer,
+        probe,
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn every_route_is_noticed_with_author_and_reason() {
+    let Some(server) = server(&[("track_commit_timestamp", "on")], &[("jit", "off")]).await else {
+        return;
+    };
+    run(&server, &["CREATE ROLE app LOGIN", "CREATE DATABASE shop"]).await;
+    let mut watch = Watch::begin(&server).await;
+    run(
+        &server,
+        &["/* OPS-1 */ ALTER ROLE app SET statement_timeout = '1ms'"],
+    )
+    .await;
+    insta::assert_snapshot!(lines(&watch.changes().await), @"statement_timeout (role app): not set -> 1ms (ALTER ROLE) NewSessions by postgres exactly because OPS-1 Observed");
+    run(
+        &server,
+        &["ALTER DATABASE shop SET work_mem = '1MB' /* OPS-2 */"],
+    )
+    .await;
+    insta::assert_snapshot!(lines(&watch.changes().await), @"work_mem (database shop): not set -> 1MB (ALTER DATABASE) NewSessions by postgres exactly because OPS-2 Observed");
+    run(&server, &["ALTER ROLE app IN DATABASE shop SET jit = on"]).await;
+    insta::assert_snapshot!(lines(&watch.changes().await), @"jit (role app in database shop): not set -> on (ALTER ROLE) NewSessions by postgres exactly because - Observed");
+    run(&server, &["ALTER ROLE app RESET ALL"]).await;
+    insta::assert_snapshot!(lines(&watch.changes().await), @"statement_timeout (role app): 1ms -> not set (ALTER ROLE) NewSessions by postgres exactly because - Observed");
+    run(
+        &server,
+        &[
+            "ALTER SYSTEM SET log_connections = on",
+            "ALTER SYSTEM SET jit = on",
+            "ALTER SYSTEM SET max_connections = 50",
+            "SELECT pg_reload_conf()",
+        ],
+    )
+    .await;
+    insta::assert_snapshot!(lines(&watch.changes().await), @"
+    jit: off -> on (command line) Masked by postgres exactly because - Observed
+    log_connections: off -> on (ALTER SYSTEM) NewSessions by postgres exactly because - Observed
+    max_connections: 100 -> 50 (DATA/postgresql.conf) AtRestart by postgres exactly because - Observed
+    ");
+    watch.quiet().await;
+    let conf = server.data_dir().join("postgresql.conf");
+    let mut text = std::fs::read_to_string(&conf).unwrap();
+    text.push_str("\nrandom_page_cost = 1.1\n");
+    std::fs::write(&conf, text).unwrap();
+    server.reload().unwrap();
+    let found = watch.changes().await;
+    assert!(
+        lines(&found).starts_with("random_page_cost: 4 -> 1.1 ("),
+        "{}",
+        lines(&found)
+    );
+    assert!(lines(&found).contains("by unknown"), "{}", lines(&found));
+    let hba = server.data_dir().join("pg_hba.conf");
+    let text = std::fs::read_to_string(&hba).unwrap();
+    std::fs::write(&hba, format!("host all app 10.9.0.0/16 reject\n{text}")).unwrap();
+    server.reload().unwrap();
+    let found = watch.changes().await;
+    assert_eq!(found.len(), 1, "{}", lines(&found));
+    assert!(
+        lines(&found)
+            .starts_with("pg_hba (rule 1): not set -> host all app 10.9.0.0/255.255.0.0 reject"),
+        "{}",
+        lines(&found)
+    );
+}
+
+#[tokio::test]
+async fn what_waits_for_a_reload_is_no_change_yet() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    let mut watch = Watch::begin(&server).await;
+    run(&server, &["/* OPS-3 */ ALTER SYSTEM SET work_mem = '64MB'"]).await;
+    let seen = watch.moved().await;
+    assert_eq!(changes(&watch.last, &seen), []);
+    watch.last = seen.snapshot;
+    server.reload().unwrap();
+    let found = watch.changes().await;
+    insta::assert_snapshot!(lines(&found), @"work_mem: 4096 -> 65536 (ALTER SYSTEM) Now by postgres exactly because OPS-3 Observed");
+    assert_eq!(found[0].old.entry, None);
+}
+
+#[tokio::test]
+async fn a_restart_wakes_what_waited_and_is_survived() {
+    let Some(mut server) = server(&[], &[]).await else {
+        return;
+    };
+    let mut watch = Watch::begin(&server).await;
+    run(
+        &server,
+        &[
+            "ALTER SYSTEM SET max_connections = 50",
+            "SELECT pg_reload_conf()",
+        ],
+    )
+    .await;
+    assert_eq!(
+        watch.changes().await[0].new.pending_restart,
+        Pending::Restart
+    );
+    let before = watch.last.server.started_at;
+    server.restart().await.unwrap();
+    let first = watch.observer.poll(now()).await;
+    assert!(
+        matches!(
+            &first,
+            Err(ReadError::Unreachable { .. }) | Ok(Poll::Moved(_))
+        ),
+        "{first:?}"
+    );
+    if let Ok(Poll::Moved(seen)) = first {
+        let found = changes(&watch.last, &seen);
+        assert!(
+            backstay_engine::attribute::woken_by_restart(&found[0]),
+            "{found:?}"
+        );
+        return;
+    }
+    let found = watch.changes().await;
+    assert!(
+        backstay_engine::attribute::woken_by_restart(&found[0]),
+        "{}",
+        lines(&found)
+    );
+    assert_eq!(found[0].takes_effect, TakesEffect::Now);
+    assert!(watch.last.server.started_at > before);
+    watch.quiet().await;
+}
+
+#[tokio::test]
+async fn lines_that_the_server_cannot_use_are_told_at_once() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    let mut watch = Watch::begin(&server).await;
+    assert_eq!(watch.last.file_errors, []);
+    let hba = server.data_dir().join("pg_hba.conf");
+    let text = std::fs::read_to_string(&hba).unwrap();
+    std::fs::write(&hba, format!("{text}\nhost all all db.example/24 md5\n")).unwrap();
+    let seen = watch.moved().await;
+    assert_eq!(
+        seen.snapshot.file_errors.len(),
+        1,
+        "{:?}",
+        seen.snapshot.file_errors
+    );
+    assert_eq!(changes(&watch.last, &seen), []);
+}
+
+#[tokio::test]
+async fn the_shield_holds_and_blinds_nobody() {
+    let Some(server) = server(
+        &[("archive_mode", "off"), ("archive_command", "cp %p /x")],
+        &[],
+    )
+    .await
+    else {
+        return;
+    };
+    let mut watch = Watch::begin(&server).await;
+    let archive = &watch.last.settings[&SettingKey::instance("archive_command")];
+    assert!(
+        matches!(archive.source, ValueSource::File { .. }),
+        "{archive:?}"
+    );
+    assert!(
+        !format!("{:?}", watch.last).contains("cp %p"),
+        "a command may hold keys"
+    );
+    run(
+        &server,
+        &[
+            "ALTER SYSTEM SET statement_timeout = '1ms'",
+            "ALTER SYSTEM SET work_mem = '64kB'",
+            "ALTER SYSTEM SET temp_file_limit = 0",
+            "ALTER SYSTEM SET jit = on",
+            "ALTER SYSTEM SET jit_above_cost = 0",
+            "SELECT pg_reload_conf()",
+        ],
+    )
+    .await;
+    insta::assert_snapshot!(lines(&watch.changes().await), @"
+    jit: on -> on (ALTER SYSTEM) Now by postgres exactly because - Observed
+    jit_above_cost: 100000 -> 0 (ALTER SYSTEM) Now by postgres exactly because - Observed
+    statement_timeout: 0 -> 1 (ALTER SYSTEM) Now by postgres exactly because - Observed
+    temp_file_limit: -1 -> 0 (ALTER SYSTEM) Now by postgres exactly because - Observed
+    work_mem: 4096 -> 64 (ALTER SYSTEM) Now by postgres exactly because - Observed
+    ");
+    let mut second = observer_as(&server, "postgres");
+    let first = second.poll(now()).await;
+    assert!(matches!(first, Ok(Poll::Moved(_))), "{:?}", first.map(drop));
+}
+
+#[tokio::test]
+async fn missing_rights_are_told_and_the_rest_goes_on() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    run(&server, &["CREATE ROLE plain LOGIN"]).await;
+    let mut observer = observer_as(&server, "plain");
+    let Poll::Moved(first) = observer.poll(now()).await.unwrap() else {
+        panic!("quiet")
+    };
+    assert!(first.snapshot.settings.len() > 250);
+    let told: Vec<String> = observer
+        .notices()
+        .into_iter()
+        .filter_map(|n| n.remedy)
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    GRANT pg_read_all_stats TO "plain";
+    GRANT EXECUTE ON FUNCTION pg_current_logfile(text) TO "plain";
+    GRANT SELECT ON pg_file_settings TO "plain"; GRANT EXECUTE ON FUNCTION pg_show_all_file_settings() TO "plain";
+    GRANT SELECT ON pg_hba_file_rules TO "plain"; GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO "plain";
+    GRANT EXECUTE ON FUNCTION pg_stat_file(text) TO "plain";
+    "#);
+    assert!(observer.notices().is_empty());
+    for _ in 0..2 {
+        observer.sample(now()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let sample = observer.sample(now()).await.unwrap();
+    assert!(sample.get("commits_per_s").is_some() && sample.get("active_sessions").is_none());
+    run(
+        &server,
+        &[
+            "ALTER SYSTEM SET work_mem = '64MB'",
+            "SELECT pg_reload_conf()",
+        ],
+    )
+    .await;
+    let mut found = Vec::new();
+    for _ in 0..100 {
+        if let Poll::Moved(seen) = observer.poll(now()).await.unwrap() {
+            found = changes(&first.snapshot, &seen);
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(found.len(), 1, "{}", lines(&found));
+}
+
+#[tokio::test]
+async fn the_grants_that_are_told_are_enough() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    run(&server, &["CREATE ROLE plain LOGIN"]).await;
+    let mut observer = observer_as(&server, "plain");
+    observer.poll(now()).await.unwrap();
+    for grants in observer.notices().into_iter().filter_map(|n| n.remedy) {
+        for grant in grants.split(';').map(str::trim).filter(|g| !g.is_empty()) {
+            run(&server, &[grant]).await;
+        }
+    }
+    let mut observer = observer_as(&server, "plain");
+    let Poll::Moved(first) = observer.poll(now()).await.unwrap() else {
+        panic!("quiet")
+    };
+    assert_eq!(observer.notices(), []);
+    run(
+        &server,
+        &[
+            "/* OPS-5 */ ALTER SYSTEM SET work_mem = '64MB'",
+            "SELECT pg_reload_conf()",
+        ],
+    )
+    .await;
+    let mut found = Vec::new();
+    for _ in 0..100 {
+        if let Poll::Moved(seen) = observer.poll(now()).await.unwrap() {
+            found = changes(&first.snapshot, &seen);
+            if !found.is_empty() {
+                break;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    insta::assert_snapshot!(lines(&found), @"work_mem: 4096 -> 65536 (ALTER SYSTEM) Now by postgres exactly because OPS-5 Observed");
+}
+
+#[tokio::test]
+async fn the_probe_reads_writes_and_names_what_fails() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    run(&server, &["CREATE ROLE app LOGIN"]).await;
+    let dsn = resolve_here(Some(&server.dsn("app", "postgres"))).unwrap();
+    let mut probe = PostgresProbe::new(&dsn).unwrap();
+    let reading = probe.probe(now()).await;
+    assert!(
+        matches!(reading.read, ProbeStep::Done { .. }),
+        "{reading:?}"
+    );
+    assert_eq!(reading.write, ProbeStep::Skipped);
+    for statement in backstay_engine_postgres::probe::CREATE_TABLE
+        .replace("{role}", "app")
+        .split(';')
+    {
+        if !statement.trim().is_empty() {
+            run(&server, &[statement]).await;
+        }
+    }
+    let mut probe = PostgresProbe::new(&dsn).unwrap();
+    let reading = probe.probe(now()).await;
+    assert!(
+        matches!(reading.write, ProbeStep::Done { .. }),
+        "{reading:?}"
+    );
+    run(
+        &server,
+        &["ALTER ROLE app SET default_transaction_read_only = on"],
+    )
+    .await;
+    let reading = probe.probe(now()).await;
+    assert!(
+        matches!(&reading.write, ProbeStep::Failed { class, .. } if class == "25006"),
+        "{reading:?}"
+    );
+    run(
+        &server,
+        &["ALTER ROLE app RESET ALL", "ALTER ROLE app NOLOGIN"],
+    )
+    .await;
+    let reading = probe.probe(now()).await;
+    assert!(
+        matches!(&reading.connect, ProbeStep::Failed { class, .. } if class == "28000"),
+        "{reading:?}"
+    );
+    run(
+        &server,
+        &[
+            "ALTER ROLE app LOGIN",
+            "ALTER SYSTEM SET synchronous_standby_names = 'nobody'",
+            "SELECT pg_reload_conf()",
+        ],
+    )
+    .await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let reading = probe.probe(now()).await;
+    assert!(
+        matches!(reading.write, ProbeStep::Hung { .. }),
+        "{reading:?}"
+    );
+    assert!(
+        matches!(reading.read, ProbeStep::Done { .. }),
+        "{reading:?}"
+    );
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'backstay/probe'";
+    for _ in 0..100 {
+        if crate::bed::cell(&server, waiting).await == "0" {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the probe left a process behind");
+}
