@@ -1,0 +1,137 @@
+//! What the observer measures of a simulated second, under the same names as on a real server.
+
+use std::collections::BTreeMap;
+
+use backstay_model::MetricName;
+use backstay_model::metric::{MetricRole, MetricSpec, Worse};
+
+use crate::load::{CORES, Done};
+use crate::rng::Rng;
+
+/// Name, role, which way is worse, floor, help.
+type Line = (&'static str, MetricRole, Worse, f64, &'static str);
+
+/// Every metric of the simulated engine: those of PostgreSQL, by the same names and floors.
+#[rustfmt::skip]
+const LINES: [Line; 26] = [
+    ("commits_per_s", MetricRole::Throughput, Worse::Down, 5.0, "Transactions committed per second"),
+    ("writes_per_s", MetricRole::Throughput, Worse::Down, 5.0, "Rows written per second"),
+    ("reads_per_s", MetricRole::Throughput, Worse::Down, 100.0, "Rows read per second"),
+    ("statement_mean_ms", MetricRole::Latency, Worse::Up, 0.2, "Mean time of statements that ended in this second"),
+    ("probe_connect_ms", MetricRole::Latency, Worse::Up, 5.0, "Time a new client takes to connect"),
+    ("probe_read_ms", MetricRole::Latency, Worse::Up, 2.0, "Time a new client takes to read one row"),
+    ("probe_write_ms", MetricRole::Latency, Worse::Up, 5.0, "Time a new client takes to update one row"),
+    ("rollbacks_per_s", MetricRole::Errors, Worse::Up, 0.5, "Transactions rolled back per second"),
+    ("deadlocks_per_s", MetricRole::Errors, Worse::Up, 0.1, "Deadlocks per second"),
+    ("log_errors_per_s", MetricRole::Errors, Worse::Up, 0.5, "Errors in the server's log per second"),
+    ("sessions_fatal_per_s", MetricRole::Errors, Worse::Up, 0.1, "Sessions ended by a fatal error, per second"),
+    ("active_sessions", MetricRole::Demand, Worse::Up, 1.0, "Sessions that run a statement"),
+    ("sessions", MetricRole::Other, Worse::Both, 5.0, "Client sessions"),
+    ("waiting_sessions", MetricRole::Saturation, Worse::Up, 1.0, "Active sessions that wait inside the server"),
+    ("lock_waits", MetricRole::Saturation, Worse::Up, 1.0, "Active sessions that wait for a lock"),
+    ("sync_rep_waits", MetricRole::Saturation, Worse::Up, 1.0, "Sessions that wait for a synchronous standby"),
+    ("connections_used", MetricRole::Saturation, Worse::Up, 0.05, "Share of max_connections in use"),
+    ("temp_bytes_per_s", MetricRole::Saturation, Worse::Up, 1_048_576.0, "Bytes of temporary files per second"),
+    ("blks_read_per_s", MetricRole::Saturation, Worse::Up, 100.0, "Blocks read from outside the cache per second"),
+    ("hit_ratio", MetricRole::Saturation, Worse::Down, 0.02, "Share of blocks that the cache served"),
+    ("wal_bytes_per_s", MetricRole::Saturation, Worse::Up, 1_048_576.0, "Bytes of write-ahead log per second"),
+    ("checkpoint_buffers_per_s", MetricRole::Saturation, Worse::Up, 100.0, "Buffers written by checkpoints per second"),
+    ("log_bytes_per_s", MetricRole::Saturation, Worse::Up, 65_536.0, "Growth of the server's log per second"),
+    ("host_cpu_busy", MetricRole::Host, Worse::Up, 0.1, "Share of processor time in use"),
+    ("host_steal", MetricRole::Host, Worse::Up, 0.05, "Share of processor time given to others"),
+    ("host_run_queue", MetricRole::Host, Worse::Up, 1.0, "Processes that run or wait for a processor"),
+];
+
+/// Every metric that the simulated engine can measure, and how to judge each.
+#[must_use]
+pub fn specs() -> Vec<MetricSpec> {
+    let spec = |(name, role, worse, floor, help): Line| MetricSpec {
+        name: MetricName::from_static(name),
+        role,
+        worse,
+        floor,
+        help,
+    };
+    LINES.map(spec).to_vec()
+}
+
+/// A second as a whole.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Second<'a> {
+    pub(crate) done: &'a [Done],
+    pub(crate) sessions: f64,
+    pub(crate) max_connections: f64,
+    pub(crate) cores_used: f64,
+    pub(crate) stolen: f64,
+    /// Factor on blocks read, and buffers that checkpoints write.
+    pub(crate) blocks: f64,
+    pub(crate) checkpoints: f64,
+}
+
+/// The metrics of a second, with the noise of counting.
+pub(crate) fn measured(second: &Second<'_>, rng: &mut Rng) -> BTreeMap<MetricName, f64> {
+    let sum = |part: fn(&Done) -> f64| second.done.iter().map(part).sum::<f64>();
+    let commits = wobble(rng, sum(|d| d.commits), 0.015);
+    let answered: f64 = sum(|d| d.commits * d.mean_ms);
+    let mean_ms = wobble(rng, answered / sum(|d| d.commits).max(1e-9), 0.04);
+    let rows = (
+        wobble(rng, sum(|d| d.rows.0), 0.02),
+        wobble(rng, sum(|d| d.rows.1), 0.02),
+    );
+    let blocks = wobble(rng, rows.0 * 0.01 * second.blocks, 0.15);
+    let busy = ((second.cores_used + second.stolen) / CORES).min(1.0);
+    let host = wobble(rng, busy, 0.03).min(1.0);
+    let wal = wobble(rng, rows.1 * 320.0, 0.08);
+    let buffers = wobble(rng, second.checkpoints, 0.2);
+    let log_bytes = wobble(rng, sum(|d| d.bytes.0) + 400.0, 0.1);
+    let temp_bytes = wobble(rng, sum(|d| d.bytes.1), 0.1);
+    let steal = (second.stolen / CORES * 0.5 + 0.004 * rng.unit()).min(1.0);
+    let failures = rng.count(sum(|d| d.failures));
+    let refused = rng.count(sum(|d| d.refused));
+    let in_flight = rng
+        .count(sum(|d| d.in_flight - d.stuck))
+        .min(second.sessions);
+    let stuck = sum(|d| d.stuck).round();
+    let active = (in_flight + stuck).min(second.sessions);
+    let waiting = rng.count(0.1 * in_flight) + stuck;
+    let queue = wobble(rng, second.cores_used + 1.5 * second.stolen, 0.2);
+    let mut metrics: BTreeMap<MetricName, f64> = [
+        ("commits_per_s", commits),
+        ("writes_per_s", rows.1),
+        ("reads_per_s", rows.0),
+        ("rollbacks_per_s", failures),
+        ("deadlocks_per_s", 0.0),
+        ("log_errors_per_s", failures + refused),
+        ("sessions_fatal_per_s", refused),
+        ("active_sessions", active),
+        ("sessions", second.sessions),
+        ("waiting_sessions", waiting.min(active)),
+        ("lock_waits", rng.count(0.02 * in_flight)),
+        ("sync_rep_waits", stuck),
+        (
+            "connections_used",
+            second.sessions / second.max_connections.max(1.0),
+        ),
+        ("temp_bytes_per_s", temp_bytes),
+        ("blks_read_per_s", blocks),
+        ("hit_ratio", 1.0 - (blocks / (rows.0 * 3.0 + 1.0)).min(1.0)),
+        ("wal_bytes_per_s", wal),
+        ("checkpoint_buffers_per_s", buffers),
+        ("log_bytes_per_s", log_bytes),
+        ("host_cpu_busy", host),
+        ("host_steal", steal),
+        ("host_run_queue", queue),
+    ]
+    .into_iter()
+    .map(|(name, value)| (MetricName::from_static(name), value))
+    .collect();
+    // Nothing ended: there is no mean, which is not a mean of zero.
+    if commits >= 1.0 {
+        metrics.insert(MetricName::from_static("statement_mean_ms"), mean_ms);
+    }
+    metrics
+}
+
+fn wobble(rng: &mut Rng, value: f64, share: f64) -> f64 {
+    value * (share * rng.normal()).exp()
+}
