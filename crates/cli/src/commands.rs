@@ -1,5 +1,6 @@
 //! One module per command.
 
+mod demo;
 mod doctor;
 mod topic;
 mod watch;
@@ -14,6 +15,7 @@ use crate::out::Out;
 pub(crate) fn run(arguments: Arguments, out: &Out) -> Result<Exit, Failure> {
     let Arguments { common, command } = arguments;
     match command {
+        Command::Demo(args) => demo::run(&args, *out),
         Command::Watch(args) => watch::run(&args, &common, *out),
         Command::Doctor(args) => doctor::run(&args, *out),
         Command::Topic { topic } => topic::run(topic.as_deref(), *out),

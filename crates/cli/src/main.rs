@@ -15,7 +15,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::Arguments;
-use crate::failure::Failure;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -73,6 +73,14 @@ impl Out {
         }
     }
 
+    /// Lines for a screen that has its own colours.
+    pub(crate) const fn plain() -> Self {
+        Self {
+            format: Format::Table,
+            color: Color::No,
+        }
+    }
+
     pub(crate) const fn format(self) -> Format {
         self.format
     }
@@ -181,7 +189,7 @@ struct Versioned<'a, T> {
 pub(crate) fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = Table::new();
     table
-        .load_preset(NOTHING)
+        .load_style(NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic);
     if !std::io::stdout().is_terminal() {
         table.set_content_arrangement(ContentArrangement::Disabled);

@@ -1,6 +1,7 @@
 //! One throw-away server.
 
 use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -259,14 +260,28 @@ impl Server {
     pub fn said(&self) -> Vec<LogLine> {
         let stderr = fs::read(self.dir.root().join("stderr.log")).unwrap_or_default();
         let mut lines = log::from_stderr(&String::from_utf8_lossy(&stderr));
-        let json = fs::read(self.json_log()).unwrap_or_default();
-        let from = usize::try_from(self.log_from)
-            .unwrap_or(usize::MAX)
-            .min(json.len());
-        lines.extend(log::from_json(&String::from_utf8_lossy(
-            json.get(from..).unwrap_or_default(),
-        )));
+        lines.extend(self.said_since(self.log_from));
         lines
+    }
+
+    /// Length of its JSON log now: a place for [`Server::said_since`].
+    #[must_use]
+    pub fn log_end(&self) -> u64 {
+        fs::metadata(self.json_log()).map_or(0, |meta| meta.len())
+    }
+
+    /// What stands in its JSON log after the place `from`.
+    #[must_use]
+    pub fn said_since(&self, from: u64) -> Vec<LogLine> {
+        let mut text = Vec::new();
+        let read = File::open(self.json_log()).and_then(|mut file| {
+            file.seek(SeekFrom::Start(from))?;
+            file.read_to_end(&mut text)
+        });
+        match read {
+            Ok(_) => log::from_json(&String::from_utf8_lossy(&text)),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// Runs `sql` as superuser in database `postgres` and gives its rows as text. `ALTER SYSTEM` must
@@ -303,10 +318,22 @@ impl Server {
     /// # Errors
     /// The driver's error.
     pub async fn connect(&self, database: &str) -> Result<Client, tokio_postgres::Error> {
+        self.connect_as("postgres", database).await
+    }
+
+    /// A connection as `role` over the Unix socket; it ends when the client is dropped.
+    ///
+    /// # Errors
+    /// The driver's error.
+    pub async fn connect_as(
+        &self,
+        role: &str,
+        database: &str,
+    ) -> Result<Client, tokio_postgres::Error> {
         let (client, connection) = tokio_postgres::Config::new()
             .host_path(self.socket_dir())
             .port(self.port)
-            .user("postgres")
+            .user(role)
             .dbname(database)
             .connect_timeout(Duration::from_secs(5))
             .connect(NoTls)
@@ -324,7 +351,7 @@ impl Server {
     }
 
     fn spawn(&mut self) -> Result<(), StartError> {
-        self.log_from = fs::metadata(self.json_log()).map_or(0, |meta| meta.len());
+        self.log_from = self.log_end();
         let stderr = File::create(self.dir.root().join("stderr.log")).map_err(|source| {
             StartError::System {
                 what: "open a log",

@@ -1,0 +1,214 @@
+//! `backstay demo`: a bad change is caught, on a throw-away PostgreSQL that leaves nothing behind.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use backstay_guard::news::News;
+use tokio::sync::mpsc;
+
+use crate::args::Demo;
+use crate::commands::watch::{interrupted, runtime, tell};
+use crate::failure::{Code, Exit, Failure};
+use crate::out::Out;
+use crate::view;
+use crate::view::screen::{Screen, give_back, take};
+
+mod director;
+mod forecast;
+mod stage;
+
+use director::{Cue, Director, Ending, SCENARIOS, SHOWN, Scenario};
+use stage::Stage;
+
+/// The whole story must be over by then.
+const STORY_MAX: Duration = Duration::from_secs(180);
+/// News that may wait to be shown.
+const NEWS_MAX: usize = 4_096;
+
+/// Plays the story.
+pub(crate) fn run(args: &Demo, out: Out) -> Result<Exit, Failure> {
+    let scenario = SCENARIOS
+        .iter()
+        .find(|s| s.name == args.scenario)
+        .ok_or_else(|| {
+            let known = SCENARIOS
+                .iter()
+                .map(|s| format!("{} ({})", s.name, s.about));
+            Failure::new(
+                Code::Usage,
+                format!("there is no scenario `{}`", args.scenario),
+            )
+            .hint(format!(
+                "scenarios: {}",
+                known.collect::<Vec<_>>().join(", ")
+            ))
+        })?;
+    runtime()?.block_on(async {
+        tokio::select! {
+            ending = play(scenario, out) => ending,
+            () = interrupted() => Ok(Exit::Interrupted),
+            () = tokio::time::sleep(STORY_MAX) => Err(Failure::new(Code::Internal, "the story did not end in time")),
+        }
+    })
+}
+
+/// The story on a real server. Everything that is started is owned by `stage`, and goes with it.
+async fn play(scenario: &'static Scenario, out: Out) -> Result<Exit, Failure> {
+    let house = House::open(out, "demo · a throw-away PostgreSQL · mode auto")?;
+    house.say("starting a throw-away PostgreSQL and a load on it …");
+    let stage = Stage::set(scenario).await?;
+    house.say(&format!(
+        "PostgreSQL {} on port {}, load from four services",
+        stage.version(),
+        stage.port()
+    ));
+    let (hand, news) = mpsc::channel(NEWS_MAX);
+    let station = stage.station()?;
+    let work = station.work(move |n| forward(&hand, n), std::future::pending());
+    let ending = tokio::select! {
+        _guard = work => Err(Failure::new(Code::Internal, "the guard stopped by itself")),
+        ending = direct(scenario, &house, &stage, news) => ending,
+    };
+    stage.strike().await;
+    house.close();
+    Ok(match ending? {
+        Ending::AsTold => Exit::Ok,
+        Ending::Otherwise => Exit::Failure,
+    })
+}
+
+fn forward(hand: &mpsc::Sender<News>, news: News) {
+    if let Err(error) = hand.try_send(news) {
+        tracing::warn!(%error, "the screen is too slow for the news");
+    }
+}
+
+/// Shows the news and acts on the director's cues until the story is over.
+async fn direct(
+    scenario: &'static Scenario,
+    house: &House,
+    stage: &Stage,
+    mut news: mpsc::Receiver<News>,
+) -> Result<Ending, Failure> {
+    let mut director = Director::new();
+    house.phase(director.act.words());
+    while let Some(piece) = news.recv().await {
+        house.show(&piece);
+        match director.hear(&piece) {
+            None => {}
+            Some(Cue::Harmless) => {
+                house.phase(director.act.words());
+                stage.change(&director::HARMLESS).await?;
+            }
+            Some(Cue::Harmful) => {
+                house.phase(director.act.words());
+                house.say("simulate   the next change, before it is made");
+                for line in forecast::lines(house.out, scenario, &stage.services(), piece.at)? {
+                    house.say(&line);
+                }
+                stage.change(scenario).await?;
+            }
+            Some(Cue::End(ending)) => {
+                house.phase(director.act.words());
+                return Ok(ending);
+            }
+        }
+    }
+    Err(Failure::new(
+        Code::Internal,
+        "the news ended before the story",
+    ))
+}
+
+/// Where the story is shown: a live screen, plain lines, or JSON lines.
+struct House {
+    out: Out,
+    screen: Option<RefCell<Live>>,
+}
+
+struct Live {
+    screen: Screen,
+    terminal: ratatui::DefaultTerminal,
+    told: Vec<String>,
+}
+
+impl House {
+    fn open(out: Out, title: &str) -> Result<Self, Failure> {
+        let screen = if out.screen() {
+            let terminal = take().map_err(|e| Failure::of(Code::Internal, &e))?;
+            Some(RefCell::new(Live {
+                screen: Screen::new(title, &SHOWN),
+                terminal,
+                told: Vec::new(),
+            }))
+        } else {
+            None
+        };
+        Ok(Self { out, screen })
+    }
+
+    fn phase(&self, words: &str) {
+        match &self.screen {
+            Some(live) => live.borrow_mut().screen.phase(words),
+            None if !self.out.json_wanted() => self.out.line(format!("\n== {words}")),
+            None => {}
+        }
+    }
+
+    /// A line of ours, not of the guard.
+    fn say(&self, line: &str) {
+        match &self.screen {
+            Some(live) => live.borrow_mut().say(&format!("          {line}")),
+            None if !self.out.json_wanted() => self.out.line(format!("          {line}")),
+            None => self.out.note(line),
+        }
+    }
+
+    fn show(&self, news: &News) {
+        let Some(live) = &self.screen else {
+            return tell(self.out, news);
+        };
+        let mut live = live.borrow_mut();
+        live.screen.hear(news);
+        let plain = Out::plain();
+        let told = view::lines(self.out, news);
+        live.told.extend(told);
+        for line in view::lines(plain, news) {
+            live.screen.say(&line);
+        }
+        let Live {
+            screen, terminal, ..
+        } = &mut *live;
+        if let Err(error) = screen.draw(terminal) {
+            tracing::warn!(%error, "the screen could not be drawn");
+        }
+    }
+
+    /// Gives the terminal back and leaves the whole story on it.
+    fn close(self) {
+        if let Some(live) = &self.screen {
+            give_back();
+            for line in &live.borrow().told {
+                self.out.line(line);
+            }
+        }
+    }
+}
+
+impl Live {
+    fn say(&mut self, line: &str) {
+        self.told.push(line.to_owned());
+        self.screen.say(line);
+        if let Err(error) = self.screen.draw(&mut self.terminal) {
+            tracing::warn!(%error, "the screen could not be drawn");
+        }
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if self.screen.is_some() {
+            give_back();
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What `simulate` says to the harmful change before it is made.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use backstay_catalog::candidate::Candidate;
+use backstay_catalog::pack;
+use backstay_graph::{Batch, EdgeScope, Graph, Op, View};
+use backstay_model::confidence::Confidence;
+use backstay_model::dependency::{Edge, EdgeKind, Evidence, EvidenceKind};
+use backstay_model::name::EngineKind;
+use backstay_model::{NodeKey, ServiceName, TargetId, Timestamp};
+use backstay_risk::Costs;
+use backstay_simulate::report::Expected;
+use backstay_simulate::{Proposed, Report, Ruling, Scene, report};
+
+use super::director::Scenario;
+use crate::failure::{Code, Failure};
+use crate::out::{Out, Tone};
+use crate::view::risk_lines;
+
+/// The simulator's report on `scenario`, as lines.
+pub(crate) fn lines(
+    out: Out,
+    scenario: &Scenario,
+    services: &[String],
+    at: Timestamp,
+) -> Result<Vec<String>, Failure> {
+    let knowledge = pack(EngineKind::Postgresql, 15)
+        .map_err(|e| Failure::of(Code::NoPack, &e))?
+        .pack;
+    let target = TargetId::new("demo");
+    let graph = graph(knowledge, &target, services)?;
+    let scene = Scene {
+        pack: knowledge,
+        now: Candidate::new(knowledge),
+        graph: &graph,
+        view: View::Effective {
+            engine: knowledge.engine,
+            major: knowledge.major,
+            target,
+        },
+        felt: BTreeSet::from_iter(super::director::SHOWN.map(|(name, _)| name)),
+        services: services
+            .iter()
+            .map(|s| (ServiceName::new(s), 1))
+            .collect::<BTreeMap<_, _>>(),
+        past: &[],
+        costs: Costs::RELOAD,
+        at,
+    };
+    let proposal: Vec<Proposed> = scenario
+        .values
+        .iter()
+        .filter_map(|(name, value)| Proposed::parse(&format!("{name}={value}")))
+        .collect();
+    let report = report(&scene, &proposal).map_err(|e| Failure::of(Code::BadValue, &e))?;
+    Ok(told(out, &report))
+}
+
+fn graph(
+    knowledge: &backstay_catalog::Pack,
+    target: &TargetId,
+    services: &[String],
+) -> Result<Graph, Failure> {
+    let mut ops = backstay_guard::knowledge::rules(knowledge);
+    let scope = EdgeScope::Target(target.clone());
+    ops.extend(services.iter().map(|s| Op::open(&scope, uses(s, target))));
+    let mut graph = Graph::new();
+    graph
+        .apply(&Batch { seq: 1, ops })
+        .map_err(|e| Failure::of(Code::Internal, &e))?;
+    Ok(graph)
+}
+
+fn uses(service: &str, target: &TargetId) -> Edge {
+    Edge {
+        from: NodeKey::Service(ServiceName::new(service)),
+        to: NodeKey::Target(target.clone()),
+        kind: EdgeKind::Uses,
+        confidence: Confidence::ONE,
+        constraint: None,
+        rule: None,
+        evidence: vec![Evidence {
+            kind: EvidenceKind::History,
+            anchor: "sessions".into(),
+            log_lr: 9.0,
+        }],
+        valid_from: Timestamp(0),
+        valid_to: Timestamp::OPEN_END,
+    }
+}
+
+/// Metrics that are named at most.
+const METRICS_MAX: usize = 4;
+
+fn told(out: Out, report: &Report<'_>) -> Vec<String> {
+    let tone = match report.ruling {
+        Ruling::Ok => Tone::Good,
+        Ruling::Warn => Tone::Warn,
+        Ruling::Block => Tone::Bad,
+    };
+    let mut lines = Vec::new();
+    for line in &report.lines {
+        let shown = |v: &Option<String>| v.clone().unwrap_or_else(|| "not set".into());
+        lines.push(format!(
+            "           ~ {}  {} -> {}",
+            line.key,
+            shown(&line.old),
+            shown(&line.new)
+        ));
+    }
+    lines.extend(risk_lines(out, &report.risk));
+    for Expected {
+        metric,
+        confidence,
+        mechanism,
+    } in report.prediction.iter().take(METRICS_MAX)
+    {
+        lines.push(format!(
+            "           moves {metric:<18} {confidence}  {mechanism}"
+        ));
+    }
+    lines.push(format!(
+        "           says {}",
+        out.paint(tone, report.ruling.word())
+    ));
+    lines
+}

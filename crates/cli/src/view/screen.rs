@@ -1,0 +1,304 @@
+//! One live screen: how the database does, and what Backstay sees, thinks and does.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+
+use backstay_guard::news::{News, Tidings};
+use backstay_model::{MetricName, Timestamp};
+use ratatui::Terminal;
+use ratatui::backend::Backend;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Borders, Paragraph, Sparkline, Wrap};
+
+/// Seconds of metrics on the screen.
+const SECONDS_MAX: usize = 120;
+/// Lines of the story that are remembered.
+const LINES_MAX: usize = 400;
+/// Height of one metric's row.
+const METRIC_HEIGHT: u16 = 3;
+
+/// What the screen shows.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    title: String,
+    phase: String,
+    now: Timestamp,
+    metrics: Vec<(MetricName, &'static str)>,
+    values: BTreeMap<MetricName, VecDeque<Option<f64>>>,
+    marks: VecDeque<Mark>,
+    story: VecDeque<String>,
+    learning: Option<(f64, f64)>,
+}
+
+/// What happened in a second, for the line under the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Nothing,
+    Change,
+    Verdict,
+    Rollback,
+}
+
+impl Screen {
+    pub(crate) fn new(title: &str, metrics: &[(MetricName, &'static str)]) -> Self {
+        Self {
+            title: title.to_owned(),
+            phase: String::new(),
+            now: Timestamp(0),
+            metrics: metrics.to_vec(),
+            values: BTreeMap::new(),
+            marks: VecDeque::new(),
+            story: VecDeque::new(),
+            learning: None,
+        }
+    }
+
+    /// Which part of the story plays.
+    pub(crate) fn phase(&mut self, words: &str) {
+        words.clone_into(&mut self.phase);
+    }
+
+    /// Adds a line to the story.
+    pub(crate) fn say(&mut self, line: &str) {
+        self.story.push_back(line.to_owned());
+        if self.story.len() > LINES_MAX {
+            self.story.pop_front();
+        }
+    }
+
+    /// Takes in one piece of news; its lines come by [`Screen::say`].
+    pub(crate) fn hear(&mut self, news: &News) {
+        self.now = news.at;
+        match &news.what {
+            Tidings::Sampled(sample) => {
+                for (name, _) in &self.metrics {
+                    let row = self.values.entry(name.clone()).or_default();
+                    row.push_back(value(sample, name));
+                    if row.len() > SECONDS_MAX {
+                        row.pop_front();
+                    }
+                }
+                self.marks.push_back(Mark::Nothing);
+                if self.marks.len() > SECONDS_MAX {
+                    self.marks.pop_front();
+                }
+            }
+            Tidings::Learning { have_s, want_s } => self.learning = Some((*have_s, *want_s)),
+            Tidings::Seen(_) => self.mark(Mark::Change),
+            Tidings::Ruled { .. } => self.mark(Mark::Verdict),
+            Tidings::Replied { .. } => self.mark(Mark::Rollback),
+            _ => {}
+        }
+    }
+
+    fn mark(&mut self, mark: Mark) {
+        match self.marks.back_mut() {
+            Some(last) => *last = mark,
+            None => self.marks.push_back(mark),
+        }
+    }
+
+    /// Draws it.
+    pub(crate) fn draw<B: Backend>(&self, terminal: &mut Terminal<B>) -> Result<(), B::Error> {
+        terminal.draw(|frame| {
+            let height = 2 + METRIC_HEIGHT * u16::try_from(self.metrics.len()).unwrap_or(1);
+            let [head, metrics, story] = Layout::vertical([
+                Constraint::Length(2),
+                Constraint::Length(height),
+                Constraint::Min(3),
+            ])
+            .areas(frame.area());
+            frame.render_widget(self.head(), head);
+            self.draw_metrics(frame, metrics);
+            frame.render_widget(self.story(story), story);
+        })?;
+        Ok(())
+    }
+
+    fn head(&self) -> Paragraph<'_> {
+        let clock = super::lines::clock(self.now);
+        let first = Line::from(vec![
+            Span::styled(
+                " Backstay ",
+                Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED),
+            ),
+            Span::raw(format!("  {}   {clock} UTC", self.title)),
+        ]);
+        let progress = match self.learning {
+            Some((have, want)) if have < want => format!("   {have:.0} of {want:.0} s"),
+            _ => String::new(),
+        };
+        let second = Line::from(vec![
+            Span::styled(format!(" {}", self.phase), Style::new().fg(Color::Cyan)),
+            Span::raw(progress),
+        ]);
+        Paragraph::new(vec![first, second])
+    }
+
+    fn draw_metrics(&self, frame: &mut ratatui::Frame<'_>, area: Rect) {
+        let block = Block::new()
+            .borders(Borders::TOP)
+            .title(" last two minutes ");
+        let inner = block.inner(area);
+        frame.render_widget(block, area);
+        let mut rows = vec![Constraint::Length(METRIC_HEIGHT); self.metrics.len()];
+        rows.push(Constraint::Length(1));
+        let areas = Layout::vertical(rows).split(inner);
+        for ((name, title), row) in self.metrics.iter().zip(areas.iter()) {
+            let [label, spark] =
+                Layout::horizontal([Constraint::Length(26), Constraint::Min(10)]).areas(*row);
+            let values = self.values.get(name).cloned().unwrap_or_default();
+            let last = values.back().copied().flatten();
+            let shown = last.map_or_else(|| "–".to_owned(), |v| format!("{v:.1}"));
+            frame.render_widget(
+                Paragraph::new(vec![
+                    Line::raw(format!(" {title}")),
+                    Line::styled(
+                        format!(" {shown}"),
+                        Style::new().add_modifier(Modifier::BOLD),
+                    ),
+                ]),
+                label,
+            );
+            let width = usize::from(spark.width);
+            let tail: Vec<Option<u64>> = values
+                .iter()
+                .skip(values.len().saturating_sub(width))
+                .map(|v| v.map(scaled))
+                .collect();
+            frame.render_widget(
+                Sparkline::default()
+                    .data(tail)
+                    .style(Style::new().fg(Color::Cyan)),
+                spark,
+            );
+        }
+        if let Some(row) = areas.last() {
+            let [_, line] =
+                Layout::horizontal([Constraint::Length(26), Constraint::Min(10)]).areas(*row);
+            frame.render_widget(
+                Paragraph::new(self.mark_line(usize::from(line.width))),
+                line,
+            );
+        }
+    }
+
+    fn mark_line(&self, width: usize) -> Line<'_> {
+        let skipped = self.marks.len().saturating_sub(width);
+        let spans = self.marks.iter().skip(skipped).map(|mark| match mark {
+            Mark::Nothing => Span::raw(" "),
+            Mark::Change => Span::styled("▲", Style::new().fg(Color::Yellow)),
+            Mark::Verdict => Span::styled(
+                "!",
+                Style::new().fg(Color::Red).add_modifier(Modifier::BOLD),
+            ),
+            Mark::Rollback => Span::styled("↺", Style::new().fg(Color::Green)),
+        });
+        Line::from(spans.collect::<Vec<_>>())
+    }
+
+    fn story(&self, area: Rect) -> Paragraph<'_> {
+        let room = usize::from(area.height.saturating_sub(1));
+        let skipped = self.story.len().saturating_sub(room);
+        let lines: Vec<Line<'_>> = self
+            .story
+            .iter()
+            .skip(skipped)
+            .map(|l| Line::styled(l.as_str(), tone(l)))
+            .collect();
+        let block = Block::new()
+            .borders(Borders::TOP)
+            .title(" ▲ change   ! verdict   ↺ rolled back ");
+        Paragraph::new(lines)
+            .block(block)
+            .wrap(Wrap { trim: false })
+    }
+}
+
+/// A metric's value; the probe's comes from its readings.
+fn value(sample: &backstay_model::Sample, name: &MetricName) -> Option<f64> {
+    use backstay_model::sample::ProbeStep;
+    if let Some(value) = sample.get(name.as_str()) {
+        return Some(value);
+    }
+    if name.as_str() != "probe_write_ms" {
+        return None;
+    }
+    match &sample.probes.last()?.write {
+        ProbeStep::Done { ms } => Some(*ms),
+        ProbeStep::Hung { limit_ms } => Some(*limit_ms),
+        ProbeStep::Failed { .. } | ProbeStep::Skipped => None,
+    }
+}
+
+/// Sparklines take whole numbers; tenths are kept.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to the range of a bar"
+)]
+fn scaled(value: f64) -> u64 {
+    (value * 10.0).clamp(0.0, 1e12) as u64
+}
+
+/// The colour of a line by its first word.
+fn tone(line: &str) -> Style {
+    let words = line.get(10..).unwrap_or(line).trim_start();
+    let starts = |options: &[&str]| options.iter().any(|o| words.starts_with(o));
+    if starts(&["PAGE", "STOPPED", "verdict    C", "target"]) && !words.contains("healthy") {
+        Style::new().fg(Color::Red)
+    } else if starts(&["KEPT", "ROLLED BACK", "recovery"]) || words.contains("healthy") {
+        Style::new().fg(Color::Green)
+    } else if starts(&["change", "HELD", "note", "simulate"]) {
+        Style::new().fg(Color::Yellow)
+    } else {
+        Style::new()
+    }
+}
+
+/// Takes the terminal; giving it back is the caller's duty on every way out.
+pub(crate) fn take() -> io::Result<ratatui::DefaultTerminal> {
+    ratatui::try_init()
+}
+
+/// Gives the terminal back as it was.
+pub(crate) fn give_back() {
+    ratatui::restore();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use backstay_model::{Sample, TargetId};
+    use ratatui::backend::TestBackend;
+
+    #[test]
+    fn a_screen_of_a_story() {
+        let name = MetricName::from_static("commits_per_s");
+        let mut screen = Screen::new(
+            "demo · PostgreSQL 15 · auto",
+            &[(name.clone(), "commits/s")],
+        );
+        screen.phase("3 of 3  a harmful change");
+        for second in 0..30 {
+            let value = if second < 25 { 180.0 } else { 0.0 };
+            let sample = Sample {
+                metrics: [(name.clone(), value)].into(),
+                ..Sample::default()
+            };
+            let at = Timestamp::from_secs(1_000_000 + second);
+            screen.hear(&News {
+                at,
+                target: TargetId::new("demo"),
+                what: Tidings::Sampled(sample),
+            });
+        }
+        screen.mark(Mark::Change);
+        screen.say("18:00:01  change     C9 default_transaction_read_only  off -> on");
+        let mut terminal = Terminal::new(TestBackend::new(80, 14)).unwrap();
+        screen.draw(&mut terminal).unwrap();
+        insta::assert_snapshot!(terminal.backend());
+    }
+}
