@@ -159,6 +159,11 @@ fn smoothed(slots: &[Vec<f64>], centre: usize) -> Option<f64> {
 pub(crate) enum Centre {
     Flat(Flat),
     Seasonal(SeasonalMedian),
+    /// A line that was predicted for these moments, in order of time.
+    Line {
+        id: BaselineId,
+        line: Vec<Point>,
+    },
 }
 
 impl Centre {
@@ -175,6 +180,7 @@ impl Centre {
         match self {
             Self::Flat(b) => b.id(),
             Self::Seasonal(b) => b.id(),
+            Self::Line { id, .. } => id.clone(),
         }
     }
 
@@ -182,6 +188,10 @@ impl Centre {
         match self {
             Self::Flat(b) => b.predict(at),
             Self::Seasonal(b) => b.predict(at),
+            Self::Line { line, .. } => line
+                .binary_search_by_key(&at, |p| p.at)
+                .map(|i| line[i].value)
+                .map_err(|_| Unfit::NotFitted),
         }
         .unwrap_or(0.0)
     }

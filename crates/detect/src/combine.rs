@@ -36,21 +36,6 @@ pub(crate) fn combined(p_and_weight: &[(f64, f64)]) -> Option<f64> {
     scaled.min_by(f64::total_cmp).map(|p| p.min(1.0))
 }
 
-/// Holm's step-down adjustment within one family, in the order given: each entry is the level at
-/// which its metric would be called.
-pub(crate) fn holm(p_values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..p_values.len()).collect();
-    order.sort_by(|a, b| p_values[*a].total_cmp(&p_values[*b]));
-    let (mut adjusted, mut running) = (vec![1.0; p_values.len()], 0.0_f64);
-    for (rank, index) in order.into_iter().enumerate() {
-        running = running
-            .max((p_values.len() - rank) as f64 * p_values[index])
-            .min(1.0);
-        adjusted[index] = running;
-    }
-    adjusted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +63,5 @@ mod tests {
             .collect();
         assert!((combined(&many).unwrap() - 5e-3).abs() < 1e-12);
         assert_eq!(combined(&[]), None);
-        assert_eq!(holm(&[0.04, 0.01, 0.03]), [0.06, 0.03, 0.06]);
     }
 }

@@ -34,8 +34,6 @@ pub(crate) enum Source {
     Own(Bank),
     /// Maxima shipped with the product.
     Shipped,
-    /// Nothing: the metric is shown, and class changes are judged.
-    None,
 }
 
 /// A metric under judgement.
@@ -54,31 +52,27 @@ pub(crate) struct Judged {
 pub(crate) struct Evidence<'a> {
     pub(crate) track: &'a Track,
     pub(crate) weight: f64,
-    pub(crate) own: bool,
+    judged: &'a Judged,
     /// Chance of a scan maximum this large in the whole watch, for this metric alone.
     pub(crate) p_value: f64,
     /// Scan maximum over the level at which this metric alone would act.
     pub(crate) score: f64,
-    /// Logarithmic harm of the newest bins, and its standard error.
+    /// Logarithmic harm of the newest bins.
     pub(crate) recent: f64,
-    pub(crate) error: f64,
     /// Whether the newest bins still show it.
     pub(crate) still: bool,
-    /// Upper bound of the harm over the watch, as excess factor (1.0 = twice as bad); zero when
-    /// even the bound is below the floor.
-    pub(crate) bound: f64,
 }
 
 impl Judged {
-    /// How a track is judged, `None` when it is not.
+    /// Where the false-alarm rate of a track comes from, `None` when it cannot be judged.
     pub(crate) fn source(track: &Track, bank: Option<&Bank>) -> Option<Source> {
-        if !track.role.outcome() || track.pre.len() < BINS_MIN || track.frame.is_none() {
+        if track.pre.len() < BINS_MIN || track.frame.is_none() {
             return None;
         }
         if let Some(bank) = bank {
             return Some(Source::Own(bank.clone()));
         }
-        let present = track.pre.iter().filter(|p| p.value > 0.0).count() as f64;
+        let present = track.pre.iter().filter(|p| p.value.abs() > 0.0).count() as f64;
         let common = present >= PRESENT_MIN * track.pre.len() as f64;
         (track.role != MetricRole::Errors && common).then_some(Source::Shipped)
     }
@@ -91,13 +85,12 @@ impl Judged {
             Source::Shipped => {
                 Some(shipped::level(alpha, frame.bins, self.horizon) * shipped::memory(frame.phi))
             }
-            Source::None => None,
         }
     }
 
     /// What the metric says now; `None` when it was not read often enough since the change.
     pub(crate) fn evidence<'a>(
-        &self,
+        &'a self,
         track: &'a Track,
         policy: &DetectPolicy,
         step: Span,
@@ -109,27 +102,26 @@ impl Judged {
             Source::Shipped => {
                 shipped::p_value(max / shipped::memory(frame.phi), frame.bins, self.horizon)
             }
-            Source::None => return None,
         };
         let act = self.level(track, policy.alpha_act * self.weight)?;
         Some(Evidence {
             track,
             weight: self.weight,
-            own: matches!(self.source, Source::Own(_)),
+            judged: self,
             p_value,
             score: max / act.max(1e-9),
             recent: track.median_distance(track.newest(RECENT_BINS))?,
-            error: Shift::of(track, track.newest(RECENT_BINS))?.error,
             still: track.still_there(step),
-            bound: self.bound(track)?,
         })
     }
 
     /// Upper bound of the excess over the whole watch.
     fn bound(&self, track: &Track) -> Option<f64> {
         let upper = match &self.source {
-            Source::Own(bank) => track.median_distance(&track.post)? + bank.shift_bound(BOUND_ALPHA)?.max(0.0),
-            Source::Shipped | Source::None => {
+            Source::Own(bank) => {
+                track.median_distance(&track.post)? + bank.shift_bound(BOUND_ALPHA)?.max(0.0)
+            }
+            Source::Shipped => {
                 let shift = Shift::of(track, &track.post)?;
                 shift.size + BOUND_ERRORS * shift.error
             }
@@ -139,7 +131,11 @@ impl Judged {
             MetricRole::Throughput => before * (1.0 - (-upper).exp()),
             _ => before * effect::excess(upper),
         };
-        Some(if worst < track.floor { 0.0 } else { effect::excess(upper).max(0.0) })
+        Some(if worst < track.floor {
+            0.0
+        } else {
+            effect::excess(upper).max(0.0)
+        })
     }
 }
 
@@ -155,21 +151,43 @@ impl Shift {
     /// from both sides, each around its own centre.
     pub(crate) fn of(track: &Track, post: &[Point]) -> Option<Self> {
         let frame = track.frame.as_ref()?;
-        let side = |points: &[Point]| points.iter().map(|p| frame.distance(*p)).collect::<Vec<f64>>();
+        let side = |points: &[Point]| {
+            points
+                .iter()
+                .map(|p| frame.distance(*p))
+                .collect::<Vec<f64>>()
+        };
         let before = side(&track.pre[track.pre.len().saturating_sub(frame.bins)..]);
         let after = side(post);
         let (from, to) = (stats::trimmed_mean(&before)?, stats::trimmed_mean(&after)?);
         let now = stats::mad(&after, to);
         let spread = f64::midpoint(frame.scale.powi(2), now.powi(2)).sqrt();
-        let joined: Vec<f64> =
-            before.iter().map(|v| v - from).chain(after.iter().map(|v| v - to)).collect();
+        let joined: Vec<f64> = before
+            .iter()
+            .map(|v| v - from)
+            .chain(after.iter().map(|v| v - to))
+            .collect();
         let memory = shipped::memory(stats::autocorrelation(&joined, 0.0));
         let counts = 1.0 / before.len() as f64 + 1.0 / after.len() as f64;
-        Some(Self { size: to - from, error: spread * memory * counts.sqrt() })
+        Some(Self {
+            size: to - from,
+            error: spread * memory * counts.sqrt(),
+        })
     }
 }
 
 impl Evidence<'_> {
+    /// Whether the false-alarm rate is the target's own.
+    pub(crate) fn own(&self) -> bool {
+        matches!(self.judged.source, Source::Own(_))
+    }
+
+    /// Upper bound of the harm over the watch, as excess factor (1.0 = twice as bad); zero when even
+    /// the bound is below the floor.
+    pub(crate) fn bound(&self) -> Option<f64> {
+        self.judged.bound(self.track)
+    }
+
     /// Median since the change: of the newest bins when the metric alarmed, else of all.
     pub(crate) fn after(&self) -> Option<f64> {
         if self.track.alarm_at.is_some() {
@@ -194,7 +212,8 @@ impl Evidence<'_> {
 
     /// Whether the harm is at least `gate` even at the lower end of its interval (95 %).
     pub(crate) fn surely(&self, gate: f64) -> bool {
-        let lower = self.recent - BOUND_ERRORS * self.error;
+        let newest = Shift::of(self.track, self.track.newest(RECENT_BINS));
+        let lower = self.recent - BOUND_ERRORS * newest.map_or(f64::INFINITY, |s| s.error);
         let lost = match self.track.role {
             MetricRole::Throughput => 1.0 - (-lower).exp(),
             _ => effect::excess(lower),
@@ -227,4 +246,40 @@ impl Evidence<'_> {
 /// Whether a moment lies in the first half step after a change: its bin holds both values.
 pub(crate) fn straddles(at: Timestamp, change: Timestamp, step: Span) -> bool {
     at.0 <= change.0 + step.0 / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Noise, Random};
+    use backstay_model::MetricName;
+    use backstay_model::metric::Worse;
+
+    #[test]
+    fn the_bound_covers_the_truth_as_often_as_it_says() {
+        for (phi, missed_max) in [(0.0, 0.06), (0.3, 0.08), (0.6, 0.12)] {
+            let missed = (0..1_000).filter(|seed| {
+                let (mut random, mut noise) = (Random::new(*seed), Noise::new(phi));
+                let points: Vec<Point> = (0..40)
+                    .map(|s| {
+                        let innovation = random.normal();
+                        let value = 100.0 * (0.3 * noise.next(innovation)).exp();
+                        Point {
+                            at: Timestamp::from_secs(s),
+                            value,
+                        }
+                    })
+                    .collect();
+                let role = MetricRole::Latency;
+                let mut track = Track::open(MetricName::new("m"), role, Worse::Up, 0.0);
+                track = track.freeze(&points[..20]);
+                points[20..].iter().for_each(|p| track.push(*p));
+                let shift = Shift::of(&track, &track.post).unwrap();
+                shift.size + BOUND_ERRORS * shift.error < 0.0
+            });
+            let share = missed.count() as f64 / 1_000.0;
+            println!("phi {phi}: missed {share}");
+            assert!(share <= missed_max, "phi {phi}: {share}");
+        }
+    }
 }

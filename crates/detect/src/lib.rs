@@ -14,7 +14,9 @@ pub mod policy;
 pub mod baseline;
 pub mod residual;
 
+pub mod judge;
 pub mod placebo;
+pub mod scores;
 pub mod watch;
 
 mod combine;
@@ -25,6 +27,7 @@ mod matrix;
 mod probes;
 mod recovery;
 mod scan;
+mod season;
 mod shipped;
 mod stats;
 mod track;
@@ -35,6 +38,9 @@ mod wording;
 mod testing;
 
 pub use history::History;
+pub use judge::{Column, SeriesVerdict, judge_series};
 pub use placebo::Banks;
 pub use policy::DetectPolicy;
+pub use residual::Point;
+pub use scores::scores;
 pub use watch::{Opening, Watch};

@@ -6,7 +6,7 @@ use backstay_model::verdict::{Calibration, Finding, Harm, Refusal, Verdict, Verd
 
 use crate::combine;
 use crate::effect;
-use crate::evidence::{BINS_MIN, Evidence, Judged, Source};
+use crate::evidence::{BINS_MIN, Evidence, Judged};
 use crate::load::{self, Demand, Flow};
 use crate::placebo;
 use crate::policy::DetectPolicy;
@@ -85,7 +85,7 @@ pub(crate) fn dirty(tracks: &[Track], judged: &[Judged], policy: &DetectPolicy) 
             let track = &tracks[j.track];
             let near = &track.pre[track.pre.len().saturating_sub(60)..];
             let split = near.len() / 2;
-            if split < BINS_MIN || j.source == Source::None {
+            if split < BINS_MIN {
                 return None;
             }
             let blank = Track::open(track.name.clone(), track.role, track.worse, track.floor);
@@ -185,7 +185,11 @@ impl<'a> Case<'a> {
         let alarmed = |e: &&Evidence<'_>| e.p_value <= policy.alpha_warn * e.weight;
         let gate = |e: &Evidence<'_>| {
             let own = effect::gate(e.track, policy);
-            if e.own || e.p_value <= policy.alpha_act * e.weight { own } else { own.max(DOUBTFUL) }
+            if e.own() || e.p_value <= policy.alpha_act * e.weight {
+                own
+            } else {
+                own.max(DOUBTFUL)
+            }
         };
         let alarms: Vec<&Evidence<'_>> = self.evidence.iter().filter(alarmed).collect();
         if !alarms.iter().any(|e| e.still) {
@@ -196,7 +200,7 @@ impl<'a> Case<'a> {
             self.refusals.push(Refusal::BelowGate);
             return None;
         };
-        let (role, own) = (bad.track.role, bad.own);
+        let (role, own) = (bad.track.role, bad.own());
         let surely = own || bad.surely(policy.gate_uncalibrated);
         let (name, recent, p) = (bad.track.name.clone(), bad.recent, bad.p_value / bad.weight);
         match self.explained(role, recent, &name) {
@@ -241,7 +245,7 @@ impl<'a> Case<'a> {
         let tracks = &self.watch.tracks;
         let moved = load::shift(tracks, WINDOW);
         if role == MetricRole::Throughput {
-            return match load::flow(tracks, (-distance).exp(), WINDOW) {
+            return match load::flow(tracks, (-distance).exp(), 2 * WINDOW) {
                 Flow::Fell => Some(Demand::Down),
                 Flow::Unclear if moved == Demand::Down => Some(Demand::Down),
                 Flow::Slower { sure } if sure >= load::VERY_SURE => None,
@@ -270,6 +274,11 @@ impl<'a> Case<'a> {
     /// Nothing stands against the change: how much harm do the data exclude?
     fn cleared(&mut self) -> VerdictKind {
         let watch = self.watch;
+        let traffic = self.traffic();
+        if !traffic && watch.probes.since == 0 {
+            self.refusals.push(Refusal::TooFew);
+            return VerdictKind::NoData;
+        }
         if watch.baseline == Baseline::Missing {
             return VerdictKind::Inconclusive;
         }
@@ -285,7 +294,7 @@ impl<'a> Case<'a> {
             self.refusals.push(Refusal::TooFew);
             return VerdictKind::Inconclusive;
         }
-        if !self.traffic() {
+        if !traffic {
             return self.by_the_probe(fresh);
         }
         match self.excludes() {
@@ -300,13 +309,15 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether enough completed before the change to compare with.
+    /// Whether anything worth comparing completes, or did.
     fn traffic(&self) -> bool {
-        let busy = |t: &Track| t.before().is_some_and(|b| b >= TRAFFIC_MIN);
-        self.watch
+        let busy = |v: Option<f64>| v.is_some_and(|v| v >= TRAFFIC_MIN);
+        let mut work = self
+            .watch
             .tracks
             .iter()
-            .any(|t| t.role == MetricRole::Throughput && busy(t))
+            .filter(|t| t.role == MetricRole::Throughput);
+        work.any(|t| busy(t.before()) || busy(t.after()))
     }
 
     /// No traffic: only the probe can carry a verdict.
@@ -332,7 +343,7 @@ impl<'a> Case<'a> {
             .evidence
             .iter()
             .filter(sized)
-            .map(|e| e.bound)
+            .map(|e| e.bound().unwrap_or(f64::INFINITY))
             .max_by(f64::total_cmp)?;
         LADDER.into_iter().find(|rung| worst <= *rung)
     }
@@ -340,7 +351,7 @@ impl<'a> Case<'a> {
     fn calibration(&self) -> Calibration {
         match (
             self.evidence.is_empty(),
-            self.evidence.iter().all(|e| e.own),
+            self.evidence.iter().all(|e| e.own()),
         ) {
             (true, _) => Calibration::None,
             (false, true) => Calibration::Own,

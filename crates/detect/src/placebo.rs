@@ -230,18 +230,20 @@ impl Banks {
 /// Runs one placebo window: the points before `split` freeze the frame, the others are scanned.
 pub(crate) fn window(track: Track, points: &[Point], split: usize) -> Option<(String, Placebo)> {
     let at = points.get(split.checked_sub(1)?)?.at;
-    let mut track = track.freeze(&points[..split]);
-    points[split..].iter().for_each(|p| track.push(*p));
-    let shift = track.median_distance(&track.post)?;
+    let track = track.freeze(&points[..split]);
     let baseline = track.frame.as_ref()?.baseline();
-    Some((
-        baseline,
-        Placebo {
-            at,
-            max: track.scan.max(),
-            shift,
-        },
-    ))
+    Some((baseline, scanned(track, &points[split..], at)?))
+}
+
+/// What a frozen track says to the points of a horizon.
+pub(crate) fn scanned(mut track: Track, horizon: &[Point], at: Timestamp) -> Option<Placebo> {
+    horizon.iter().for_each(|p| track.push(*p));
+    let shift = track.median_distance(&track.post)?;
+    Some(Placebo {
+        at,
+        max: track.scan.max(),
+        shift,
+    })
 }
 
 pub(crate) mod tail;

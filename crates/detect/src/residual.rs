@@ -32,18 +32,18 @@ const PRIOR_BINS: f64 = 10.0;
 
 /// The scale on which a metric is judged.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-enum Form {
+pub(crate) enum Form {
     /// `ln(x + offset)`: rates, times, counts. The offset is 1 % of the median before, at least a
     /// tenth of the floor; for a metric that is mostly zero, its mean.
     Log { offset: f64 },
-    /// As it is: a series with negative values.
-    Linear,
+    /// In units of its own spread: a series with negative values.
+    Linear { unit: f64 },
 }
 
 impl Form {
-    fn of(pre: &[Point], floor: f64) -> Self {
+    pub(crate) fn of(pre: &[Point], floor: f64) -> Self {
         if pre.iter().any(|p| p.value < 0.0) {
-            return Self::Linear;
+            return Self::Linear { unit: unit(pre) };
         }
         let raw: Vec<f64> = pre.iter().rev().take(LEVEL_BINS).map(|p| p.value).collect();
         let typical = match stats::median(&raw) {
@@ -56,13 +56,13 @@ impl Form {
         }
     }
 
-    fn of_value(self, value: f64) -> f64 {
+    pub(crate) fn of_value(self, value: f64) -> f64 {
         match self {
             Self::Log { offset } => {
                 let size = (value.abs() / offset).ln_1p();
                 if value < 0.0 { -size } else { size }
             }
-            Self::Linear => value,
+            Self::Linear { unit } => value / unit,
         }
     }
 }
@@ -93,27 +93,34 @@ pub(crate) struct Shape {
 }
 
 impl Frame {
-    /// Freezes level and scale on the points before a change (oldest first); `None` when there are
-    /// none.
+    /// Freezes level and scale on the points before a change (oldest first), around the best
+    /// baseline that they allow; `None` when there are none.
     pub(crate) fn freeze(pre: &[Point], shape: Shape) -> Option<Self> {
         let form = Form::of(pre, shape.floor);
-        let logs: Vec<Point> = pre
+        let transformed: Vec<Point> = pre
             .iter()
             .map(|p| Point {
                 at: p.at,
                 value: form.of_value(p.value),
             })
             .collect();
-        let centre = Centre::fitted(&logs);
-        let away: Vec<f64> = logs.iter().map(|p| p.value - centre.at(p.at)).collect();
+        Self::around(pre, shape, form, Centre::fitted(&transformed))
+    }
+
+    /// The same around a given centre line, which is in the scale of `form`.
+    pub(crate) fn around(pre: &[Point], shape: Shape, form: Form, centre: Centre) -> Option<Self> {
+        let away: Vec<f64> = pre
+            .iter()
+            .map(|p| form.of_value(p.value) - centre.at(p.at))
+            .collect();
         let near = &away[away.len().saturating_sub(LEVEL_BINS)..];
         let level = stats::median(near)?;
         let from = pre.last()?.at - SCALE_SPAN;
         let wide = &away[pre.partition_point(|p| p.at < from)..];
-        let own = stats::mad(wide, level);
+        let own = stats::mad(wide, level).max(SCALE_MIN);
         let scale = match form {
-            Form::Log { .. } => shrunk(own.max(SCALE_MIN), prior_scale(shape.role), wide.len()),
-            Form::Linear => own.max(SCALE_MIN * level.abs()).max(f64::MIN_POSITIVE),
+            Form::Log { .. } => shrunk(own, prior_scale(shape.role), wide.len()),
+            Form::Linear { .. } => shrunk(own, 1.0, wide.len()),
         };
         let sign = if shape.worse == Worse::Down {
             -1.0
@@ -147,6 +154,16 @@ impl Frame {
     pub(crate) fn baseline(&self) -> String {
         self.centre.id().to_string()
     }
+}
+
+/// The unit of a series that is judged as it is: its spread, else its size, else one.
+fn unit(pre: &[Point]) -> f64 {
+    let raw: Vec<f64> = pre.iter().map(|p| p.value).collect();
+    let centre = stats::median(&raw).unwrap_or(0.0);
+    [stats::mad(&raw, centre), centre.abs()]
+        .into_iter()
+        .find(|u| *u > 0.0)
+        .unwrap_or(1.0)
 }
 
 /// The own scale, drawn towards the prior of the role while there are few observations.

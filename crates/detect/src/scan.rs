@@ -102,7 +102,9 @@ mod tests {
     #[test]
     fn a_lasting_shift_grows_and_a_single_spike_is_forgotten() {
         let mut shift = Scan::new(Sides::Upper);
-        (0..9).for_each(|_| drop(shift.push(2.0)));
+        for _ in 0..9 {
+            shift.push(2.0);
+        }
         assert!((shift.push(2.0) - 20.0 / 10.0_f64.sqrt()).abs() < 1e-9);
         let mut spike = Scan::new(Sides::Upper);
         spike.push(5.0);

@@ -5,8 +5,8 @@ use backstay_model::metric::{MetricRole, Worse};
 use backstay_model::{MetricName, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::{Baseline, SeasonalMedian};
-use crate::residual::{Frame, Point, Shape};
+use crate::baseline::{Baseline, Centre, SeasonalMedian};
+use crate::residual::{Form, Frame, Point, Shape};
 use crate::scan::{Scan, Sides};
 use crate::stats;
 
@@ -81,6 +81,18 @@ impl Track {
         self
     }
 
+    /// Freezes level and scale around a given centre line, in the scale of `form`.
+    pub(crate) fn freeze_around(mut self, pre: &[Point], form: Form, centre: Centre) -> Self {
+        let shape = Shape {
+            role: self.role,
+            worse: self.worse,
+            floor: self.floor,
+        };
+        self.frame = Frame::around(pre, shape, form, centre);
+        self.pre = pre[pre.len().saturating_sub(PRE_MAX)..].to_vec();
+        self
+    }
+
     /// Like `freeze`, on as many values as a placebo window has, so that both are exchangeable;
     /// a history of days is used whole, for its season.
     pub(crate) fn freeze_near(self, pre: &[Point]) -> Self {
@@ -137,12 +149,6 @@ impl Track {
     /// Values of the newest `count` bins since the change.
     pub(crate) fn newest(&self, count: usize) -> &[Point] {
         &self.post[self.post.len().saturating_sub(count)..]
-    }
-
-    /// Values since the change that are not older than `span` before `now`.
-    pub(crate) fn within(&self, span: Span, now: Timestamp) -> &[Point] {
-        let from = now - span;
-        &self.post[self.post.partition_point(|p| p.at <= from)..]
     }
 
     /// Whether the newest residuals still are at least half of the peak's mean (3 bins or 10 s,

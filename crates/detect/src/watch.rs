@@ -165,6 +165,7 @@ impl Watch {
             .tracks
             .iter()
             .enumerate()
+            .filter(|(_, t)| t.role.outcome())
             .filter_map(|(i, t)| Some((i, Judged::source(t, own_bank(opening.banks, t, horizon))?)))
             .collect();
         let of: Vec<MetricRole> = sources.iter().map(|(i, _)| self.tracks[*i].role).collect();

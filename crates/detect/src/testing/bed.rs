@@ -100,9 +100,24 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    pub(crate) const USUAL: Self = Self { work: 0.12, phi: 0.5, drift: 0.0, latency: 0.4 };
-    pub(crate) const WILD: Self = Self { work: 0.3, phi: 0.5, drift: 0.02, latency: 0.4 };
-    pub(crate) const NONE: Self = Self { work: 0.0, phi: 0.0, drift: 0.0, latency: 0.0 };
+    pub(crate) const USUAL: Self = Self {
+        work: 0.12,
+        phi: 0.5,
+        drift: 0.0,
+        latency: 0.4,
+    };
+    pub(crate) const WILD: Self = Self {
+        work: 0.3,
+        phi: 0.5,
+        drift: 0.02,
+        latency: 0.4,
+    };
+    pub(crate) const NONE: Self = Self {
+        work: 0.0,
+        phi: 0.0,
+        drift: 0.0,
+        latency: 0.0,
+    };
 }
 
 /// A noisy target.
@@ -148,7 +163,12 @@ pub(crate) fn specs() -> Vec<MetricSpec> {
 impl Bed {
     pub(crate) fn new(seed: u64, spread: Spread) -> Self {
         let work = Noise::new(spread.phi);
-        Self { random: Random::new(seed), spread, work, drift: 0.0 }
+        Self {
+            random: Random::new(seed),
+            spread,
+            work,
+            drift: 0.0,
+        }
     }
 
     /// What the target reads in the second that ends at `second`.
@@ -159,6 +179,7 @@ impl Bed {
             let walk = self.spread.work * self.work.next(innovation) * 0.8 + self.drift;
             walk.exp()
         };
+        let (absent, unconnected) = (!state.probes, state.connect_error.is_some());
         let mut metrics = std::collections::BTreeMap::new();
         for (name, ..) in METRICS {
             let value = match name {
@@ -166,16 +187,14 @@ impl Bed {
                 "writes_per_s" => Some(self.work(state.writes * common)),
                 "reads_per_s" => Some(self.work(state.reads * common)),
                 "statement_mean_ms" => state.statement_ms.map(|ms| self.latency(ms, 0.4)),
-                "probe_connect_ms" => self.probed(state.connect_ms, state.connect_error.is_none(), state),
-                "probe_read_ms" => {
-                    let well = state.connect_error.is_none() && state.read_error.is_none();
-                    self.probed(state.read_ms, well, state)
-                }
+                "probe_connect_ms" => self.probed(state.connect_ms, &[absent, unconnected]),
+                "probe_read_ms" => self.probed(
+                    state.read_ms,
+                    &[absent, unconnected, state.read_error.is_some()],
+                ),
                 "probe_write_ms" => {
-                    let well = state.connect_error.is_none()
-                        && state.write_error.is_none()
-                        && !state.write_hangs;
-                    self.probed(state.write_ms, well, state)
+                    let refused = state.write_error.is_some() || state.write_hangs;
+                    self.probed(state.write_ms, &[absent, unconnected, refused])
                 }
                 "rollbacks_per_s" => Some(self.random.poisson(state.rollbacks)),
                 "log_errors_per_s" => Some(self.random.poisson(state.log_errors)),
@@ -185,49 +204,77 @@ impl Bed {
                 "waiting_sessions" => Some(self.random.poisson(state.waiting)),
                 "temp_bytes_per_s" => Some(self.latency(state.temp_bytes, 0.3)),
                 "log_bytes_per_s" => Some(self.latency(state.log_bytes, 0.3)),
-                "host_cpu_busy" => Some((state.host_busy + 0.05 * self.random.normal()).clamp(0.0, 1.0)),
+                "host_cpu_busy" => {
+                    Some((state.host_busy + 0.05 * self.random.normal()).clamp(0.0, 1.0))
+                }
                 _ => Some((state.host_steal * (0.3 * self.random.normal()).exp()).clamp(0.0, 1.0)),
             };
             if let Some(value) = value {
                 metrics.insert(MetricName::from_static(name), value);
             }
         }
-        let probes = if state.probes { vec![self.reading(second, state)] } else { Vec::new() };
-        Sample { at: Timestamp::from_secs(second), metrics, probes, held: state.held.clone() }
+        let probes = if state.probes {
+            vec![self.reading(second, state)]
+        } else {
+            Vec::new()
+        };
+        Sample {
+            at: Timestamp::from_secs(second),
+            metrics,
+            probes,
+            held: state.held.clone(),
+        }
     }
 
     fn work(&mut self, mean: f64) -> f64 {
-        (mean * (self.spread.work * 0.6 * self.random.normal()).exp()).round().max(0.0)
+        (mean * (self.spread.work * 0.6 * self.random.normal()).exp())
+            .round()
+            .max(0.0)
     }
 
     /// Lognormal, with one spike of five times in thirty.
     fn latency(&mut self, median: f64, share: f64) -> f64 {
-        let spike = if self.spread.latency > 0.0 && self.random.unit() < 0.03 { 5.0 } else { 1.0 };
+        let spike = if self.spread.latency > 0.0 && self.random.unit() < 0.03 {
+            5.0
+        } else {
+            1.0
+        };
         median * spike * (self.spread.latency * share / 0.4 * self.random.normal()).exp()
     }
 
-    fn probed(&mut self, ms: f64, well: bool, state: &State) -> Option<f64> {
+    fn probed(&mut self, ms: f64, trouble: &[bool]) -> Option<f64> {
         let value = self.latency(ms, 0.4);
-        (state.probes && well).then_some(value)
+        trouble.iter().all(|t| !t).then_some(value)
     }
 
     fn reading(&mut self, second: i64, state: &State) -> ProbeReading {
         let mut step = |error: Option<(&str, f64)>, ms: f64| match error {
-            Some((class, share)) if self.random.unit() < share => {
-                ProbeStep::Failed { class: class.into(), message: "no".into() }
-            }
+            Some((class, share)) if self.random.unit() < share => ProbeStep::Failed {
+                class: class.into(),
+                message: "no".into(),
+            },
             _ => ProbeStep::Done { ms },
         };
         let connect = step(state.connect_error, state.connect_ms);
         let through = !matches!(connect, ProbeStep::Failed { .. });
-        let read = if through { step(state.read_error, state.read_ms) } else { ProbeStep::Skipped };
+        let read = if through {
+            step(state.read_error, state.read_ms)
+        } else {
+            ProbeStep::Skipped
+        };
         let write = match (through, state.write_hangs) {
             (false, _) => ProbeStep::Skipped,
             (true, true) => ProbeStep::Hung { limit_ms: 2000.0 },
             (true, false) => step(state.write_error, state.write_ms),
         };
         let at = Timestamp::from_secs(second) - Span::from_millis(500);
-        ProbeReading { at, role: "app".into(), connect, read, write }
+        ProbeReading {
+            at,
+            role: "app".into(),
+            connect,
+            read,
+            write,
+        }
     }
 }
 
@@ -240,7 +287,10 @@ pub(crate) fn change(second: i64, takes_effect: TakesEffect, scope: Scope) -> Ch
         pending_restart: Pending::No,
     };
     let change = Change {
-        key: SettingKey { scope, name: SettingName::new("work_mem") },
+        key: SettingKey {
+            scope,
+            name: SettingName::new("work_mem"),
+        },
         old: standing.clone(),
         new: standing,
         time: ChangeTime {
@@ -253,7 +303,11 @@ pub(crate) fn change(second: i64, takes_effect: TakesEffect, scope: Scope) -> Ch
         origin: Origin::Observed,
         takes_effect,
     };
-    ChangeSet { id: ChangeSetId(1), target: TargetId::new("t"), changes: vec![change] }
+    ChangeSet {
+        id: ChangeSetId(1),
+        target: TargetId::new("t"),
+        changes: vec![change],
+    }
 }
 
 /// A whole story: `baseline` seconds of `before`, then `length` seconds of what `during` says for
@@ -282,7 +336,9 @@ impl Story<'_> {
         let mut bed = Bed::new(self.seed, self.spread);
         let past = (1..=self.baseline).map(|s| (s, self.before.clone()));
         let since = (1..=self.length).map(|s| (self.baseline + s, (self.during)(s)));
-        past.chain(since).map(|(s, state)| bed.sample(s, &state)).collect()
+        past.chain(since)
+            .map(|(s, state)| bed.sample(s, &state))
+            .collect()
     }
 
     pub(crate) fn open(&self, samples: &[Sample], banks: &Banks) -> Watch {
@@ -312,6 +368,10 @@ impl Story<'_> {
             }
         }
         let last = watch.verdict(Timestamp::from_secs(self.baseline + self.length));
-        End { watch, last, hurt_after }
+        End {
+            watch,
+            last,
+            hurt_after,
+        }
     }
 }

@@ -86,7 +86,11 @@ fn windows(scene: &Scene<'_>, witness: Witness) -> Option<&'static [usize]> {
 
 fn tripped(scene: &Scene<'_>, track: &Track, bins: usize, after: f64) -> Option<Tripped> {
     let since = track.newest(bins).first()?.at;
-    Some(Tripped { trigger: Trigger::Ratio, at: scene.now, finding: about(track, after, since) })
+    Some(Tripped {
+        trigger: Trigger::Ratio,
+        at: scene.now,
+        finding: about(track, after, since),
+    })
 }
 
 /// The first window whose median is at least twice as bad as before, most of whose bins are nearly
@@ -96,7 +100,9 @@ fn lasting(scene: &Scene<'_>, track: &Track, windows: &[usize]) -> Option<(usize
         return None;
     }
     let before = track.before()?;
-    let worst = worst_window(track).and_then(|worst| worse_by(track, before, worst)).unwrap_or(1.0);
+    let worst = worst_window(track)
+        .and_then(|worst| worse_by(track, before, worst))
+        .unwrap_or(1.0);
     windows.iter().find_map(|&bins| {
         let recent = scene.recent(track, bins)?;
         let after = stats::median(&recent)?;
@@ -186,7 +192,10 @@ fn kind(track: &Track) -> u8 {
 /// Whether a metric agrees that something is much worse.
 fn agrees(scene: &Scene<'_>, track: &Track) -> bool {
     let moved = || {
-        let (before, after) = (track.before()?, stats::median(&scene.recent(track, WITNESS_BINS)?)?);
+        let (before, after) = (
+            track.before()?,
+            stats::median(&scene.recent(track, WITNESS_BINS)?)?,
+        );
         ((after - before).abs() >= track.floor).then_some((before, after))
     };
     let Some((before, after)) = moved() else {

@@ -22,7 +22,10 @@ fn story(seed: u64, during: &dyn Fn(i64) -> State) -> Story<'_> {
 }
 
 /// Ends of the same story over many seeds, counted by word.
-fn counts(seeds: std::ops::Range<u64>, run: impl Fn(u64) -> End) -> std::collections::BTreeMap<String, u32> {
+fn counts(
+    seeds: std::ops::Range<u64>,
+    run: impl Fn(u64) -> End,
+) -> std::collections::BTreeMap<String, u32> {
     let mut counts = std::collections::BTreeMap::new();
     for seed in seeds {
         let end = run(seed);

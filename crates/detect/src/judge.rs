@@ -1,0 +1,365 @@
+//! The same judgement for recorded columns of any sampling step: `backstay detect FILE.csv`.
+//!
+//! With enough history the placebo windows come from the columns' own past; else the shipped maxima
+//! stand in, and the verdict says so.
+
+use backstay_model::metric::{MetricRole, Worse};
+use backstay_model::verdict::{Calibration, Harm, Refusal, Verdict, VerdictKind};
+use backstay_model::{MetricName, Span, Timestamp};
+
+use crate::baseline::{BaselineId, Centre, Flat};
+use crate::combine;
+use crate::effect;
+use crate::evidence::{BINS_MIN, Evidence, Judged, Source};
+use crate::load::{self, Demand, Flow};
+use crate::placebo::{self, Bank};
+use crate::policy::DetectPolicy;
+use crate::probes::Probes;
+use crate::residual::{Form, Point, clean};
+use crate::season;
+use crate::track::{PRE_BINS, Track};
+use crate::trigger::{self, Reach, Scene};
+
+/// Longest horizon that is judged, in rows.
+const HORIZON_MAX: usize = 120;
+/// Rows before a pseudo-change: the level takes the newest 60 of them, the scale all.
+const WINDOW_PRE: usize = 360;
+/// Fewest horizons of history that make own placebos.
+const OWN_MIN: usize = 40;
+/// Name of the causal seasonal line.
+const SEASONAL: &str = "seasonal-median-1";
+/// Longest step at which class-change triggers make sense.
+const TRIGGER_STEP_MAX: Span = Span::from_secs(10);
+/// Rows over which load and effect are compared.
+const WINDOW: usize = 10;
+/// Score added by a class change.
+const CLASS_SCORE: f64 = 10.0;
+
+/// One recorded metric.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: MetricName,
+    /// Its role; `Other` when nothing is known.
+    pub role: MetricRole,
+    /// Which way is worse; `Both`: any change counts, and `hurt` then means "changed".
+    pub worse: Worse,
+    /// Differences below it never matter; zero when nothing is known.
+    pub floor: f64,
+    /// Its values, in any order; those that are not finite are ignored.
+    pub points: Vec<Point>,
+}
+
+/// The verdict on recorded columns.
+#[derive(Clone, PartialEq, Debug)]
+pub struct SeriesVerdict {
+    /// Kind, chance, score, alarm and one finding for each column.
+    pub verdict: Verdict,
+    /// Relative effect of the strongest column, "worse" up (`Both`: its size).
+    pub effect: Option<f64>,
+    /// Name of the baseline below the strongest column.
+    pub baseline: String,
+}
+
+/// Judges columns around a change at `changed_at` (rows at or after it are "since"), such that a
+/// harmless change is called `hurt` with chance `alpha` (0..1) at most.
+#[must_use]
+pub fn judge_series(columns: &[Column], changed_at: Timestamp, alpha: f64) -> SeriesVerdict {
+    let policy = DetectPolicy {
+        alpha_act: alpha,
+        alpha_warn: alpha,
+        ..DetectPolicy::standard(Span::ZERO)
+    };
+    let mut tracks = Vec::new();
+    let mut judged = Vec::new();
+    let mut step = None;
+    for column in columns {
+        let points = clean(column.points.clone());
+        let split = points.partition_point(|p| p.at < changed_at);
+        let own_step = season::step_of(&points);
+        step = step.max(Some(own_step));
+        let opened = open(column, &points, split, own_step);
+        if let Some(source) = opened.source.filter(|_| counts(column.role, columns)) {
+            let horizon = (points.len() - split).clamp(1, HORIZON_MAX);
+            judged.push(Judged {
+                track: tracks.len(),
+                weight: 1.0,
+                source,
+                horizon,
+            });
+        }
+        tracks.push(opened.track);
+    }
+    let roles: Vec<MetricRole> = judged.iter().map(|j| tracks[j.track].role).collect();
+    for (judged, weight) in judged.iter_mut().zip(combine::weights(&roles)) {
+        judged.weight = weight;
+    }
+    let step = step.unwrap_or(Span::from_secs(1));
+    for j in &judged {
+        tracks[j.track].alarm_level = j.level(&tracks[j.track], alpha * j.weight);
+    }
+    let tripped = replay(&mut tracks, columns, changed_at, step);
+    conclude(&tracks, &judged, &policy, (step, tripped))
+}
+
+/// Whether a column may stand against the change: outcomes, or, when there are none, all but those
+/// that only explain.
+fn counts(role: MetricRole, columns: &[Column]) -> bool {
+    let outcomes = columns.iter().any(|c| c.role.outcome());
+    role.outcome() || (!outcomes && !matches!(role, MetricRole::Demand | MetricRole::Host))
+}
+
+struct Opened {
+    track: Track,
+    source: Option<Source>,
+}
+
+/// Freezes a column at `split` and finds where its false-alarm rate comes from.
+fn open(column: &Column, points: &[Point], split: usize, step: Span) -> Opened {
+    let blank = Track::open(column.name.clone(), column.role, column.worse, column.floor);
+    let pre = &points[..split];
+    if let Some(opened) = open_own(&blank, points, split, step) {
+        return opened;
+    }
+    let track = blank.freeze(&pre[split.saturating_sub(PRE_BINS)..]);
+    let source = Judged::source(&track, None);
+    Opened { track, source }
+}
+
+/// The same with placebo windows of the column's own past; `None` when that is too short.
+fn open_own(blank: &Track, points: &[Point], split: usize, step: Span) -> Option<Opened> {
+    let horizon = (points.len() - split).clamp(1, HORIZON_MAX);
+    let form = Form::of(&points[..split], blank.floor);
+    let seasonal = season::long_enough(&points[..split]);
+    let line = centre_line(points, form, step).filter(|_| seasonal);
+    let last = points.get(split.checked_sub(1)?)?.at;
+    // Only points that the line covers take part.
+    let points: Vec<Point> = match &line {
+        Some(line) => {
+            let on = |p: &&Point| line.binary_search_by_key(&p.at, |l| l.at).is_ok();
+            points.iter().filter(on).copied().collect()
+        }
+        None => points.to_vec(),
+    };
+    let split = points.partition_point(|p| p.at <= last);
+    if split < 2 * PRE_BINS + OWN_MIN * horizon {
+        return None;
+    }
+    let frozen = |at: usize, until: usize| {
+        let from = at.saturating_sub(WINDOW_PRE);
+        let centre = match &line {
+            Some(line) => Centre::Line {
+                id: BaselineId(SEASONAL.into()),
+                line: line[from..until.min(line.len())].to_vec(),
+            },
+            None => Centre::Flat(Flat),
+        };
+        blank.clone().freeze_around(&points[from..at], form, centre)
+    };
+    let mut bank = Bank::default();
+    let stride = (horizon / 2).max(1);
+    let first = 2 * PRE_BINS + (split - 2 * PRE_BINS - horizon) % stride;
+    for at in (first..=split - horizon).step_by(stride) {
+        let track = frozen(at, at + horizon);
+        let baseline = track.frame.as_ref()?.baseline();
+        let seen = placebo::scanned(track, &points[at..at + horizon], points[at - 1].at)?;
+        bank.insert(&baseline, seen, 0.0);
+    }
+    bank.level(0.5)?;
+    Some(Opened {
+        track: frozen(split, points.len()),
+        source: Some(Source::Own(bank)),
+    })
+}
+
+fn centre_line(points: &[Point], form: Form, step: Span) -> Option<Vec<Point>> {
+    let transformed: Vec<Point> = points
+        .iter()
+        .map(|p| Point {
+            at: p.at,
+            value: form.of_value(p.value),
+        })
+        .collect();
+    let line = season::line(&transformed, step);
+    (!line.is_empty()).then_some(line)
+}
+
+/// Pushes the rows since the change in order of time over all columns; the first class change.
+fn replay(
+    tracks: &mut [Track],
+    columns: &[Column],
+    changed_at: Timestamp,
+    step: Span,
+) -> Option<trigger::Tripped> {
+    let mut rows: Vec<(Timestamp, usize, f64)> = Vec::new();
+    for (i, column) in columns.iter().enumerate() {
+        let points = clean(column.points.clone());
+        rows.extend(
+            points
+                .iter()
+                .filter(|p| p.at >= changed_at)
+                .map(|p| (p.at, i, p.value)),
+        );
+    }
+    rows.sort_by_key(|row| (row.0, row.1));
+    let probes = Probes::default();
+    let mut tripped = None;
+    for (k, (at, i, value)) in rows.iter().enumerate() {
+        tracks[*i].push(Point {
+            at: *at,
+            value: *value,
+        });
+        let last = rows.get(k + 1).is_none_or(|next| next.0 != *at);
+        if last && tripped.is_none() && step <= TRIGGER_STEP_MAX {
+            let host = crate::watch::host(tracks);
+            let reach = Reach::Everyone;
+            let scene = Scene {
+                tracks,
+                probes: &probes,
+                now: *at,
+                step,
+                host,
+                reach,
+            };
+            tripped = trigger::fire(&scene).into_iter().next();
+        }
+    }
+    tripped
+}
+
+/// Puts columns, load and class changes together.
+fn conclude(
+    tracks: &[Track],
+    judged: &[Judged],
+    policy: &DetectPolicy,
+    (step, tripped): (Span, Option<trigger::Tripped>),
+) -> SeriesVerdict {
+    let mut evidence: Vec<Evidence<'_>> = judged
+        .iter()
+        .filter(|j| !tracks[j.track].silent())
+        .filter_map(|j| j.evidence(&tracks[j.track], policy, step))
+        .collect();
+    evidence.sort_by(|a, b| ranked(b).total_cmp(&ranked(a)));
+    let chances: Vec<(f64, f64)> = evidence.iter().map(|e| (e.p_value, e.weight)).collect();
+    let p_value = combine::combined(&chances);
+    let newest = tracks
+        .iter()
+        .filter_map(|t| t.post.last())
+        .map(|p| p.at)
+        .max()
+        .unwrap_or_default();
+    let mut refusals = Vec::new();
+    let kind = match &tripped {
+        Some(t) => VerdictKind::Hurt {
+            by: Harm::ClassChange(t.trigger),
+        },
+        None => statistical(tracks, &evidence, policy, &mut refusals),
+    };
+    let top = evidence.first();
+    let score = top.map_or(0.0, ranked) + if tripped.is_some() { CLASS_SCORE } else { 0.0 };
+    let calibration = match (evidence.is_empty(), evidence.iter().all(|e| e.own())) {
+        (true, _) => Calibration::None,
+        (false, true) => Calibration::Own,
+        (false, false) => Calibration::Shipped,
+    };
+    let class = tripped.as_ref().map(|t| t.at);
+    let verdict = Verdict {
+        kind,
+        at: newest,
+        p_value,
+        score,
+        alarm_at: class.or_else(|| evidence.iter().filter_map(|e| e.track.alarm_at).min()),
+        findings: tripped
+            .iter()
+            .map(|t| t.finding.clone())
+            .chain(evidence.iter().map(Evidence::finding))
+            .collect(),
+        refusals,
+        calibration,
+    };
+    let baseline = top
+        .and_then(|e| e.track.frame.as_ref())
+        .map_or_else(|| "none".into(), |f| f.baseline());
+    SeriesVerdict {
+        effect: top.and_then(effect_of),
+        baseline,
+        verdict,
+    }
+}
+
+/// Evidence that is comparable between columns.
+fn ranked(evidence: &Evidence<'_>) -> f64 {
+    evidence.score
+}
+
+/// Relative effect in the strongest window, "worse" up.
+fn effect_of(evidence: &Evidence<'_>) -> Option<f64> {
+    let before = evidence.track.before()?;
+    effect::harm(evidence.track, before, evidence.after()?)
+}
+
+/// The verdict without a class change.
+fn statistical(
+    tracks: &[Track],
+    evidence: &[Evidence<'_>],
+    policy: &DetectPolicy,
+    refusals: &mut Vec<Refusal>,
+) -> VerdictKind {
+    let baseline = tracks.iter().any(|t| t.pre.len() >= BINS_MIN);
+    if !baseline {
+        refusals.push(Refusal::NoBaseline);
+    }
+    let Some(top) = evidence.first() else {
+        refusals.push(Refusal::TooFew);
+        let rows = tracks.iter().map(|t| t.post.len()).max().unwrap_or(0);
+        return if rows == 0 {
+            VerdictKind::NoData
+        } else {
+            VerdictKind::Inconclusive
+        };
+    };
+    if top.p_value > policy.alpha_act * top.weight {
+        let enough = evidence.iter().all(|e| e.track.post.len() >= BINS_MIN);
+        let excluded = evidence
+            .iter()
+            .filter_map(Evidence::bound)
+            .fold(0.0, f64::max);
+        if enough && excluded <= 1.0 {
+            return VerdictKind::Healthy {
+                excludes: excluded.max(0.05),
+            };
+        }
+        refusals.push(Refusal::TooFew);
+        return VerdictKind::Inconclusive;
+    }
+    if top.track.role.outcome() && !top.matters(effect::gate(top.track, policy)) {
+        refusals.push(Refusal::BelowGate);
+        return VerdictKind::Inconclusive;
+    }
+    by_load(tracks, top).unwrap_or(VerdictKind::Hurt {
+        by: Harm::Statistical,
+    })
+}
+
+/// Whether the demand, where a column says what it was, explains the harm.
+fn by_load(tracks: &[Track], top: &Evidence<'_>) -> Option<VerdictKind> {
+    load::demand(tracks)?;
+    if !top.track.role.outcome() {
+        return None;
+    }
+    let moved = load::shift(tracks, WINDOW);
+    let distance = top.recent;
+    if let Some(rest) = load::matched_distance(top.track, tracks, WINDOW) {
+        let explained = moved != Demand::Level && rest <= 0.5 * distance;
+        return explained.then_some(VerdictKind::WorkloadShift);
+    }
+    if top.track.role == MetricRole::Throughput {
+        let fell = load::flow(tracks, (-distance).exp(), WINDOW) == Flow::Fell;
+        return (fell && moved == Demand::Down).then_some(VerdictKind::WorkloadShift);
+    }
+    let surge = load::surge(tracks, WINDOW) && moved == Demand::Up;
+    surge.then_some(VerdictKind::WorkloadShift)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! One anomaly score for each row of a series, from the rows before it only.
+
+use crate::residual::{Form, Point};
+use crate::season;
+use crate::stats;
+
+/// Rows whose median is the centre line without a season.
+const LEVEL_ROWS: usize = 60;
+/// Rows that give the scale.
+const SCALE_ROWS: usize = 360;
+/// Rows at the start that cannot be judged; they fix the transform and the step.
+const PROBATION: usize = 30;
+/// Past statistics that a new one is ranked among.
+const RANKED_MAX: usize = 5_000;
+/// Windows over which residuals are added up.
+const WINDOWS: [usize; 3] = [1, 5, 20];
+/// Least decay of the tail beyond the largest statistic seen, in standard deviations.
+const TAIL_SLOPE: f64 = 1.0;
+/// Smallest scale.
+const SCALE_MIN: f64 = 0.02;
+/// Residuals are clipped here: one wild row is not twenty.
+const CLIP: f64 = 8.0;
+
+/// Anomaly scores in 0..1, one for each row (rows in order of time, values finite): one minus the
+/// chance of a statistic this large among the rows before. The first rows score zero. No row looks
+/// ahead: appending rows never changes the scores of earlier ones.
+#[must_use]
+pub fn scores(rows: &[Point]) -> Vec<f64> {
+    let form = Form::of(&rows[..rows.len().min(PROBATION)], 0.0);
+    let values: Vec<Point> = rows
+        .iter()
+        .map(|p| Point {
+            at: p.at,
+            value: form.of_value(p.value),
+        })
+        .collect();
+    let line = season::line(
+        &values,
+        season::step_of(&values[..values.len().min(PROBATION)]),
+    );
+    let away: Vec<f64> = values
+        .iter()
+        .map(|p| match line.binary_search_by_key(&p.at, |l| l.at) {
+            Ok(i) => p.value - line[i].value,
+            Err(_) => p.value,
+        })
+        .collect();
+    let mut past = Ranked::default();
+    let mut residuals: Vec<f64> = Vec::with_capacity(away.len());
+    (0..away.len())
+        .map(|i| {
+            residuals.push(residual(&away, i));
+            if i < PROBATION {
+                return 0.0;
+            }
+            1.0 - past.chance_then_insert(statistic(&residuals))
+        })
+        .collect()
+}
+
+/// Distance of row `i` from the median of the rows before it, in their standard deviations.
+fn residual(away: &[f64], i: usize) -> f64 {
+    let Some(level) = stats::median(&away[i.saturating_sub(LEVEL_ROWS)..i]) else {
+        return 0.0;
+    };
+    let scale = stats::mad(&away[i.saturating_sub(SCALE_ROWS)..i], level).max(SCALE_MIN);
+    ((away[i] - level) / scale).clamp(-CLIP, CLIP)
+}
+
+/// Largest scaled sum of the newest residuals, either way.
+fn statistic(residuals: &[f64]) -> f64 {
+    let sums = WINDOWS.iter().map(|w| {
+        let newest = &residuals[residuals.len().saturating_sub(*w)..];
+        newest.iter().sum::<f64>().abs() / (newest.len() as f64).sqrt()
+    });
+    sums.fold(0.0, f64::max)
+}
+
+/// The past statistics, ascending, and in the order they came.
+#[derive(Debug, Default)]
+struct Ranked {
+    sorted: Vec<f64>,
+    order: std::collections::VecDeque<f64>,
+}
+
+impl Ranked {
+    /// Chance of a statistic of at least `value` among those before it, continued exponentially
+    /// beyond the largest of them.
+    fn chance_then_insert(&mut self, value: f64) -> f64 {
+        let n = self.sorted.len();
+        let at = self.sorted.partition_point(|s| *s < value);
+        let rank = (1 + n - at) as f64 / (n + 1) as f64;
+        let tail = self
+            .sorted
+            .last()
+            .filter(|max| value > **max)
+            .map_or(1.0, |max| {
+                let body = stats::quantile_sorted(&self.sorted, 0.9).unwrap_or(*max);
+                let slope = ((max - body) / (0.1 * n as f64 + 1.0).ln().max(1.0)).max(TAIL_SLOPE);
+                (-(value - max) / slope).exp().max(1e-6)
+            });
+        self.sorted.insert(at, value);
+        self.order.push_back(value);
+        if self.order.len() > RANKED_MAX
+            && let Some(old) = self.order.pop_front()
+        {
+            let gone = self.sorted.partition_point(|s| *s < old);
+            self.sorted.remove(gone);
+        }
+        rank * tail
+    }
+}
+
+#[cfg(test)]
+mod tests;
