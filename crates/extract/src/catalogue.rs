@@ -1,0 +1,114 @@
+//! What a live server tells about its own settings.
+
+use backstay_catalog::pack::{Context, SettingFact};
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+/// A setting, with what only the extractor needs.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Known {
+    /// What goes into the pack.
+    pub(crate) fact: SettingFact,
+    /// The server's own description; mined for names, never copied.
+    pub(crate) description: String,
+}
+
+/// The settings whose text is a list: the server does not say which, its documentation does.
+const LISTS: [&str; 12] = [
+    "datestyle",
+    "listen_addresses",
+    "local_preload_libraries",
+    "log_destination",
+    "output_plugin_libraries",
+    "restrict_nonsystem_relation_kind",
+    "search_path",
+    "session_preload_libraries",
+    "shared_preload_libraries",
+    "temp_tablespaces",
+    "unix_socket_directories",
+    "wal_consistency_checking",
+];
+
+/// Built-in values that come from the machine on which the server was built or is run.
+const LOCAL: [&str; 3] = ["config_file", "data_directory", "ssl_library"];
+
+const SQL: &str = "SELECT lower(name), vartype, unit, min_val, max_val, boot_val, context, category,
+        short_desc || ' ' || coalesce(extra_desc, ''),
+        (SELECT string_agg(v, E'\\x1f' ORDER BY n) FROM unnest(enumvals) WITH ORDINALITY AS e (v, n))
+    FROM pg_catalog.pg_settings WHERE name NOT LIKE '%.%' ORDER BY 1";
+
+/// Every setting of the server, in the order of the names.
+pub(crate) async fn read(client: &Client) -> Result<Vec<Known>, tokio_postgres::Error> {
+    let mut known: Vec<Known> = client
+        .simple_query(SQL)
+        .await?
+        .iter()
+        .filter_map(parse)
+        .collect();
+    known.sort_by(|a, b| a.fact.name.cmp(&b.fact.name));
+    Ok(known)
+}
+
+fn parse(reply: &SimpleQueryMessage) -> Option<Known> {
+    let SimpleQueryMessage::Row(row) = reply else {
+        return None;
+    };
+    let cell = |i: usize| row.get(i).map(str::to_owned);
+    let name = cell(0)?;
+    let vartype = cell(1)?;
+    let kind = match vartype.as_str() {
+        "bool" | "integer" | "real" | "enum" => vartype.as_str(),
+        _ if LISTS.contains(&name.as_str()) => "list",
+        _ => "text",
+    };
+    let number = |i: usize| row.get(i).and_then(|text| text.parse().ok());
+    let local = LOCAL.contains(&name.as_str());
+    let fact = SettingFact {
+        kind: kind.to_owned(),
+        unit: cell(2),
+        min: number(3),
+        max: number(4),
+        default: cell(5).filter(|_| !local),
+        context: context(&cell(6)?)?,
+        category: cell(7)?,
+        values: cell(9).map_or_else(Vec::new, |all| {
+            all.split('\u{1f}').map(str::to_owned).collect()
+        }),
+        name,
+    };
+    Some(Known {
+        fact,
+        description: cell(8).unwrap_or_default(),
+    })
+}
+
+fn context(word: &str) -> Option<Context> {
+    Some(match word {
+        "internal" => Context::Internal,
+        "postmaster" => Context::Postmaster,
+        "sighup" => Context::Sighup,
+        "superuser-backend" => Context::SuperuserBackend,
+        "backend" => Context::Backend,
+        "superuser" => Context::Superuser,
+        "user" => Context::User,
+        _ => return None,
+    })
+}
+
+impl Known {
+    /// A value that switches the feature on, and one that switches it off, for settings that can.
+    pub(crate) fn switch(&self) -> Option<(&str, &str)> {
+        match self.fact.kind.as_str() {
+            "bool" => Some(("on", "off")),
+            "enum" => {
+                let has = |word: &str| self.fact.values.iter().any(|v| v == word);
+                (has("on") && has("off")).then_some(("on", "off"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it holds a number.
+    pub(crate) fn numeric(&self) -> bool {
+        matches!(self.fact.kind.as_str(), "integer" | "real")
+    }
+}
