@@ -29,6 +29,11 @@ impl Undo {
             restart_for: None,
         }
     }
+
+    fn left_alone(why: String) -> Self {
+        let instruction = format!("-- left alone: {why}");
+        Self::by_hand(HoldReason::NoPlan { why }, instruction)
+    }
 }
 
 /// How `change` is put back.
@@ -36,68 +41,83 @@ pub(crate) fn undo(request: &Request<'_>, change: &Change) -> Undo {
     let name = &change.key;
     let class = request.class(name);
     if class == SettingClass::CodeRunning {
+        let was = change.old_text();
         return Undo::by_hand(
             HoldReason::Class(class),
-            format!(
-                "-- {name} runs or loads code: put it back by hand (it was {})",
-                change.old_text()
-            ),
+            format!("-- {name} runs or loads code: put it back by hand (it was {was})"),
         );
     }
-    let route = route(change, request.now);
-    let inverse = inverse(change, &route);
+    let now = standing(change, request.now);
+    if let Some(why) = moved(change, &now) {
+        return Undo::left_alone(why);
+    }
+    let Some(route) = route(change, request.now) else {
+        return Undo::left_alone(format!(
+            "neither a statement nor a file gave {name} its value, but: {}",
+            change.new.source
+        ));
+    };
+    let Some(inverse) = inverse(change, &route, request.last_good) else {
+        let why = format!(
+            "{name} was written before it took effect, and what stood there is not recorded"
+        );
+        return Undo::left_alone(why);
+    };
     if matches!(inverse, Inverse::Set(Value::Secret(_))) {
         return Undo::by_hand(
             HoldReason::Class(SettingClass::Secret),
             format!("-- {name} held a secret that is not kept: set it again by hand"),
         );
     }
-    let now = standing(change, request.now);
     let restart = restart_needed(class, change, &now);
     let manual = manual_route(&route)
-        .or_else(|| moved(change, &now))
         .or_else(|| fallback_moved(change, &route, &inverse, request))
         .or_else(|| restart.then_some(HoldReason::RestartNeeded));
     let predict = predict(change, &now);
+    let restart_for = restart.then(|| name.to_string());
+    let step = PlanStep {
+        key: name.clone(),
+        route,
+        inverse,
+        expect: now,
+        predict,
+    };
     Undo {
-        step: Some(PlanStep {
-            key: change.key.clone(),
-            route,
-            inverse,
-            expect: now,
-            predict,
-        }),
+        step: Some(step),
         manual,
         instruction: None,
-        restart_for: restart.then(|| name.to_string()),
+        restart_for,
     }
 }
 
 /// How the setting stands now; a scope in which nothing is set is not in the snapshot.
 fn standing(change: &Change, now: &Snapshot) -> Standing {
-    let absent = || Standing::absent(change.old.source.clone());
+    let absent = || Standing::absent(change.new.source.clone());
     now.settings
         .get(&change.key)
         .cloned()
         .unwrap_or_else(absent)
 }
 
-/// The door through which the change came: the inverse leaves by the same one.
-fn route(change: &Change, now: &Snapshot) -> Route {
+/// The door through which the change came: the inverse leaves by the same one. `None` when neither
+/// statements nor files nor the command line gave the value.
+fn route(change: &Change, now: &Snapshot) -> Option<Route> {
+    use ValueSource::{AutoFile, CommandLine};
+    let file = || file_of(change).map(|path| Route::File { path });
     match &change.key.scope {
         Scope::Database { .. } | Scope::Role { .. } | Scope::RoleInDatabase { .. } => {
-            Route::RoleOrDatabase
+            Some(Route::RoleOrDatabase)
         }
-        Scope::FileRule { .. } => Route::File {
-            path: file_of(change).unwrap_or_else(|| rules_file(now)),
-        },
-        Scope::Instance if change.old.entry != change.new.entry => Route::AlterSystem,
+        Scope::FileRule { .. } => file().or_else(|| {
+            Some(Route::File {
+                path: rules_file(now),
+            })
+        }),
+        Scope::Instance if change.old.entry != change.new.entry => Some(Route::AlterSystem),
         Scope::Instance => match (&change.new.source, &change.old.source) {
-            (ValueSource::CommandLine, _) | (_, ValueSource::CommandLine) => Route::CommandLine,
-            (ValueSource::AutoFile, _) => Route::AlterSystem,
-            _ => Route::File {
-                path: file_of(change).unwrap_or_else(|| "the configuration file".into()),
-            },
+            (CommandLine, _) | (_, CommandLine) => Some(Route::CommandLine),
+            (AutoFile, _) => Some(Route::AlterSystem),
+            _ => file(),
         },
     }
 }
@@ -120,10 +140,10 @@ fn rules_file(now: &Snapshot) -> String {
 }
 
 /// What is written: the raw old entry, or its removal when there was none (a SET of the old value
-/// would leave a pin that masks later edits of the files).
-fn inverse(change: &Change, route: &Route) -> Inverse {
+/// would leave a pin that masks later edits of the files). `None` when that is not known.
+fn inverse(change: &Change, route: &Route, good: Option<&Snapshot>) -> Option<Inverse> {
     let old = match route {
-        Route::AlterSystem | Route::RoleOrDatabase => change.old.entry.clone(),
+        Route::AlterSystem | Route::RoleOrDatabase => entry_before(change, good)?,
         Route::File { .. } if stood_in_file(&change.old.source, &change.key.scope) => {
             change.old.effective.clone()
         }
@@ -132,7 +152,19 @@ fn inverse(change: &Change, route: &Route) -> Inverse {
         }
         Route::File { .. } | Route::CommandLine => None,
     };
-    old.map_or(Inverse::Reset, Inverse::Set)
+    Some(old.map_or(Inverse::Reset, Inverse::Set))
+}
+
+/// The entry that stood before. When the entry was written first and a later reload made it effective,
+/// the change holds it on both sides; then the last good configuration knows, if it had the old value.
+/// The outer `None`: not known.
+pub(crate) fn entry_before(change: &Change, good: Option<&Snapshot>) -> Option<Option<Value>> {
+    if change.old.entry != change.new.entry {
+        return Some(change.old.entry.clone());
+    }
+    let then = good?.settings.get(&change.key)?;
+    let tells = then.effective == change.old.effective && then.entry != change.new.entry;
+    tells.then(|| then.entry.clone())
 }
 
 fn stood_in_file(source: &ValueSource, scope: &Scope) -> bool {
@@ -148,23 +180,24 @@ fn manual_route(route: &Route) -> Option<HoldReason> {
     }
 }
 
-/// Somebody moved it since the change was seen: there is nothing of this change left to undo.
-fn moved(change: &Change, now: &Standing) -> Option<HoldReason> {
-    let same_value = || now.effective == change.new.effective && now.source == change.new.source;
+/// Somebody moved it since the change was seen: there is nothing of this change left to undo, and not
+/// even a person should paste a statement over it.
+fn moved(change: &Change, now: &Standing) -> Option<String> {
+    let nothing_set = now.effective.is_none() && change.new.effective.is_none();
+    let same_value = now.effective == change.new.effective && now.source == change.new.source;
     // A restart between the change and now makes the entry effective; that is not somebody's move.
     let restarted = change.takes_effect == TakesEffect::AtRestart;
-    if now.entry == change.new.entry && (restarted || same_value()) {
+    if now.entry == change.new.entry && (restarted || same_value || nothing_set) {
         return None;
     }
     let value = now
         .effective
         .as_ref()
         .map_or_else(|| "not set".to_owned(), ToString::to_string);
-    let why = format!(
+    Some(format!(
         "{} was moved since: it is {value} now, from {}",
         change.key, now.source
-    );
-    Some(HoldReason::NoPlan { why })
+    ))
 }
 
 /// A RESET falls back to what the files say now. The value before the change is a safe guess only as

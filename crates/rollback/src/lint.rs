@@ -6,6 +6,7 @@ use backstay_model::decision::{HoldReason, SettingClass};
 use backstay_model::plan::{Inverse, Plan, PlanStep, Route};
 use backstay_model::{SettingKey, Value};
 
+use crate::inverse;
 use crate::order;
 use crate::plan::{Request, hash};
 
@@ -167,12 +168,9 @@ fn one(plan: &Plan, step: &PlanStep, request: &Request<'_>, broken: &mut Vec<Lin
     else {
         return;
     };
-    let old_entry = change
-        .old
-        .entry
-        .clone()
-        .map_or(Inverse::Reset, Inverse::Set);
-    if !by_people && step.inverse != old_entry {
+    let before = inverse::entry_before(change, request.last_good);
+    let before = before.map(|entry| entry.map_or(Inverse::Reset, Inverse::Set));
+    if !by_people && before.as_ref() != Some(&step.inverse) {
         broken.push(LintError::Inverse { key: key() });
     }
     let now = request.now.settings.get(&step.key);

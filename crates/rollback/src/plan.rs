@@ -96,13 +96,13 @@ pub fn plan(request: &Request<'_>) -> Plan {
         .into_iter()
         .map(|c| inverse::undo(request, c))
         .collect();
-    let mut manual = undos.iter().find_map(|u| u.manual.clone());
+    let mut manual = hardest(&undos);
     let steps: Vec<PlanStep> = undos.iter().filter_map(|u| u.step.clone()).collect();
     let steps = match order::arrange(steps, request.requires) {
         Ok(steps) => steps,
         Err(cycle) => {
             let why = "no order of its steps keeps what the settings require".to_owned();
-            manual = manual.or(Some(HoldReason::NoPlan { why }));
+            manual = Some(HoldReason::NoPlan { why });
             cycle.0
         }
     };
@@ -122,6 +122,13 @@ pub fn plan(request: &Request<'_>) -> Plan {
     };
     plan.hash = hash(&plan);
     plan
+}
+
+/// The reason that leaves most to people: a restart alone leaves the statements to Backstay.
+fn hardest(undos: &[Undo]) -> Option<HoldReason> {
+    let reasons = || undos.iter().filter_map(|u| u.manual.as_ref());
+    let more_than_a_restart = reasons().find(|r| **r != HoldReason::RestartNeeded);
+    more_than_a_restart.or_else(|| reasons().next()).cloned()
 }
 
 /// Everything in a plan but its hash, in a fixed order of fields: its canonical bytes are this as
