@@ -132,17 +132,12 @@ impl<B: Books> Guard<B> {
         let State::Watching { extensions, .. } = case.state else {
             return;
         };
-        let durability = case
-            .change_set
-            .changes
-            .iter()
-            .any(|c| class_of(desk, c) == SettingClass::Durability);
         self.share_blame(desk, id, &mut verdict);
         let extend_until = match verdict.kind {
             VerdictKind::Hurt { .. } | VerdictKind::Healthy { .. } => None,
             _ => desk.policy.extend(turn.now, extensions),
         };
-
+        let hold = reserved(desk, id);
         turn.tell(
             &desk.target,
             Tidings::Judged {
@@ -154,29 +149,40 @@ impl<B: Books> Guard<B> {
             at: turn.now,
             verdict,
             extend_until,
+            hold,
         };
         if !self.advance(desk, id, &event, turn) {
             return;
         }
+        self.after_verdict(desk, id, turn);
+    }
+
+    /// What follows a verdict: a ruling, more time, or rest.
+    fn after_verdict(&mut self, desk: &mut Desk, id: ChangeSetId, turn: &mut Turn) {
         match desk.cases.get(&id).map(|c| c.state.clone()) {
-            Some(State::Judged { .. }) => self.rule(desk, id, turn),
+            Some(State::Judged { .. }) => return self.rule(desk, id, turn),
             Some(State::Watching { until, .. }) => {
                 if let Some(watch) = desk.watches.get_mut(&id) {
                     watch.extend(until);
                 }
-                turn.tell(
-                    &desk.target,
-                    Tidings::Watching {
-                        change_set: id,
-                        until,
-                    },
-                );
+                let change_set = id;
+                turn.tell(&desk.target, Tidings::Watching { change_set, until });
+                return;
             }
-            Some(State::Kept { .. }) => {
-                self.known_good(desk, id, turn);
-                self.settle(desk, id, turn);
-            }
-            _ => self.settle(desk, id, turn),
+            Some(State::Kept { .. }) => self.known_good(desk, id, turn),
+            _ => self.lay_ready(desk, id),
+        }
+        self.settle(desk, id, turn);
+    }
+
+    /// A held change set shows its operator how it would be put back.
+    fn lay_ready(&self, desk: &mut Desk, id: ChangeSetId) {
+        let Some(case) = desk.cases.get(&id) else {
+            return;
+        };
+        if case.plan.is_none() {
+            let plan = self.plan(desk, case);
+            desk.cases.entry(id).and_modify(|c| c.plan = Some(plan));
         }
     }
 
@@ -308,6 +314,14 @@ impl<B: Books> Guard<B> {
         }
         Vec::new()
     }
+}
+
+/// Why a change set waits for a person even when nothing hurts: no metric can clear durability.
+fn reserved(desk: &Desk, id: ChangeSetId) -> Option<HoldReason> {
+    let case = desk.cases.get(&id)?;
+    let mut classes = case.change_set.changes.iter().map(|c| class_of(desk, c));
+    let durable = classes.any(|class| class == SettingClass::Durability);
+    durable.then_some(HoldReason::Class(SettingClass::Durability))
 }
 
 fn no_data(now: Timestamp) -> Verdict {

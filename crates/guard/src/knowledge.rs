@@ -198,10 +198,10 @@ pub(crate) fn scene<'a>(
     desk: &Desk,
     before: &'a Snapshot,
     choice: PackChoice,
-    graph: &'a Graph,
-    past: &'a [PastChange],
+    known: (&'a Graph, &'a [PastChange]),
     at: Timestamp,
 ) -> Scene<'a> {
+    let (graph, past) = known;
     let (now, _unreadable) = Candidate::new(choice.pack).with_snapshot(before, At::Now);
     Scene {
         pack: choice.pack,

@@ -18,6 +18,7 @@ pub mod case;
 pub mod desk;
 pub mod report;
 
+mod ask;
 mod judge;
 pub mod knowledge;
 mod observe;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use backstay_engine::{ChangeSource, ConfigWriter, MetricSource, Poll, Probe, ReadError};
-use backstay_journal::{Recorded, Task};
+use backstay_journal::{Recorded, Request, Task};
+use backstay_model::event::WriteReply;
+use backstay_model::plan::Found;
 use backstay_model::sample::Held;
 use backstay_model::{Command, Sample, TargetId, Timestamp};
 
@@ -26,6 +28,7 @@ pub struct Lockstep<C: Connector> {
     probe: C::Probe,
     writer: Option<C::Writer>,
     paused: Arc<AtomicBool>,
+    asked: Vec<Arrival>,
 }
 
 impl<C: Connector> std::fmt::Debug for Lockstep<C> {
@@ -46,7 +49,19 @@ impl<C: Connector> Lockstep<C> {
             observer: None,
             writer: None,
             paused: Arc::new(AtomicBool::new(false)),
+            asked: Vec::new(),
         }
+    }
+
+    /// Hands in what a person asks for; it arrives with the next second.
+    pub fn ask(&mut self, by: &str, request: Request) {
+        self.asked.push(Arrival {
+            target: self.target.clone(),
+            what: What::Asked {
+                by: by.to_owned(),
+                request,
+            },
+        });
     }
 
     /// Lets one second pass that ends `now`: look, measure, probe, tick, carry out, tick.
@@ -59,6 +74,7 @@ impl<C: Connector> Lockstep<C> {
         now: Timestamp,
     ) -> Result<Vec<News>, TickError> {
         let mut arrivals = self.look(now).await;
+        arrivals.append(&mut self.asked);
         let mut news = Vec::new();
         for _ in 0..ROUNDS_MAX {
             let ticked = guard.tick(now, std::mem::take(&mut arrivals))?;
@@ -123,20 +139,33 @@ impl<C: Connector> Lockstep<C> {
         if self.writer.is_none() {
             self.writer = self.connector.writer(Arc::clone(&self.paused)).await.ok();
         }
-        let writer = self.writer.as_mut()?;
-        let what = match command.into_task() {
-            Task::Write(write) => {
+        const NO_WRITER: &str = "the connection for writing cannot be opened";
+        // Without an answer a case would wait for ever.
+        let what = match (command.into_task(), self.writer.as_mut()) {
+            (Task::Write(write), Some(writer)) => {
                 let intent = write.command().intent;
                 What::Replied {
                     intent,
                     reply: writer.apply(write, now).await,
                 }
             }
-            Task::Inspect(write) => What::Inspected {
+            (Task::Write(write), None) => What::Replied {
+                intent: write.command().intent,
+                reply: WriteReply::Refused {
+                    why: NO_WRITER.into(),
+                },
+            },
+            (Task::Inspect(write), Some(writer)) => What::Inspected {
                 intent: write.command().intent,
                 found: writer.inspect(&write).await,
             },
-            Task::Page(_) => return None,
+            (Task::Inspect(write), None) => What::Inspected {
+                intent: write.command().intent,
+                found: Found::Unknown {
+                    why: NO_WRITER.into(),
+                },
+            },
+            (Task::Page(_), _) => return None,
         };
         Some(Arrival {
             target: self.target.clone(),

@@ -4,11 +4,14 @@
 use backstay_lifecycle::State;
 use backstay_lifecycle::state::{Keeper, Successor};
 use backstay_model::risk::Risk;
-use backstay_model::verdict::{Recovery, Verdict};
+use backstay_model::verdict::{Harm, Recovery, Verdict, VerdictKind};
 use backstay_model::{ChangeSet, NodeKey, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::case::Case;
+
+/// Metrics that a root cause names at most.
+const SYMPTOMS_MAX: usize = 3;
 
 /// The report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -134,10 +137,7 @@ fn root_cause(case: &Case) -> Option<String> {
         .iter()
         .map(|c| format!("{} {} -> {}", c.key, c.old_text(), c.new_text()))
         .collect();
-    let symptom = verdict
-        .findings
-        .first()
-        .map_or_else(|| verdict.kind.word().to_owned(), |f| f.text.clone());
+    let symptom = symptom(verdict);
     let cleared = case.recovery == Some(Recovery::No);
     let verb = if cleared {
         "was suspected of"
@@ -145,10 +145,28 @@ fn root_cause(case: &Case) -> Option<String> {
         "caused"
     };
     Some(format!(
-        "{} by {} {verb}: {symptom}",
+        "{} by {} {verb} {symptom}",
         changes.join(", "),
         case.change_set.author()
     ))
+}
+
+/// What showed: the class of harm and the metrics that show it most.
+fn symptom(verdict: &Verdict) -> String {
+    let class = match &verdict.kind {
+        VerdictKind::Hurt {
+            by: Harm::ClassChange(trigger),
+        } => trigger.words(),
+        _ => "worse than without a change",
+    };
+    let alarmed = verdict.findings.iter().filter(|f| f.alarm_at.is_some());
+    let texts = alarmed.take(SYMPTOMS_MAX).map(|f| f.text.as_str());
+    let shown: Vec<&str> = texts.collect();
+    if shown.is_empty() {
+        class.to_owned()
+    } else {
+        format!("{class}: {}", shown.join("; "))
+    }
 }
 
 fn services(case: &Case) -> Vec<ServiceName> {

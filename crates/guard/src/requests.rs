@@ -53,6 +53,18 @@ impl LetterBox {
         self.pause_file().try_exists().unwrap_or(true)
     }
 
+    /// Who wrote the pause file: its first line, `the PAUSE file` when it is empty.
+    #[must_use]
+    pub fn paused_by(&self) -> String {
+        let text = fs::read_to_string(self.pause_file()).unwrap_or_default();
+        let by = text.lines().next().unwrap_or_default().trim();
+        if by.is_empty() {
+            "the PAUSE file".to_owned()
+        } else {
+            by.chars().take(200).collect()
+        }
+    }
+
     /// Puts a letter in. Written beside and renamed, so that the guard never sees half of one.
     ///
     /// # Errors

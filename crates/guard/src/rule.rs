@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_graph::Graph;
-use backstay_journal::Request;
-use backstay_journal::record::Answer;
 use backstay_lifecycle::State;
 use backstay_lifecycle::attempt::Authority;
 use backstay_lifecycle::policy::{Brake, Facts, PastRollback, RollbackBy, clear};
@@ -45,7 +43,7 @@ impl<B: Books> Guard<B> {
         };
         let risk = self.risk(desk, case, &verdict, turn);
         let plan = self.plan(desk, case);
-        let facts = facts(desk, &plan, turn, self.paused);
+        let facts = facts(desk, &plan, turn, self.brake());
         let clearance = clear(&desk.policy, &facts, &verdict, &risk, &plan);
         let intent = turn.next_intent();
         let event = Event::Ruled {
@@ -75,7 +73,13 @@ impl<B: Books> Guard<B> {
         self.settle(desk, id, turn);
     }
 
-    fn tell_writing(&self, desk: &Desk, id: ChangeSetId, intent: IntentId, turn: &mut Turn) {
+    pub(crate) fn tell_writing(
+        &self,
+        desk: &Desk,
+        id: ChangeSetId,
+        intent: IntentId,
+        turn: &mut Turn,
+    ) {
         let Some(State::Reverting { attempt, .. }) = desk.cases.get(&id).map(|c| &c.state) else {
             return;
         };
@@ -88,6 +92,10 @@ impl<B: Books> Guard<B> {
                 commands,
             },
         );
+    }
+
+    const fn brake(&self) -> Brake {
+        if self.paused { Brake::On } else { Brake::Off }
     }
 
     fn risk(&self, desk: &Desk, case: &Case, verdict: &Verdict, turn: &Turn) -> Risk {
@@ -110,7 +118,7 @@ impl<B: Books> Guard<B> {
             .chain(desk.cases.values());
         let past = past(choice.pack, settled);
         let graph: &Graph = &self.graph;
-        let scene = scene(desk, &earlier, choice, graph, &past, turn.now);
+        let scene = scene(desk, &earlier, choice, (graph, &past), turn.now);
         let proposed = Proposed::of(&case.change_set);
         match proposal::put(&scene.now, &proposed) {
             Ok(then) => outlook(&scene, &then, &proposed),
@@ -253,123 +261,6 @@ impl<B: Books> Guard<B> {
             self.settle(desk, id, turn);
         }
     }
-
-    /// A person asked for something; the answer is recorded either way.
-    pub(crate) fn asked(&mut self, desk: &mut Desk, by: String, request: Request, turn: &mut Turn) {
-        let outcome = match &request {
-            Request::Pause => {
-                self.pause(&by, turn);
-                Ok(())
-            }
-            Request::Resume => {
-                self.unpause(&by, turn);
-                Ok(())
-            }
-            Request::TakeSnapshot { .. } => self.snapshot_now(desk),
-            Request::Keep { change_set } => {
-                let event = Event::KeptByOperator {
-                    at: turn.now,
-                    by: by.clone(),
-                };
-                self.operate(desk, *change_set, &event, turn)
-            }
-            Request::Close { change_set } => {
-                let event = Event::ClosedByOperator {
-                    at: turn.now,
-                    by: by.clone(),
-                };
-                self.operate(desk, *change_set, &event, turn)
-            }
-            Request::Deny { change_set, .. } => {
-                let event = Event::KeptByOperator {
-                    at: turn.now,
-                    by: by.clone(),
-                };
-                self.operate(desk, *change_set, &event, turn)
-            }
-            Request::Approve { change_set, plan } => {
-                self.approve(desk, *change_set, Some(&plan.0), &by, turn)
-            }
-            Request::Revert { change_set } => self.approve(desk, *change_set, None, &by, turn),
-        };
-        let answer = match outcome {
-            Ok(()) => Answer::Accepted,
-            Err(why) => Answer::Refused { why },
-        };
-        turn.record(backstay_journal::Record::Operator {
-            by,
-            request,
-            answer,
-        });
-    }
-
-    fn snapshot_now(&mut self, desk: &Desk) -> Result<(), String> {
-        use backstay_journal::SnapshotStore;
-        let snapshot = desk
-            .snapshot
-            .as_ref()
-            .ok_or("nothing was read from the target yet")?;
-        self.snapshots.put(snapshot).map_err(|e| e.to_string())
-    }
-
-    fn operate(
-        &mut self,
-        desk: &mut Desk,
-        id: ChangeSetId,
-        event: &Event,
-        turn: &mut Turn,
-    ) -> Result<(), String> {
-        let Some(case) = desk.cases.get(&id) else {
-            return Err(format!("{id} is not known on {}", desk.target));
-        };
-        let word = case.state.word();
-        if !self.advance(desk, id, event, turn) {
-            return Err(format!("{id} is {word}; that cannot be done now"));
-        }
-        self.settle(desk, id, turn);
-        Ok(())
-    }
-
-    /// Runs the plan of a change set because a person said so: only the plan that was shown.
-    fn approve(
-        &mut self,
-        desk: &mut Desk,
-        id: ChangeSetId,
-        shown: Option<&str>,
-        by: &str,
-        turn: &mut Turn,
-    ) -> Result<(), String> {
-        if self.paused {
-            return Err("Backstay is paused; `backstay resume` first".into());
-        }
-        let Some(case) = desk.cases.get(&id) else {
-            return Err(format!("{id} is not known on {}", desk.target));
-        };
-        let plan = self.plan(desk, case);
-        if let Some(shown) = shown.filter(|hash| **hash != plan.hash.0) {
-            let short: String = shown.chars().take(12).collect();
-            return Err(format!(
-                "the plan {short} was shown, but it is another one by now; look at it again"
-            ));
-        }
-        if let Some(why) = &plan.manual {
-            return Err(format!("{why}; run by hand: {}", plan.commands.join(" ")));
-        }
-        if desk.policy.mode < backstay_model::decision::Mode::Approve {
-            return Err("the target is in observe mode: Backstay does not write here".into());
-        }
-        let intent = turn.next_intent();
-        let event = Event::Approved {
-            at: turn.now,
-            by: by.to_owned(),
-            plan,
-            intent,
-            expires_at: turn.now + desk.policy.intent_ttl,
-        };
-        self.operate(desk, id, &event, turn)?;
-        self.tell_writing(desk, id, intent, turn);
-        Ok(())
-    }
 }
 
 fn by_intent(desk: &Desk, intent: IntentId) -> Option<ChangeSetId> {
@@ -399,7 +290,7 @@ fn bare_outlook() -> Outlook {
 }
 
 /// How things stand at the target, as far as policy asks.
-fn facts(desk: &Desk, plan: &Plan, turn: &Turn, paused: bool) -> Facts {
+fn facts(desk: &Desk, plan: &Plan, turn: &Turn, brake: Brake) -> Facts {
     let keys: BTreeSet<SettingKey> = plan.steps.iter().map(|s| s.key.clone()).collect();
     let changes = desk
         .cases
@@ -408,7 +299,7 @@ fn facts(desk: &Desk, plan: &Plan, turn: &Turn, paused: bool) -> Facts {
         .unwrap_or_default();
     Facts {
         now: turn.now,
-        brake: if paused { Brake::On } else { Brake::Off },
+        brake,
         rollbacks: desk.cases.values().filter_map(rollback_of).collect(),
         classes: changes.iter().map(|c| class_of(desk, c)).collect(),
         foreign_edits: foreign_edits(desk, &keys),

@@ -287,9 +287,9 @@ async fn limited<T>(
 pub struct PauseSwitch(Arc<AtomicBool>);
 
 impl PauseSwitch {
-    /// Sets it.
-    pub(crate) fn set(&self, paused: bool) {
-        self.0.store(paused, Ordering::SeqCst);
+    /// Sets it to what the guard says.
+    pub(crate) fn follow<B: crate::books::Books>(&self, guard: &crate::tick::Guard<B>) {
+        self.0.store(guard.paused(), Ordering::SeqCst);
     }
 
     /// The flag itself, for writers.

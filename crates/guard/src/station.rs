@@ -125,7 +125,7 @@ impl<B: Books, C: Connector> Station<B, C> {
         let now = self.clock.now();
         match self.guard.tick(now, batch) {
             Ok(Ticked { commands, news }) => {
-                self.pause.set(self.guard.paused());
+                self.pause.follow(&self.guard);
                 for command in commands {
                     hand_out(command.into_task(), desks).await;
                 }
@@ -153,7 +153,7 @@ impl<B: Books, C: Connector> Station<B, C> {
     /// What people asked for since the last beat; the pause file counts as a letter.
     fn letters(&self) -> Vec<Arrival> {
         let mut letters = self.letters.take();
-        let by = || "the PAUSE file".to_owned();
+        let by = || self.letters.paused_by();
         match (self.letters.paused(), self.guard.paused()) {
             (true, false) => letters.push(Letter {
                 by: by(),

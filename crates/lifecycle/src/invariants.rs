@@ -250,7 +250,7 @@ fn begins_with_leave(t: &Transition<'_>) -> bool {
 
 fn failure_pages(t: &Transition<'_>) -> bool {
     let must = match t.after {
-        State::RollbackFailed { .. } => true,
+        State::RollbackFailed { .. } => !matches!(t.before, Some(State::RollbackFailed { .. })),
         State::RolledBack { recovered, .. } => *recovered != Recovery::Yes,
         _ => false,
     };

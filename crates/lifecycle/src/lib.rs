@@ -16,6 +16,7 @@ pub mod invariants;
 pub mod policy;
 
 mod halt;
+mod illegal;
 mod proposal;
 mod revert;
 mod watching;

@@ -127,6 +127,7 @@ pub(crate) fn judged(kind: VerdictKind, extend_until: Option<Timestamp>) -> Even
         at: NOW,
         verdict: verdict(kind),
         extend_until,
+        hold: None,
     }
 }
 

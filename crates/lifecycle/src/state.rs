@@ -11,6 +11,8 @@ use backstay_model::verdict::{Recovery, Verdict};
 use backstay_model::{ChangeSetId, Command, Event, IntentId, SettingKey, Timestamp, Value};
 
 use crate::attempt::{Attempt, Footing};
+pub use crate::illegal::Illegal;
+pub(crate) use crate::illegal::no_such_step;
 use crate::{proposal, revert, watching};
 
 /// Where a change set is in its life. Data that only one state has is in that state's variant.
@@ -246,42 +248,6 @@ pub enum Awaits {
     Nothing,
 }
 
-/// An event that cannot happen in a state. In a replay it means that the record is damaged; live, that
-/// the event came too late (a reply to a closed intent) and is to be dropped and counted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Illegal {
-    /// The state has no way out by this event.
-    #[error("event {event} cannot happen in state {state}")]
-    NoSuchStep {
-        /// The state; `new` before the first event.
-        state: &'static str,
-        /// The event.
-        event: &'static str,
-    },
-    /// The event is about another change set.
-    #[error("the event is about change set {got}, the state about {own}")]
-    OtherChangeSet {
-        /// The state's.
-        own: ChangeSetId,
-        /// The event's.
-        got: ChangeSetId,
-    },
-    /// The event is about another intent than the open one.
-    #[error("the event is about intent {got}, open is {open}")]
-    OtherIntent {
-        /// The open one.
-        open: IntentId,
-        /// The event's.
-        got: IntentId,
-    },
-    /// The plan must not be run by Backstay: it is for people, or it has no steps.
-    #[error("the plan of change set {change_set} is not one that Backstay may run")]
-    NotRunnable {
-        /// Of which change set.
-        change_set: ChangeSetId,
-    },
-}
-
 /// What a transition yields.
 pub(crate) type Stepped = Result<(State, Vec<Command>), Illegal>;
 
@@ -294,6 +260,14 @@ pub fn step(state: Option<&State>, event: &Event) -> Stepped {
     let Some(state) = state else {
         return proposal::first(event);
     };
+    // A restart moves only what waits for one; nobody has to know who does.
+    let waits_for_people = matches!(
+        state.awaits(),
+        Awaits::Simulation | Awaits::Operator | Awaits::Sighting
+    );
+    if waits_for_people && matches!(event, Event::Restarted { .. }) {
+        return Ok((state.clone(), Vec::new()));
+    }
     match state {
         State::Proposed { change_set } => proposal::proposed(*change_set, event),
         State::Simulated { change_set, .. } => proposal::simulated(*change_set, event),
@@ -480,14 +454,6 @@ impl Case {
             verdict: None,
             risk: None,
         }
-    }
-}
-
-/// The error of an event that has no way out of `state`.
-pub(crate) fn no_such_step(state: &State, event: &Event) -> Illegal {
-    Illegal::NoSuchStep {
-        state: state.word(),
-        event: event.word(),
     }
 }
 

@@ -46,13 +46,14 @@ pub(crate) fn watching(state: &State, event: &Event) -> Stepped {
             at,
             verdict,
             extend_until,
-        } => Ok(match &verdict.kind {
-            VerdictKind::Hurt { .. } => (hurt(*id, verdict), Vec::new()),
-            VerdictKind::Healthy { .. } => (healthy(*id, verdict), Vec::new()),
-            _ => match extend_until {
-                Some(until) => (extended(state, *until), Vec::new()),
-                None => undecided(*id, verdict, *at),
-            },
+            hold,
+        } => Ok(match (&verdict.kind, extend_until, hold) {
+            (VerdictKind::Hurt { .. }, _, _) => (hurt(*id, verdict), Vec::new()),
+            (VerdictKind::Healthy { .. }, _, None) => (healthy(*id, verdict), Vec::new()),
+            (VerdictKind::Healthy { .. }, _, Some(why)) => reserved(*id, verdict, *at, why),
+            (_, Some(until), _) => (extended(state, *until), Vec::new()),
+            (_, None, Some(why)) => reserved(*id, verdict, *at, why),
+            (_, None, None) => undecided(*id, verdict, *at),
         }),
         Event::KeptByOperator { by, .. } => Ok((kept_by(*id, by), Vec::new())),
         Event::Approved { .. } => approved(Case::bare(*id), event),
@@ -153,6 +154,16 @@ fn undecided(id: ChangeSetId, verdict: &Verdict, at: Timestamp) -> (State, Vec<C
         }
     };
     halt::hold(judged_case(id, verdict), at, reason, Ready::Nothing)
+}
+
+/// What metrics cannot clear waits for a person.
+fn reserved(
+    id: ChangeSetId,
+    verdict: &Verdict,
+    at: Timestamp,
+    why: &HoldReason,
+) -> (State, Vec<Command>) {
+    halt::hold(judged_case(id, verdict), at, why.clone(), Ready::Nothing)
 }
 
 fn kept_by(change_set: ChangeSetId, by: &str) -> State {

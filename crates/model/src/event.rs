@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::change::{ChangeSet, TakesEffect};
-use crate::decision::Clearance;
+use crate::decision::{Clearance, HoldReason};
 use crate::id::{ChangeSetId, IntentId, PlanHash};
 use crate::plan::{Found, Plan, Write};
 use crate::risk::Risk;
@@ -63,6 +63,9 @@ pub enum Event {
         verdict: Verdict,
         /// New end of the watch when the verdict decides nothing and policy grants more time.
         extend_until: Option<Timestamp>,
+        /// Why it waits for a person although nothing hurts: metrics cannot clear a change of
+        /// durability, whose harm shows only after a crash.
+        hold: Option<HoldReason>,
     },
     /// Risk, policy and a plan were put beside a verdict of harm.
     Ruled {

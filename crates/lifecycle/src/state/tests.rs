@@ -454,6 +454,25 @@ fn only_two_events_begin_a_life() {
 }
 
 #[test]
+fn a_restart_is_no_news_to_whatever_waits_for_people() {
+    for life in [
+        "proposed",
+        "proposed\nsimulated",
+        "proposed\nsimulated\ndeclined",
+        "seen live\njudged no data",
+        "seen live\njudged hurt\nruled automatic\nreplied not effective",
+    ] {
+        let events: Vec<Event> = life.lines().map(event).collect();
+        let state = fold(&events).unwrap().unwrap();
+        assert_eq!(
+            step(Some(&state), &event("restarted")),
+            Ok((state, Vec::new())),
+            "{life}"
+        );
+    }
+}
+
+#[test]
 fn each_state_says_what_it_waits_for() {
     let lives = [
         ("seen live", Awaits::Verdict(Timestamp::from_secs(1_900))),

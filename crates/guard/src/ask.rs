@@ -1,0 +1,148 @@
+//! What people ask for: each request is answered, and request and answer are recorded.
+
+use backstay_journal::record::Answer;
+use backstay_journal::{Request, SnapshotStore};
+use backstay_model::{ChangeSetId, Event};
+
+use crate::books::Books;
+use crate::desk::Desk;
+use crate::tick::Guard;
+use crate::turn::Turn;
+
+/// A person's order to run a plan.
+struct Order<'a> {
+    id: ChangeSetId,
+    /// Hash of the plan as it was shown; `None` when the person did not look at one.
+    shown: Option<&'a str>,
+    by: &'a str,
+}
+
+impl<B: Books> Guard<B> {
+    /// A person asked for something; the answer is recorded either way.
+    pub(crate) fn asked(&mut self, desk: &mut Desk, by: String, request: Request, turn: &mut Turn) {
+        let outcome = match &request {
+            Request::Pause => {
+                self.pause(&by, turn);
+                Ok(())
+            }
+            Request::Resume => {
+                self.unpause(&by, turn);
+                Ok(())
+            }
+            Request::TakeSnapshot { .. } => self.snapshot_now(desk),
+            Request::Keep { change_set } => {
+                let event = Event::KeptByOperator {
+                    at: turn.now,
+                    by: by.clone(),
+                };
+                self.operate(desk, *change_set, &event, turn)
+            }
+            Request::Close { change_set } => {
+                let event = Event::ClosedByOperator {
+                    at: turn.now,
+                    by: by.clone(),
+                };
+                self.operate(desk, *change_set, &event, turn)
+            }
+            Request::Deny { change_set, .. } => {
+                let event = Event::KeptByOperator {
+                    at: turn.now,
+                    by: by.clone(),
+                };
+                self.operate(desk, *change_set, &event, turn)
+            }
+            Request::Approve { change_set, plan } => {
+                let shown = Some(plan.0.as_str());
+                let order = Order {
+                    id: *change_set,
+                    shown,
+                    by: &by,
+                };
+                self.approve(desk, &order, turn)
+            }
+            Request::Revert { change_set } => {
+                let order = Order {
+                    id: *change_set,
+                    shown: None,
+                    by: &by,
+                };
+                self.approve(desk, &order, turn)
+            }
+        };
+        let answer = match outcome {
+            Ok(()) => Answer::Accepted,
+            Err(why) => Answer::Refused { why },
+        };
+        turn.record(backstay_journal::Record::Operator {
+            by,
+            request,
+            answer,
+        });
+    }
+
+    fn snapshot_now(&mut self, desk: &Desk) -> Result<(), String> {
+        let snapshot = desk
+            .snapshot
+            .as_ref()
+            .ok_or("nothing was read from the target yet")?;
+        self.snapshots.put(snapshot).map_err(|e| e.to_string())
+    }
+
+    fn operate(
+        &mut self,
+        desk: &mut Desk,
+        id: ChangeSetId,
+        event: &Event,
+        turn: &mut Turn,
+    ) -> Result<(), String> {
+        let Some(case) = desk.cases.get(&id) else {
+            return Err(format!("{id} is not known on {}", desk.target));
+        };
+        let word = case.state.word();
+        if !self.advance(desk, id, event, turn) {
+            return Err(format!("{id} is {word}; that cannot be done now"));
+        }
+        self.settle(desk, id, turn);
+        Ok(())
+    }
+
+    /// Runs the plan of a change set because a person said so: only the plan that was shown.
+    fn approve(
+        &mut self,
+        desk: &mut Desk,
+        order: &Order<'_>,
+        turn: &mut Turn,
+    ) -> Result<(), String> {
+        let Order { id, shown, by } = *order;
+        if self.paused {
+            return Err("Backstay is paused; `backstay resume` first".into());
+        }
+        let Some(case) = desk.cases.get(&id) else {
+            return Err(format!("{id} is not known on {}", desk.target));
+        };
+        let plan = self.plan(desk, case);
+        if let Some(shown) = shown.filter(|hash| **hash != plan.hash.0) {
+            let short: String = shown.chars().take(12).collect();
+            return Err(format!(
+                "the plan {short} was shown, but it is another one by now; look at it again"
+            ));
+        }
+        if let Some(why) = &plan.manual {
+            return Err(format!("{why}; run by hand: {}", plan.commands.join(" ")));
+        }
+        if desk.policy.mode < backstay_model::decision::Mode::Approve {
+            return Err("the target is in observe mode: Backstay does not write here".into());
+        }
+        let intent = turn.next_intent();
+        let event = Event::Approved {
+            at: turn.now,
+            by: by.to_owned(),
+            plan,
+            intent,
+            expires_at: turn.now + desk.policy.intent_ttl,
+        };
+        self.operate(desk, id, &event, turn)?;
+        self.tell_writing(desk, id, intent, turn);
+        Ok(())
+    }
+}
