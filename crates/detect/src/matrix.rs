@@ -117,7 +117,7 @@ impl<'a> Case<'a> {
             Baseline::Dirty => refusals.push(Refusal::DirtyBaseline),
             Baseline::Good => {}
         }
-        if host(&watch.tracks) == Host::Contended {
+        if host(&watch.tracks) != Host::Quiet {
             refusals.push(Refusal::HostContention);
         }
         if blind(watch) {
@@ -202,13 +202,18 @@ impl<'a> Case<'a> {
         };
         let (role, own) = (bad.track.role, bad.own());
         let surely = own || bad.surely(policy.gate_uncalibrated);
+        // A loss of half, or twice the time, even at the lower end of the interval.
+        let twice = bad.surely(if role == MetricRole::Throughput {
+            0.5
+        } else {
+            1.0
+        });
         let (name, recent, p) = (bad.track.name.clone(), bad.recent, bad.p_value / bad.weight);
         match self.explained(role, recent, &name) {
             Some(Demand::Level) => return Some(self.confounded()),
             Some(_) => return Some(VerdictKind::WorkloadShift),
             None => {}
         }
-        let twice = effect::excess(recent) >= 1.0;
         let contended = self.refusals.contains(&Refusal::HostContention) && !twice;
         if contended || self.watch.baseline == Baseline::Dirty {
             return Some(VerdictKind::Confounded);

@@ -14,6 +14,8 @@ use crate::stats;
 pub(crate) const PRE_BINS: usize = 60;
 /// Values kept from before the change: ten minutes at one a second.
 pub(crate) const PRE_MAX: usize = 600;
+/// Values before the change with which class changes are compared.
+pub(crate) const LATELY_BINS: usize = 120;
 /// Values kept since the change; in a longer watch the oldest leave.
 pub(crate) const POST_MAX: usize = 900;
 /// Bins of the went-away check.
@@ -133,6 +135,12 @@ impl Track {
         if self.alarm_at.is_none() && self.alarm_level.is_some_and(|level| now >= level) {
             self.alarm_at = Some(point.at);
         }
+    }
+
+    /// Values shortly before the change: what a class change is compared with. Older trouble, such
+    /// as an earlier incident that was rolled back, does not make a new one old.
+    pub(crate) fn lately(&self) -> &[Point] {
+        &self.pre[self.pre.len().saturating_sub(LATELY_BINS)..]
     }
 
     /// Median of the values before the change (the newest 60).

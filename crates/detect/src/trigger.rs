@@ -51,7 +51,10 @@ pub(crate) struct Scene<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Host {
     Quiet,
-    Contended,
+    /// Its processors are busier than before: with the change's own work, or with another's.
+    Busy,
+    /// The hypervisor gives its processors to others.
+    Stolen,
 }
 
 /// Whom a change reaches.
@@ -155,11 +158,11 @@ fn hang(scene: &Scene<'_>) -> Option<Tripped> {
 
 fn silent_throughput(scene: &Scene<'_>) -> Option<Tripped> {
     scene.of_role(MetricRole::Throughput).find_map(|track| {
-        let before = track.before().filter(|b| *b >= BUSY_MIN)?;
+        let before = track.before().filter(|b| *b >= track.floor.max(BUSY_MIN))?;
         let recent = scene.recent(track, BURST_BINS)?;
         let none = |v: &f64| *v <= NOTHING * before;
         let was_there = track
-            .pre
+            .lately()
             .windows(BURST_BINS)
             .any(|w| w.iter().all(|p| none(&p.value)));
         if !recent.iter().all(none) || was_there || !in_flight(scene) {
@@ -298,7 +301,7 @@ fn probe_errors(scene: &Scene<'_>) -> Option<Tripped> {
 fn errors(scene: &Scene<'_>) -> Option<Tripped> {
     scene.of_role(MetricRole::Errors).find_map(|track| {
         let (count, recent) = burst(scene, track)?;
-        let before = stats::mean(&values(&track.pre))?;
+        let before = stats::mean(&values(track.lately()))?;
         let now = stats::mean(&recent)?;
         let more = now >= ERRORS_TIMES * before && now > 2.0 * worst_burst(track);
         let new = before < ERRORS_NONE && count >= ERRORS_MIN;
@@ -330,7 +333,7 @@ fn burst(scene: &Scene<'_>, track: &Track) -> Option<(f64, Vec<f64>)> {
 /// Largest mean rate over three bins before the change.
 fn worst_burst(track: &Track) -> f64 {
     let sums = track
-        .pre
+        .lately()
         .windows(BURST_BINS)
         .map(|w| w.iter().map(|p| p.value).sum::<f64>());
     sums.fold(0.0, f64::max) / BURST_BINS as f64
@@ -357,7 +360,7 @@ fn fewer_but_faster(scene: &Scene<'_>) -> Option<Tripped> {
         matches!((t.before(), recent), (Some(b), Some(a)) if a > 0.0 && a <= 0.7 * b && b - a >= t.floor)
     });
     let failing = scene.of_role(MetricRole::Errors).find(|t| {
-        let before = stats::mean(&values(&t.pre)).unwrap_or(0.0);
+        let before = stats::mean(&values(t.lately())).unwrap_or(0.0);
         burst(scene, t).is_some_and(|(count, v)| {
             let now = v.iter().sum::<f64>() / BURST_BINS as f64;
             count >= 5.0 && now >= 3.0 * before && now > 1.5 * worst_burst(t)

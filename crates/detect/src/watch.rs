@@ -24,6 +24,10 @@ use crate::trigger::{self, Host, Reach, Scene, Tripped};
 
 /// Standard deviations beyond which a host metric counts as busy with something else.
 const HOST_SD: f64 = 3.0;
+/// In the name of the metric of processor time that the hypervisor gave to others.
+const STEAL: &str = "steal";
+/// Time before the change in which an error class of the probe counts as known.
+const PROBES_LATELY: Span = Span::from_secs(120);
 /// Bins of the host's recent state.
 const HOST_BINS: usize = 4;
 
@@ -110,7 +114,12 @@ impl Watch {
             kind: VerdictKind::Inconclusive,
         };
         watch.calibrate(opening);
-        for sample in opening.history.iter().filter(|s| s.at <= change_at) {
+        let lately = change_at - PROBES_LATELY;
+        for sample in opening
+            .history
+            .iter()
+            .filter(|s| s.at > lately && s.at <= change_at)
+        {
             watch.probes.push(sample, change_at);
         }
         for sample in opening.history.iter().filter(|s| s.at > change_at) {
@@ -241,12 +250,15 @@ pub(crate) fn host(tracks: &[Track]) -> Host {
         let away = t.median_distance(newest)?;
         Some(away >= HOST_SD * frame.scale && (now - t.before()?).abs() >= t.floor)
     };
-    let mut hosts = tracks.iter().filter(|t| t.role == MetricRole::Host);
-    if hosts.any(|t| busy(t).unwrap_or(false)) {
-        Host::Contended
-    } else {
-        Host::Quiet
+    let beyond = |t: &&Track| t.role == MetricRole::Host && busy(t).unwrap_or(false);
+    let mut state = Host::Quiet;
+    for track in tracks.iter().filter(beyond) {
+        if track.name.as_str().contains(STEAL) {
+            return Host::Stolen;
+        }
+        state = Host::Busy;
     }
+    state
 }
 
 fn horizon(from: Timestamp, until: Timestamp, step: Span) -> usize {

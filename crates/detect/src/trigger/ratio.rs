@@ -10,15 +10,19 @@ use crate::track::Track;
 
 /// Windows, in bins: the more bins, the less their median must exceed the noise.
 const BINS: [usize; 4] = [4, 6, 8, 12];
-/// The longer ones: when the host is contended, or when only one kind of witness speaks.
+/// The longer ones: when the host is busier than before.
+const BINS_BUSY: [usize; 3] = [6, 8, 12];
+/// The longest: when the host is taken away, or when only one kind of witness speaks.
 const BINS_LONG: [usize; 2] = [8, 12];
+/// Metrics that follow the rhythm of checkpoints, whatever was changed: no witnesses.
+const RHYTHMIC: [&str; 2] = ["checkpoint_", "wal_"];
 /// Bins of a witness.
 const WITNESS_BINS: usize = 4;
 /// Fewest values before the change.
 const PRE_MIN: usize = 8;
 /// The ratio.
 const TWICE: f64 = 2.0;
-/// The ratio when only metrics of the same kind agree.
+/// The ratio when only metrics of the same kind agree, or when the host is taken away.
 const THRICE: f64 = 3.0;
 /// What a single bin of the window must reach, three out of four.
 const ALMOST: f64 = 1.6;
@@ -74,13 +78,14 @@ pub(super) fn latency(scene: &Scene<'_>) -> Option<Tripped> {
     })
 }
 
-/// How long it must last: longer while the host is contended, or when only metrics of the same kind
+/// How long it must last: longer while the host has less to give, or when only metrics of the same kind
 /// agree; without any witness no length is enough.
 fn windows(scene: &Scene<'_>, witness: Witness) -> Option<&'static [usize]> {
     match (witness, scene.host) {
         (Witness::None, _) => None,
         (Witness::Independent, Host::Quiet) => Some(&BINS),
-        (Witness::Independent | Witness::SameKind, _) => Some(&BINS_LONG),
+        (Witness::Independent, Host::Busy) => Some(&BINS_BUSY),
+        (Witness::Independent, Host::Stolen) | (Witness::SameKind, _) => Some(&BINS_LONG),
     }
 }
 
@@ -100,6 +105,11 @@ fn lasting(scene: &Scene<'_>, track: &Track, windows: &[usize]) -> Option<(usize
         return None;
     }
     let before = track.before()?;
+    let least = if scene.host == Host::Stolen {
+        THRICE
+    } else {
+        TWICE
+    };
     let worst = worst_window(track)
         .and_then(|worst| worse_by(track, before, worst))
         .unwrap_or(1.0);
@@ -110,7 +120,7 @@ fn lasting(scene: &Scene<'_>, track: &Track, windows: &[usize]) -> Option<(usize
         // Two spikes make a median of four, but not three nearly as bad bins.
         let bar = times.sqrt().max(ALMOST);
         let nearly = |v: &&f64| worse_by(track, before, **v).is_some_and(|t| t >= bar);
-        let holds = times >= TWICE
+        let holds = times >= least
             && 4 * recent.iter().filter(nearly).count() >= 3 * bins
             && times >= WORSE_THAN_EVER * worst
             && times.ln() >= SURE_ERRORS * error(track, bins)?
@@ -140,7 +150,7 @@ fn worse_by(track: &Track, before: f64, after: f64) -> Option<f64> {
 
 /// The worst median of four bins in a row before the change.
 fn worst_window(track: &Track) -> Option<f64> {
-    let pre = &track.pre[track.pre.len().saturating_sub(120)..];
+    let pre = track.lately();
     let medians = pre
         .windows(WITNESS_BINS)
         .filter_map(|w| stats::median(&crate::track::values(w)));
@@ -230,7 +240,10 @@ fn mechanism(track: &Track, before: f64, after: f64) -> bool {
         .unwrap_or(0.0)
         .abs();
     let scale = track.frame.as_ref().map_or(f64::INFINITY, |f| f.scale);
-    let ever = track.pre.iter().map(|p| p.value);
+    if RHYTHMIC.iter().any(|r| track.name.as_str().starts_with(r)) {
+        return false;
+    }
+    let ever = track.lately().iter().map(|p| p.value);
     let beyond = if track.worse == Worse::Down {
         after * WORSE_THAN_EVER < ever.fold(f64::INFINITY, f64::min)
     } else {

@@ -401,3 +401,59 @@ fn a_verdict_reads_well() {
     reads 4000/s -> 4000/s
     ");
 }
+
+#[test]
+fn the_same_harm_is_found_again_after_an_earlier_incident() {
+    let read_only = |_: i64| {
+        State::good().with(|s| {
+            (s.commits, s.writes, s.log_errors) = (150.0, 0.0, 14.0);
+            s.write_error = Some(("25006", 1.0));
+        })
+    };
+    let mut bed = Bed::new(3, Spread::USUAL);
+    let past: Vec<Sample> = (1..=200)
+        .map(|s| {
+            bed.sample(
+                s,
+                &if (30..=40).contains(&s) {
+                    read_only(0)
+                } else {
+                    State::good()
+                },
+            )
+        })
+        .collect();
+    let mut watch = Watch::open(&Opening {
+        change: &change(200, TakesEffect::Now, Scope::Instance),
+        specs: &specs(),
+        history: &past,
+        banks: &Banks::new(&specs(), &policy()),
+        policy: &policy(),
+        until: Timestamp::from_secs(220),
+    });
+    let since: Vec<Sample> = (201..=205).map(|s| bed.sample(s, &read_only(0))).collect();
+    let hurt = since.iter().filter_map(|s| watch.push(s)).next().unwrap();
+    assert_eq!(
+        hurt.kind,
+        VerdictKind::Hurt {
+            by: Harm::ClassChange(Trigger::Errors)
+        }
+    );
+}
+
+#[test]
+fn a_stolen_host_needs_more_than_twice_as_bad_for_a_while() {
+    let stolen = |_: i64| {
+        State::good().work(0.7).with(|s| {
+            (s.host_steal, s.statement_ms) = (0.4, Some(1.3));
+        })
+    };
+    let ends = counts(0..60, |seed| story(seed, &stolen).play());
+    assert!(!ends.contains_key("hurt"), "{ends:?}");
+    let end = story(1, &stolen).play();
+    assert!(
+        end.last.refusals.contains(&Refusal::HostContention),
+        "{:?}",
+        end.last
+    );
+}
