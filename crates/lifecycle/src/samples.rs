@@ -2,7 +2,7 @@
 
 use backstay_model::change::{Author, Change, ChangeTime, Origin, Pending, Standing, TakesEffect};
 use backstay_model::confidence::Confidence;
-use backstay_model::decision::{Clearance, HoldReason};
+use backstay_model::decision::{Clearance, HoldReason, SettingClass};
 use backstay_model::event::{WriteReply, WriteTiming};
 use backstay_model::id::PlanHash;
 use backstay_model::plan::{Found, Inverse, Plan, PlanStep, Predicted, Route};
@@ -227,6 +227,12 @@ fn judgement(line: &str) -> Option<Event> {
         "judged inconclusive, more time" => {
             judged(VerdictKind::Inconclusive, Some(Timestamp::from_secs(2_800)))
         }
+        "judged healthy, durability" => Event::Judged {
+            at: NOW,
+            verdict: verdict(VerdictKind::Healthy { excludes: 0.2 }),
+            extend_until: None,
+            hold: Some(HoldReason::Class(SettingClass::Durability)),
+        },
         "judged no data" => judged(VerdictKind::NoData, None),
         "judged load moved" => judged(VerdictKind::WorkloadShift, None),
         "judged confounded" => judged(VerdictKind::Confounded, None),

@@ -90,6 +90,19 @@ fn a_harmless_change_is_kept() {
 }
 
 #[test]
+fn durability_is_never_good_because_metrics_are() {
+    insta::assert_snapshot!(check("
+        seen live
+        judged healthy, durability
+        kept
+    "), @r#"
+    seen live -> watching
+    judged healthy, durability -> held (settings of class "durability" wait for a person) + page: C7 is held: settings of class "durability" wait for a person; backstay changes show C7 | backstay rollback plan C7
+    kept -> kept
+    "#);
+}
+
+#[test]
 fn a_harmful_change_is_rolled_back() {
     insta::assert_snapshot!(check("
         seen live
