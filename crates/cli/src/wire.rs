@@ -3,6 +3,7 @@
 
 use backstay_guard::news::{News, Tidings};
 use backstay_guard::report::{Done, Report};
+use backstay_guard::words::values;
 use backstay_model::event::WriteReply;
 use backstay_model::plan::Plan;
 use backstay_model::risk::Risk;
@@ -110,11 +111,12 @@ pub(crate) fn change_set(set: &ChangeSet) -> Value {
 }
 
 pub(crate) fn change(change: &Change) -> Value {
+    let (old, new) = values(change);
     json!({
         "setting": change.key.name.as_str(),
         "scope": change.key.scope.to_string(),
-        "old": change.old_text(),
-        "new": change.new_text(),
+        "old": old,
+        "new": new,
         "source": change.new.source.to_string(),
         "author": change.author.name(),
         "description": change.description,

@@ -8,7 +8,9 @@ use backstay_journal::record::Watched;
 use backstay_lifecycle::policy::Policy;
 use backstay_model::metric::MetricSpec;
 use backstay_model::plan::Dialect;
-use backstay_model::{ChangeSetId, ProbeReading, ServiceName, Snapshot, Span, TargetId};
+use backstay_model::{
+    ChangeSetId, ProbeReading, Sample, ServiceName, Snapshot, Span, TargetId, Timestamp,
+};
 
 use crate::case::Case;
 
@@ -34,6 +36,9 @@ pub(crate) struct Desk {
     pub(crate) specs: Vec<MetricSpec>,
     pub(crate) history: History,
     pub(crate) banks: Banks,
+    /// The last moment at which something happened that makes earlier samples another time: a
+    /// restart, a loss, the end of an incident.
+    pub(crate) disturbed_at: Timestamp,
     /// Probe readings that wait for the next sample.
     pub(crate) probes: Vec<ProbeReading>,
     /// Change sets with a life, by id.
@@ -94,6 +99,7 @@ impl Desk {
             specs: Vec::new(),
             history: History::new(SAMPLES_MAX),
             banks,
+            disturbed_at: Timestamp(0),
             probes: Vec::new(),
             cases: BTreeMap::new(),
             watches: BTreeMap::new(),
@@ -106,6 +112,26 @@ impl Desk {
         if self.specs != specs {
             self.banks = Banks::new(&specs, &self.detect);
             self.specs = specs;
+        }
+    }
+
+    /// Something happened to the target: samples from before are another time.
+    pub(crate) fn disturb(&mut self, at: Timestamp) {
+        self.banks.disturb();
+        self.disturbed_at = self.disturbed_at.max(at);
+    }
+
+    /// The history since the last disturbance; all of it where that is too short to be a baseline.
+    pub(crate) fn undisturbed(&self) -> &[Sample] {
+        let calm = self.history.since(self.disturbed_at);
+        let length = match (calm.first(), calm.last()) {
+            (Some(first), Some(last)) => last.at - first.at,
+            _ => Span::ZERO,
+        };
+        if length >= self.detect.min_baseline {
+            calm
+        } else {
+            self.history.samples()
         }
     }
 

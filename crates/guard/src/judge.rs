@@ -1,13 +1,16 @@
 //! Samples become verdicts, verdicts become events.
 
 use backstay_detect::{Opening, Watch};
-use backstay_journal::MetricStore;
+use backstay_journal::{Condition, MetricStore};
 use backstay_lifecycle::State;
 use backstay_lifecycle::state::Check;
+use backstay_model::change::{ChangeTime, TakesEffect};
 use backstay_model::decision::{HoldReason, SettingClass};
-use backstay_model::sample::Held;
+use backstay_model::sample::{Held, ProbeStep};
 use backstay_model::verdict::{Recovery, Verdict, VerdictKind};
-use backstay_model::{ChangeSetId, Event, Sample, TargetId, Timestamp};
+use backstay_model::{
+    ChangeSet, ChangeSetId, Event, MetricName, Sample, Span, TargetId, Timestamp,
+};
 
 use crate::books::Books;
 use crate::desk::Desk;
@@ -17,6 +20,8 @@ use crate::report::Report;
 use crate::tick::Guard;
 use crate::turn::Turn;
 
+/// Longest time that a writer takes to answer; after it an open intent is asked about again.
+const ANSWER_MAX: Span = Span::from_secs(10);
 /// Samples that wait to be stored, per target; beyond it the oldest are dropped (they are history,
 /// not evidence of an intent).
 pub(crate) const UNSTORED_MAX: usize = 600;
@@ -26,6 +31,7 @@ impl<B: Books> Guard<B> {
     /// being watched.
     pub(crate) fn sampled(&mut self, desk: &mut Desk, mut sample: Sample, turn: &mut Turn) {
         sample.probes.append(&mut desk.probes);
+        measure_probes(&mut sample);
         if sample.held == Held::Answers {
             self.answers(desk, turn);
         }
@@ -58,25 +64,32 @@ impl<B: Books> Guard<B> {
         let Some(case) = desk.cases.get(&id) else {
             return;
         };
-        let State::Watching { until, .. } = case.state else {
-            return;
+        // What is being put back is watched too: its watch answers whether that helped.
+        let (change_set, until) = match case.state {
+            State::Watching { since, until, .. } => (in_effect(&case.change_set, since), until),
+            State::Reverting { .. } | State::Verifying { .. } => {
+                (case.change_set.clone(), turn.now)
+            }
+            _ => return,
         };
         let watch = Watch::open(&Opening {
-            change: &case.change_set,
+            change: &change_set,
             specs: &desk.specs,
-            history: desk.history.samples(),
+            history: desk.undisturbed(),
             banks: &desk.banks,
             policy: &desk.detect,
             until,
         });
         desk.watches.insert(id, watch);
-        turn.tell(
-            &desk.target,
-            Tidings::Watching {
-                change_set: id,
-                until,
-            },
-        );
+        if until > turn.now {
+            turn.tell(
+                &desk.target,
+                Tidings::Watching {
+                    change_set: id,
+                    until,
+                },
+            );
+        }
     }
 
     fn watch(&mut self, desk: &mut Desk, id: ChangeSetId, sample: &Sample, turn: &mut Turn) {
@@ -119,8 +132,19 @@ impl<B: Books> Guard<B> {
                 } if turn.now >= since + desk.policy.recovery_window => {
                     self.recovery_over(desk, id, since, turn);
                 }
-                _ => {}
+                _ => self.ask_again(desk, id, turn),
             }
+        }
+    }
+
+    /// An intent whose answer was lost is asked about again, once the target answers.
+    fn ask_again(&mut self, desk: &mut Desk, id: ChangeSetId, turn: &mut Turn) {
+        let waits = desk.cases.get(&id).is_some_and(|c| {
+            c.state.open_intent().is_some() && turn.now >= c.moments.moved_at + ANSWER_MAX
+        });
+        let answers = desk.condition.as_ref().is_none_or(Condition::watchable);
+        if waits && answers {
+            self.advance(desk, id, &Event::Resumed { at: turn.now }, turn);
         }
     }
 
@@ -235,6 +259,7 @@ impl<B: Books> Guard<B> {
     }
 
     fn recovered(&mut self, desk: &mut Desk, id: ChangeSetId, recovery: Recovery, turn: &mut Turn) {
+        desk.disturb(turn.now);
         let event = Event::Recovered {
             at: turn.now,
             recovery,
@@ -322,6 +347,37 @@ fn reserved(desk: &Desk, id: ChangeSetId) -> Option<HoldReason> {
     let mut classes = case.change_set.changes.iter().map(|c| class_of(desk, c));
     let durable = classes.any(|class| class == SettingClass::Durability);
     durable.then_some(HoldReason::Class(SettingClass::Durability))
+}
+
+/// The newest readings as metrics, so that a slow answer to a fresh client is judged like any other.
+fn measure_probes(sample: &mut Sample) {
+    for reading in &sample.probes {
+        let steps = [
+            ("probe_connect_ms", &reading.connect),
+            ("probe_read_ms", &reading.read),
+            ("probe_write_ms", &reading.write),
+        ];
+        for (name, step) in steps {
+            if let ProbeStep::Done { ms } = step {
+                sample.metrics.insert(MetricName::from_static(name), *ms);
+            }
+        }
+    }
+}
+
+/// The change set as its watch needs it: what waited for a restart took effect with it, `since`.
+fn in_effect(change_set: &ChangeSet, since: Timestamp) -> ChangeSet {
+    let mut change_set = change_set.clone();
+    if change_set.takes_effect() == TakesEffect::AtRestart {
+        for change in &mut change_set.changes {
+            change.time = ChangeTime {
+                not_before: since,
+                not_after: since,
+                exact: Some(since),
+            };
+        }
+    }
+    change_set
 }
 
 fn no_data(now: Timestamp) -> Verdict {

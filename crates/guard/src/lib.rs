@@ -17,6 +17,7 @@ pub mod books;
 pub mod case;
 pub mod desk;
 pub mod report;
+pub mod words;
 
 mod ask;
 mod judge;

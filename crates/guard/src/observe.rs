@@ -1,11 +1,14 @@
 //! Taking in what an engine saw: snapshots become change sets, change sets get a life.
 
+use std::collections::BTreeMap;
+
 use backstay_engine::attribute::{changes, woken_by_restart};
 use backstay_engine::{Observation, ReadError};
 use backstay_journal::{Condition, Notice, Presence, Record, SnapshotStore};
+use backstay_lifecycle::State;
 use backstay_model::change::{Author, AuthorEvidence, Origin, TakesEffect};
 use backstay_model::decision::SettingClass;
-use backstay_model::{Change, ChangeSet, Event, Snapshot, Timestamp};
+use backstay_model::{Change, ChangeSet, ChangeSetId, Event, Snapshot, Timestamp};
 
 use crate::books::Books;
 use crate::case::Case;
@@ -46,8 +49,8 @@ impl<B: Books> Guard<B> {
         if !ours.is_empty() {
             self.record_ours(desk, ours, new, turn);
         }
-        if !others.is_empty() {
-            self.seen(desk, others, new, turn);
+        for together in by_effect(others) {
+            self.seen(desk, together, new, turn);
         }
     }
 
@@ -105,12 +108,13 @@ impl<B: Books> Guard<B> {
             condition: condition.clone(),
         });
         turn.tell(&desk.target, Tidings::Condition(condition));
-        desk.banks.disturb();
+        desk.disturb(turn.now);
         for id in desk.open_cases() {
             let event = Event::Restarted {
                 at: turn.now,
                 watch_until: turn.now + desk.detect.watch,
             };
+            took_effect_at(desk, id, new.server.started_at);
             let moved = self.advance(desk, id, &event, turn);
             if moved
                 && desk
@@ -225,7 +229,7 @@ impl<B: Books> Guard<B> {
             return;
         }
         desk.condition = Some(condition.clone());
-        desk.banks.disturb();
+        desk.disturb(turn.now);
         turn.record(Record::Condition {
             target: desk.target.clone(),
             condition: condition.clone(),
@@ -262,6 +266,32 @@ impl<B: Books> Guard<B> {
     }
 }
 
+/// What waited for the restart took effect with it: the watch must split time there.
+fn took_effect_at(desk: &mut Desk, id: ChangeSetId, restarted_at: Timestamp) {
+    let Some(case) = desk.cases.get_mut(&id) else {
+        return;
+    };
+    if matches!(case.state, State::Dormant { .. }) {
+        for change in &mut case.change_set.changes {
+            change.time.exact = Some(restarted_at);
+        }
+    }
+}
+
+/// Changes that begin to work at different moments cannot be judged by one watch: those that work
+/// now, those that wait for a restart, and those that are masked.
+fn by_effect(changes: Vec<Change>) -> Vec<Vec<Change>> {
+    let mut groups: BTreeMap<TakesEffect, Vec<Change>> = BTreeMap::new();
+    for change in changes {
+        let when = match change.takes_effect {
+            TakesEffect::NewSessions => TakesEffect::Now,
+            other => other,
+        };
+        groups.entry(when).or_default().push(change);
+    }
+    groups.into_values().collect()
+}
+
 /// Whether a change is our own write: by the application that made it, or, where no log says so, by
 /// being exactly what an open or just finished plan predicts.
 fn is_ours(desk: &Desk, change: &Change) -> bool {
@@ -295,12 +325,7 @@ fn report_durability(desk: &Desk, change_set: &ChangeSet, turn: &mut Turn) {
         let notice = Notice::Durability {
             change_set: change_set.id,
             setting: change.key.name.clone(),
-            text: format!(
-                "{} {} -> {}: durability or data safety; no metric shows this harm, so it waits for a person",
-                change.key,
-                change.old_text(),
-                change.new_text()
-            ),
+            text: durability_text(change),
         };
         turn.record(Record::Notice {
             target: Some(desk.target.clone()),
@@ -309,6 +334,14 @@ fn report_durability(desk: &Desk, change_set: &ChangeSet, turn: &mut Turn) {
         });
         turn.tell(&desk.target, Tidings::Notice(notice, Presence::Begins));
     }
+}
+
+fn durability_text(change: &Change) -> String {
+    let (old, new) = crate::words::values(change);
+    format!(
+        "{} {old} -> {new}: durability or data safety; no metric shows this harm, so it waits for a person",
+        change.key
+    )
 }
 
 /// The class of the setting of a change.

@@ -5,10 +5,11 @@ use backstay_lifecycle::State;
 use backstay_lifecycle::state::{Keeper, Successor};
 use backstay_model::risk::Risk;
 use backstay_model::verdict::{Harm, Recovery, Verdict, VerdictKind};
-use backstay_model::{ChangeSet, NodeKey, ServiceName, Timestamp};
+use backstay_model::{Change, ChangeSet, NodeKey, ServiceName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::case::Case;
+use crate::words::values;
 
 /// Metrics that a root cause names at most.
 const SYMPTOMS_MAX: usize = 3;
@@ -131,12 +132,7 @@ fn reason(state: &State) -> Option<String> {
 fn root_cause(case: &Case) -> Option<String> {
     case.moments.judged_at?;
     let verdict = case.verdict.as_ref()?;
-    let changes: Vec<String> = case
-        .change_set
-        .changes
-        .iter()
-        .map(|c| format!("{} {} -> {}", c.key, c.old_text(), c.new_text()))
-        .collect();
+    let changes: Vec<String> = case.change_set.changes.iter().map(told).collect();
     let symptom = symptom(verdict);
     let cleared = case.recovery == Some(Recovery::No);
     let verb = if cleared {
@@ -149,6 +145,11 @@ fn root_cause(case: &Case) -> Option<String> {
         changes.join(", "),
         case.change_set.author()
     ))
+}
+
+fn told(change: &Change) -> String {
+    let (old, new) = values(change);
+    format!("{} {old} -> {new}", change.key)
 }
 
 /// What showed: the class of harm and the metrics that show it most.

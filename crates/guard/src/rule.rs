@@ -94,7 +94,7 @@ impl<B: Books> Guard<B> {
         );
     }
 
-    const fn brake(&self) -> Brake {
+    pub(crate) const fn brake(&self) -> Brake {
         if self.paused { Brake::On } else { Brake::Off }
     }
 

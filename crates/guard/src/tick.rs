@@ -6,6 +6,7 @@ use backstay_graph::Graph;
 use backstay_journal::{
     CommitError, Histories, Journal, OpenError, Presence, Record, Recorded, StoreError,
 };
+use backstay_lifecycle::invariants::broken_by_write;
 use backstay_model::{Command, Seq, TargetId, Timestamp};
 
 use crate::books::{Books, Shelf};
@@ -158,10 +159,27 @@ impl<B: Books> Guard<B> {
             .journal
             .commit(now, turn.records)
             .map_err(|source| TickError::Commit { source })?;
+        let commands = commands.into_iter().filter(|c| self.may_begin(c, now));
         Ok(Ticked {
-            commands,
+            commands: commands.collect(),
             news: turn.news,
         })
+    }
+
+    /// The last look before a write leaves: it must be the open attempt of its change set, under the
+    /// plan that was ruled on, unexpired and not paused. The exhaustive search of the lifecycle shows
+    /// that a stale command is the one way around the durable intent.
+    fn may_begin(&self, command: &Recorded<Command>, now: Timestamp) -> bool {
+        let Command::Write(write) = command.command() else {
+            return true;
+        };
+        let desk = self.desks.get(&write.target);
+        let case = desk.and_then(|d| d.cases.get(&write.change_set));
+        let broken = broken_by_write(case.map(|c| &c.state), write, now, self.brake());
+        if !broken.is_empty() {
+            tracing::error!(?broken, intent = %write.intent, "a write was not handed out");
+        }
+        broken.is_empty()
     }
 
     fn first_turn(&mut self, turn: &mut Turn) {

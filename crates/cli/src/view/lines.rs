@@ -2,6 +2,7 @@
 
 use backstay_guard::news::{News, Tidings};
 use backstay_guard::report::{Done, Report};
+use backstay_guard::words::values;
 use backstay_journal::Presence;
 use backstay_model::event::WriteReply;
 use backstay_model::risk::Risk;
@@ -187,12 +188,8 @@ fn seen(out: Out, set: &ChangeSet) -> Vec<String> {
         } else {
             " ".repeat(set.id.to_string().len() + 1)
         };
-        lines.push(format!(
-            "{head} {id}{}  {} -> {}",
-            change.key,
-            change.old_text(),
-            change.new_text()
-        ));
+        let (old, new) = values(change);
+        lines.push(format!("{head} {id}{}  {old} -> {new}", change.key));
     }
     let why = set
         .description()
@@ -305,39 +302,56 @@ pub(crate) fn report_lines(out: Out, report: &Report) -> Vec<String> {
         .as_ref()
         .map(|r| format!(": {r}"))
         .unwrap_or_default();
-    let mut lines = vec![format!(
-        "{} {} {}{reason}",
-        out.paint(tone, &format!("{:<10}", report.outcome.to_uppercase())),
-        report.change_set.id,
-        ""
-    )];
-    lines[0] = lines[0].replace(" :", ":");
+    let word = out.paint(tone, &format!("{:<10}", report.outcome.to_uppercase()));
+    let mut lines = vec![format!("{word} {}{reason}", report.change_set.id)];
     if report.outcome == "kept" && report.root_cause.is_none() {
         return lines;
     }
-    let row = |name: &str, text: &str| format!("           {name:<18} {text}");
+    let mut row = |name: &str, text: &str| lines.extend(rows(name, text));
     if let Some(cause) = &report.root_cause {
-        lines.push(row("root cause", cause));
+        row("root cause", cause);
     }
     if !report.services.is_empty() {
         let names: Vec<&str> = report.services.iter().map(|s| s.as_str()).collect();
-        lines.push(row("impacted services", &names.join(", ")));
+        row("impacted services", &names.join(", "));
     }
     let head = match report.done {
         Done::ByBackstay => "remediation",
         _ => "to be run by you",
     };
     for (i, command) in report.commands.iter().enumerate() {
-        lines.push(row(if i == 0 { head } else { "" }, command));
+        row(if i == 0 { head } else { "" }, command);
     }
     for (i, step) in report.steps.iter().enumerate() {
-        lines.push(row(
-            if i == 0 { "steps" } else { "" },
-            &format!("{:>6.2} s  {}", step.seconds, step.what),
-        ));
+        let text = format!("{:>6.2} s  {}", step.seconds, step.what);
+        row(if i == 0 { "steps" } else { "" }, &text);
     }
     for (i, what) in report.does_not_undo.iter().enumerate() {
-        lines.push(row(if i == 0 { "not put back" } else { "" }, what));
+        row(if i == 0 { "not put back" } else { "" }, what);
     }
     lines
+}
+
+/// Columns of text beside the names of a report's rows.
+const TEXT_COLUMNS: usize = 78;
+
+/// A named row of a report; text that is too long goes on below itself.
+fn rows(name: &str, text: &str) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && line.chars().count() + word.chars().count() >= TEXT_COLUMNS {
+            rows.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    rows.push(line);
+    let named = |(i, text): (usize, String)| {
+        let name = if i == 0 { name } else { "" };
+        format!("           {name:<18} {text}")
+    };
+    rows.into_iter().enumerate().map(named).collect()
 }
