@@ -12,6 +12,10 @@
 pub mod world;
 
 pub mod action;
+pub mod scenario;
+
+pub mod story;
+
 pub mod load;
 pub mod server;
 
@@ -23,5 +27,7 @@ mod target;
 mod write;
 
 pub use dialect::WorldDialect;
+pub use scenario::Scenario;
+pub use story::{Story, check, run};
 pub use target::{WorldObserver, WorldProbe, WorldWriter};
 pub use world::{Beginning, World};

@@ -1,0 +1,3 @@
+//! Stories with the real guard on simulated targets.
+
+mod scenarios;
