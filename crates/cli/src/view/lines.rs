@@ -5,7 +5,7 @@ use backstay_guard::report::{Done, Report};
 use backstay_guard::words::values;
 use backstay_journal::Presence;
 use backstay_model::event::WriteReply;
-use backstay_model::risk::Risk;
+use backstay_model::risk::{Reach, Risk};
 use backstay_model::verdict::{Harm, Recovery, Verdict, VerdictKind};
 use backstay_model::{ChangeSet, Timestamp};
 
@@ -266,7 +266,33 @@ pub(crate) fn risk_lines(out: Out, risk: &Risk) -> Vec<String> {
             .iter()
             .map(|t| format!("           {:+.1} {} – {}", t.log_odds, t.name, t.reason)),
     );
+    lines.extend(reach_lines(risk));
     lines
+}
+
+/// Nodes of one kind that a line names at most.
+const NODES_MAX: usize = 4;
+
+/// What the graph says the change reaches: metrics, and through them services.
+fn reach_lines(risk: &Risk) -> Vec<String> {
+    let named = |kind: &str, title: &str| {
+        let all: Vec<&Reach> = risk
+            .reach
+            .iter()
+            .filter(|r| r.node.kind() == kind)
+            .collect();
+        let first = all.iter().take(NODES_MAX);
+        let shown: Vec<String> = first
+            .map(|r| format!("{} {}", r.node, r.confidence))
+            .collect();
+        let more = match all.len().saturating_sub(NODES_MAX) {
+            0 => String::new(),
+            more => format!(", {more} more"),
+        };
+        (!all.is_empty()).then(|| format!("           {title} {}{more}", shown.join(", ")))
+    };
+    let lines = [named("metric", "reaches"), named("service", "so also")];
+    lines.into_iter().flatten().collect()
 }
 
 fn reply_words(reply: &WriteReply) -> String {
@@ -333,7 +359,7 @@ pub(crate) fn report_lines(out: Out, report: &Report) -> Vec<String> {
 }
 
 /// Columns of text beside the names of a report's rows.
-const TEXT_COLUMNS: usize = 78;
+const TEXT_COLUMNS: usize = 68;
 
 /// A named row of a report; text that is too long goes on below itself.
 fn rows(name: &str, text: &str) -> Vec<String> {
