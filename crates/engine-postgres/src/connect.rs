@@ -22,6 +22,8 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// Longest time to wait for a connection to say goodbye.
 const CLOSE_MAX: Duration = Duration::from_millis(200);
 
+/// Longest time that sent bytes may stay without a sign of the other side: a host that vanished.
+const UNSEEN_MAX: Duration = Duration::from_secs(25);
 /// Longest time for asking the server to stop a statement.
 const CANCEL_MAX: Duration = Duration::from_secs(2);
 
@@ -99,7 +101,8 @@ impl Dialer {
             .keepalives(true)
             .keepalives_idle(Duration::from_secs(10))
             .keepalives_interval(Duration::from_secs(5))
-            .keepalives_retries(3);
+            .keepalives_retries(3)
+            .tcp_user_timeout(UNSEEN_MAX);
         let ssl_mode = if unix { SslMode::Disable } else { dsn.ssl_mode };
         config.ssl_mode(match ssl_mode {
             SslMode::Disable => tokio_postgres::config::SslMode::Disable,

@@ -83,15 +83,14 @@ impl FileWatch {
     }
 }
 
-/// Data directories hold busy files too; only names of configuration files count, and reading counts
-/// never.
+/// Data directories hold busy files too, so only names of configuration files count; and reading never
+/// does, because the server reads them for every look that we take.
 fn concerns_configuration(event: &notify::Event) -> bool {
-    let writes = !matches!(
+    use notify::EventKind::{Access, Create, Modify, Remove};
+    use notify::event::{AccessKind, AccessMode};
+    let writes = matches!(
         event.kind,
-        notify::EventKind::Access(notify::event::AccessKind::Open(_))
-    ) && !matches!(
-        event.kind,
-        notify::EventKind::Access(notify::event::AccessKind::Read)
+        Create(_) | Modify(_) | Remove(_) | Access(AccessKind::Close(AccessMode::Write))
     );
     let name = |path: &PathBuf| path.extension().is_some_and(|e| e == "conf" || e == "tmp");
     writes && event.paths.iter().any(name)
@@ -118,6 +117,7 @@ mod tests {
         std::fs::write(&path, "a").unwrap();
         let mut watch = FileWatch::new(Arc::new(Notify::new())).unwrap();
         watch.cover([path.as_path()].into_iter());
+        assert_eq!(std::fs::read(&path).unwrap(), b"a");
         assert!(!watch.take());
         let draft = folder.path().join("postgresql.auto.conf.tmp");
         std::fs::write(&draft, "b").unwrap();

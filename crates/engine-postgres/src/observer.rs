@@ -39,7 +39,7 @@ mod reading;
 mod server_log;
 mod standing;
 
-use link::{LOOK_MAX, Link, Marks, Place};
+use link::{Digest, LOOK_MAX, Link, LogPlace, Marks, Place};
 use notices::Board;
 use reading::Reading;
 use standing::{Loaded, Standings};
@@ -50,6 +50,8 @@ pub const EVERY_ROLE: &str = "ALL";
 
 /// How often the digest of everything is compared.
 const DIGEST_EVERY: Span = Span::from_secs(10);
+/// After so many answers in a row that did not come in time the connection is given up.
+const TIMEOUTS_MAX: u32 = 15;
 /// How long an unused statement is remembered: it may wait for its reload or its commit.
 const STATEMENT_AGE_MAX: Span = Span::from_secs(24 * 3_600);
 /// The log may be a moment behind the change that it explains: so often, so long.
@@ -63,8 +65,10 @@ pub struct PostgresObserver {
     dialer: Dialer,
     redactor: Redactor,
     link: Option<Link>,
-    /// What tells this server from another behind the same address.
-    server: Option<String>,
+    condition: Condition,
+    /// Its data directory, if it is known; relative paths begin there.
+    directory: Option<String>,
+    identity: Option<Identity>,
     known: Option<Known>,
     tailer: Tailer,
     board: Board,
@@ -75,12 +79,30 @@ pub struct PostgresObserver {
     log_counted_at: Option<Timestamp>,
 }
 
+/// What tells one server from another behind the same address, as far as it may be read.
+#[derive(Debug, Clone)]
+struct Identity {
+    system: Option<String>,
+    directory: Option<String>,
+}
+
+/// What the last answer says about the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    /// It answers.
+    Good,
+    /// So many answers in a row did not come in time.
+    Late(u32),
+    /// The server refused what it used to answer: rights or views are not what they were.
+    Odd,
+}
+
 /// What the last looks found.
 #[derive(Debug)]
 struct Known {
     snapshot: Snapshot,
     marks: Marks,
-    digest: (Option<String>, Option<String>),
+    digest: Digest,
     digest_at: Timestamp,
     looked_at: Timestamp,
 }
@@ -98,7 +120,9 @@ impl PostgresObserver {
             dialer: Dialer::new(dsn, &Purpose::of("observer"))?,
             redactor,
             link: None,
-            server: None,
+            condition: Condition::Good,
+            directory: None,
+            identity: None,
             known: None,
             tailer: Tailer::default(),
             board: Board::default(),
@@ -123,14 +147,24 @@ impl PostgresObserver {
         self.link.as_ref().map(|link| link.facts.pid)
     }
 
-    /// The connection; opened if there is none.
+    /// The connection; opened if there is none. One that gave an odd answer is replaced if a new one
+    /// can be had: an open connection is worth keeping when new ones are refused.
     async fn link(&mut self) -> Result<&Link, ReadError> {
-        if self.link.as_ref().is_none_or(|link| link.session.closed()) {
+        let closed = self.link.as_ref().is_none_or(|link| link.session.closed());
+        if closed {
             self.link = None;
-            let link = Link::open(&self.dialer).await?;
-            self.board.replace("rights", link.facts.notices());
-            self.measured = None;
-            self.link = Some(link);
+        }
+        if closed || self.condition == Condition::Odd {
+            match Link::open(&self.dialer).await {
+                Ok(link) => {
+                    self.board.replace("rights", link.facts.notices());
+                    self.measured = None;
+                    self.link = Some(link);
+                }
+                Err(error) if closed => return Err(error),
+                Err(error) => tracing::debug!(%error, "the open connection is kept"),
+            }
+            self.condition = Condition::Good;
         }
         self.link.as_ref().ok_or_else(|| ReadError::Unreachable {
             why: "no connection".to_owned(),
@@ -143,34 +177,28 @@ impl PostgresObserver {
             .map_or(Place::Elsewhere, |link| link.place)
     }
 
-    /// Gives the connection up after an error that leaves its state unknown.
+    /// Notes what an answer says about the connection. Answers that are late still come in order, so a
+    /// connection that only waits is kept, for a while.
     fn judge<T>(&mut self, answer: Result<T, ReadError>) -> Result<T, ReadError> {
-        if let Err(error) = &answer
-            && !matches!(error, ReadError::MissingRight { .. })
-        {
-            self.link = None;
-        }
+        self.condition = match (&answer, self.condition) {
+            (Ok(_), _) => Condition::Good,
+            (Err(ReadError::Timeout { .. }), Condition::Late(times)) if times >= TIMEOUTS_MAX => {
+                self.link = None;
+                Condition::Good
+            }
+            (Err(ReadError::Timeout { .. }), Condition::Late(times)) => Condition::Late(times + 1),
+            (Err(ReadError::Timeout { .. }), _) => Condition::Late(1),
+            (Err(_), _) => Condition::Odd,
+        };
         answer
     }
 
     /// Everything, as a snapshot.
     async fn read(&mut self, now: Timestamp) -> Result<Seen, ReadError> {
-        let reading = {
-            let link = self.link().await?;
-            reading::read(link).await
-        };
+        let reading = reading::read(self.link().await?).await;
         let reading = self.judge(reading)?;
+        self.recognise(&reading)?;
         let server = self.server(&reading);
-        match &self.server {
-            Some(expected) if *expected != server.data_directory => {
-                self.link = None;
-                return Err(ReadError::AnotherServer {
-                    found: server.data_directory,
-                    expected: expected.clone(),
-                });
-            }
-            _ => self.server = Some(server.data_directory.clone()),
-        }
         let last = self.known.as_ref().map(|known| &known.snapshot);
         let same_load = |known: &Known| {
             known.marks.loaded == reading.loaded && known.marks.started == reading.started
@@ -207,25 +235,37 @@ impl PostgresObserver {
         })
     }
 
-    fn server(&self, reading: &Reading) -> Server {
-        let directory = reading.setting("data_directory").map(str::to_owned);
-        let of_auto_file = || configuration_files::data_directory(reading);
-        let identifier = || {
-            let known = reading.system_identifier.as_deref();
-            format!("system identifier {}", known.unwrap_or("unknown"))
+    /// Remembers which server this is, and refuses another one: by what both readings tell.
+    fn recognise(&mut self, reading: &Reading) -> Result<(), ReadError> {
+        let now = Identity {
+            system: reading.system_identifier.clone(),
+            directory: reading.setting("data_directory").map(str::to_owned),
         };
-        // What told the server the first time tells it again: rights may come and go.
-        let candidates = [directory, of_auto_file(), Some(identifier())];
-        let same = |c: &&Option<String>| c.is_some() && **c == self.server;
-        let chosen = candidates
-            .iter()
-            .find(same)
-            .or_else(|| candidates.iter().find(|c| c.is_some()));
+        let known = self.identity.get_or_insert_with(|| now.clone());
+        for (expected, found) in [
+            (&known.system, &now.system),
+            (&known.directory, &now.directory),
+        ] {
+            if let (Some(expected), Some(found)) = (expected, found)
+                && expected != found
+            {
+                let (found, expected) = (found.clone(), expected.clone());
+                self.link = None;
+                return Err(ReadError::AnotherServer { found, expected });
+            }
+        }
+        self.directory = configuration_files::data_directory(reading);
+        Ok(())
+    }
+
+    fn server(&self, reading: &Reading) -> Server {
+        let identifier = reading.system_identifier.as_deref().unwrap_or("unknown");
+        let unnamed = || format!("system identifier {identifier}");
         Server {
             engine: EngineKind::Postgresql,
             version: reading.version.clone(),
             started_at: Timestamp(reading.started),
-            data_directory: chosen.cloned().flatten().unwrap_or_default(),
+            data_directory: self.directory.clone().unwrap_or_else(unnamed),
             role: if reading.in_recovery {
                 NodeRole::Standby
             } else {
@@ -239,21 +279,21 @@ impl PostgresObserver {
         let hurried = self.files.as_ref().is_some_and(FileWatch::take);
         let due = |known: &Known| hurried || now.since(known.digest_at) >= DIGEST_EVERY;
         let due = self.known.as_ref().is_none_or(due);
-        let marks = {
-            let link = self.link().await?;
-            link.marks().await
-        };
+        let marks = self.link().await?.marks().await;
         let marks = self.judge(marks)?;
         let moved = self.known.as_ref().is_none_or(|known| known.marks != marks);
-        let digest = if due || moved {
-            Some(self.digest(now).await?)
+        let (digest, log) = if due || moved {
+            let answer = self.link().await?.digest().await;
+            let (digest, log) = self.judge(answer)?;
+            (Some(digest), Some(log))
         } else {
-            None
+            (None, None)
         };
         let Some(known) = self.known.as_mut() else {
             return Ok(Look {
                 marks,
                 digest: digest.unwrap_or_default(),
+                log,
                 moved: true,
             });
         };
@@ -264,33 +304,22 @@ impl PostgresObserver {
             known.digest_at = now;
         }
         let digest = digest.unwrap_or_else(|| known.digest.clone());
+        if let Some(log) = &log {
+            self.follow_log(log);
+        }
         Ok(Look {
             marks,
             digest,
+            log,
             moved: moved || other,
         })
-    }
-
-    async fn digest(
-        &mut self,
-        now: Timestamp,
-    ) -> Result<(Option<String>, Option<String>), ReadError> {
-        let digest = {
-            let link = self.link().await?;
-            link.digest().await
-        };
-        let digest = self.judge(digest)?;
-        if self.known.is_some() {
-            self.follow_log(now).await?;
-        }
-        Ok(digest)
     }
 
     /// Reads everything and pairs it with what is known.
     async fn observe(&mut self, now: Timestamp, look: Look) -> Result<Poll, ReadError> {
         let seen = self.read(now).await?;
-        if self.known.is_none() {
-            self.follow_log(now).await?;
+        if let Some(log) = look.log.as_ref().filter(|_| self.known.is_none()) {
+            self.follow_log(log);
         }
         self.cover_files(&seen);
         self.read_log();
@@ -361,7 +390,8 @@ struct Seen {
 /// A cheap look.
 struct Look {
     marks: Marks,
-    digest: (Option<String>, Option<String>),
+    digest: Digest,
+    log: Option<LogPlace>,
     moved: bool,
 }
 

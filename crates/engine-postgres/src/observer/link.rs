@@ -38,6 +38,8 @@ pub(crate) struct Facts {
     pub(crate) file_settings: bool,
     pub(crate) hba_rules: bool,
     pub(crate) stat_file: bool,
+    /// The file that `ALTER SYSTEM` writes is there to be asked about.
+    pub(crate) auto_file: bool,
     pub(crate) current_logfile: bool,
     pub(crate) all_stats: bool,
     pub(crate) commit_times: bool,
@@ -81,6 +83,7 @@ impl Facts {
             file_settings: row.get(5),
             hba_rules: row.get(6),
             stat_file: row.get(7),
+            auto_file: false,
             current_logfile: row.get(8),
             all_stats: row.get(9),
             commit_times: row.get(10),
@@ -159,7 +162,6 @@ pub(super) struct Marks {
     pub(super) started: i64,
     in_recovery: bool,
     scoped: String,
-    rules: Option<String>,
     auto_file: Option<String>,
 }
 
@@ -175,12 +177,7 @@ impl Marks {
 }
 
 fn marks_sql(facts: &Facts) -> String {
-    let rules = if facts.hba_rules {
-        "(SELECT md5(string_agg(h::text, '|')) FROM pg_hba_file_rules h)"
-    } else {
-        "NULL::text"
-    };
-    let auto_file = if facts.stat_file {
+    let auto_file = if facts.auto_file {
         "(SELECT f.size::text || '/' || extract(epoch FROM f.modification)::text \
             FROM pg_stat_file('postgresql.auto.conf') f)"
     } else {
@@ -191,19 +188,56 @@ fn marks_sql(facts: &Facts) -> String {
          (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8, pg_is_in_recovery(), \
          (SELECT coalesce(md5(string_agg(setdatabase::text || '/' || setrole::text || '/' \
             || setconfig::text, '|' ORDER BY setdatabase, setrole)), '') FROM pg_db_role_setting), \
-         {rules}, {auto_file}"
+         {auto_file}"
     )
 }
 
+/// What the look every ten seconds compares: everything, in case the marks are blind to it, and what
+/// stands in files that no reload has activated.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Digest {
+    settings: Option<String>,
+    files: Option<String>,
+    rules: Option<String>,
+}
+
+/// Where the server writes its log now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct LogPlace {
+    pub(super) json: Option<String>,
+    pub(super) csv: Option<String>,
+    pub(super) plain: Option<String>,
+    pub(super) prefix: String,
+    /// Seconds that the log's time zone is ahead of UTC.
+    pub(super) ahead_s: i64,
+}
+
+/// `jsonlog` came with version 15.
+const JSON_SINCE: u32 = 150_000;
+
+/// One statement for both, because each costs the server a wake-up.
 fn digest_sql(facts: &Facts) -> String {
-    let files = if facts.file_settings {
-        "(SELECT md5(string_agg(f::text, '|')) FROM pg_file_settings f)"
-    } else {
-        "NULL::text"
-    };
+    let (files, rules) = (
+        "(SELECT md5(string_agg(f::text, '|')) FROM pg_file_settings f)",
+        "(SELECT md5(string_agg(h::text, '|')) FROM pg_hba_file_rules h)",
+    );
+    let if_allowed = |allowed: bool, sql: &'static str| if allowed { sql } else { "NULL::text" };
+    let (json, csv, plain) = (
+        if_allowed(
+            facts.current_logfile && facts.version >= JSON_SINCE,
+            "pg_current_logfile('jsonlog')",
+        ),
+        if_allowed(facts.current_logfile, "pg_current_logfile('csvlog')"),
+        if_allowed(facts.current_logfile, "pg_current_logfile('stderr')"),
+    );
     format!(
-        "SELECT md5(string_agg(name || '=' || coalesce(reset_val, '') || '/' || source || '/' \
-         || pending_restart::text, '|')), {files} FROM pg_settings"
+        "SELECT (SELECT md5(string_agg(name || '=' || coalesce(reset_val, '') || '/' || source \
+            || '/' || pending_restart::text, '|')) FROM pg_show_all_settings()), \
+         {}, {}, {json}, {csv}, {plain}, current_setting('log_line_prefix'), \
+         extract(epoch FROM (now() AT TIME ZONE current_setting('log_timezone')) \
+            - (now() AT TIME ZONE 'UTC'))::int8",
+        if_allowed(facts.file_settings, files),
+        if_allowed(facts.hba_rules, rules),
     )
 }
 
@@ -235,7 +269,14 @@ impl Link {
         let session = dialer.connect().await?;
         let origins = shield(&session).await?;
         let client = session.client();
-        let facts = within(LOOK_MAX, "the server's facts", Facts::ask(client)).await?;
+        let mut facts = within(LOOK_MAX, "the server's facts", Facts::ask(client)).await?;
+        if facts.stat_file {
+            let sql = "SELECT size FROM pg_stat_file('postgresql.auto.conf')";
+            facts.auto_file = session
+                .rows("postgresql.auto.conf", sql, LOOK_MAX)
+                .await
+                .is_ok();
+        }
         let marks = prepared(client, &marks_sql(&facts)).await?;
         let digest = prepared(client, &digest_sql(&facts)).await?;
         let metrics = prepared(client, &crate::metrics::sql(&facts)).await?;
@@ -265,16 +306,27 @@ impl Link {
             started: row.get(1),
             in_recovery: row.get(2),
             scoped: row.get(3),
-            rules: row.get(4),
-            auto_file: row.get(5),
+            auto_file: row.get(4),
         })
     }
 
-    /// The digest of everything, for the look every ten seconds.
-    pub(super) async fn digest(&self) -> Result<(Option<String>, Option<String>), ReadError> {
+    /// The digest of everything, and where the log is.
+    pub(super) async fn digest(&self) -> Result<(Digest, LogPlace), ReadError> {
         let row = self.session.client().query_one(&self.digest, &[]);
         let row = within(LOOK_MAX, "the settings' digest", row).await?;
-        Ok((row.get(0), row.get(1)))
+        let digest = Digest {
+            settings: row.get(0),
+            files: row.get(1),
+            rules: row.get(2),
+        };
+        let place = LogPlace {
+            json: row.get(3),
+            csv: row.get(4),
+            plain: row.get(5),
+            prefix: row.get(6),
+            ahead_s: row.get(7),
+        };
+        Ok((digest, place))
     }
 }
 
@@ -356,13 +408,19 @@ mod tests {
     #[test]
     fn what_may_not_be_read_is_not_asked_for() {
         let none = Facts::default();
-        assert!(
-            !marks_sql(&none).contains("pg_hba_file_rules")
-                && !digest_sql(&none).contains("pg_file")
-        );
+        let sql = marks_sql(&none) + &digest_sql(&none);
+        for view in [
+            "pg_hba_file_rules",
+            "pg_file_settings",
+            "pg_stat_file",
+            "pg_current_logfile",
+        ] {
+            assert!(!sql.contains(view), "{view}");
+        }
         let all = Facts {
             hba_rules: true,
             stat_file: true,
+            auto_file: true,
             file_settings: true,
             ..none
         };

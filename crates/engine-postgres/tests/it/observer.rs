@@ -234,6 +234,114 @@ async fn every_route_is_noticed_with_author_and_reason() {
 }
 
 #[tokio::test]
+async fn every_format_of_the_log_names_the_author() {
+    for settings in [
+        [
+            ("log_destination", "csvlog"),
+            ("log_timezone", "Europe/Berlin"),
+        ],
+        [
+            ("log_destination", "stderr"),
+            ("log_line_prefix", "%m [%p] %q%u@%d/%a "),
+        ],
+    ] {
+        let Some(server) = server(&settings, &[]).await else {
+            return;
+        };
+        let mut watch = Watch::begin(&server).await;
+        run(
+            &server,
+            &[
+                "/* OPS-8 */ ALTER SYSTEM SET jit = off",
+                "SELECT pg_reload_conf()",
+            ],
+        )
+        .await;
+        let found = watch.changes().await;
+        assert_eq!(
+            lines(&found),
+            "jit: on -> off (ALTER SYSTEM) Now by postgres exactly because OPS-8 Observed"
+        );
+        let gap = now().since(found[0].time.best()).as_secs_f64();
+        assert!((0.0..5.0).contains(&gap), "{gap} s");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stands_still_is_waited_for_on_the_same_connection() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    let mut watch = Watch::begin(&server).await;
+    let pid = watch.observer.backend_pid().unwrap();
+    signal(pid, "STOP");
+    let answer = watch.observer.poll(now()).await;
+    signal(pid, "CONT");
+    assert!(
+        matches!(answer, Err(ReadError::Timeout { limit_ms: 2_000 })),
+        "{answer:?}"
+    );
+    watch.quiet().await;
+    assert_eq!(watch.observer.backend_pid(), Some(pid));
+}
+
+/// An address behind which one server can be exchanged for another.
+async fn switchboard(first: u16) -> (u16, std::sync::Arc<std::sync::atomic::AtomicU16>) {
+    use std::sync::atomic::{AtomicU16, Ordering};
+    let line = std::sync::Arc::new(AtomicU16::new(first));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let current = std::sync::Arc::clone(&line);
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let port = current.load(Ordering::Relaxed);
+            tokio::spawn(async move {
+                let mut server = tokio::net::TcpStream::connect(("127.0.0.1", port))
+                    .await
+                    .unwrap();
+                let done = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                done.map(drop).unwrap_or_default();
+            });
+        }
+    });
+    (port, line)
+}
+
+#[tokio::test]
+async fn another_server_behind_the_same_address_is_refused() {
+    let Some(mut one) = server(&[], &[]).await else {
+        return;
+    };
+    let Some(two) = server(&[], &[]).await else {
+        return;
+    };
+    let (port, line) = switchboard(one.port()).await;
+    let text = format!("host=127.0.0.1 port={port} user=postgres dbname=postgres sslmode=disable");
+    let dsn = resolve_here(Some(&text)).unwrap();
+    let mut observer = PostgresObserver::new(TargetId::new("shop"), &dsn, redactor()).unwrap();
+    assert!(matches!(observer.poll(now()).await, Ok(Poll::Moved(_))));
+    line.store(two.port(), std::sync::atomic::Ordering::Relaxed);
+    one.stop().await.unwrap();
+    let mut last = observer.poll(now()).await;
+    for _ in 0..50 {
+        if matches!(last, Err(ReadError::AnotherServer { .. })) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        last = observer.poll(now()).await;
+    }
+    panic!("{:?}", last.map(drop));
+}
+
+fn signal(pid: u32, name: &str) {
+    let status = std::process::Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+#[tokio::test]
 async fn what_waits_for_a_reload_is_no_change_yet() {
     let Some(server) = server(&[], &[]).await else {
         return;
@@ -448,6 +556,21 @@ async fn the_grants_that_are_told_are_enough() {
     insta::assert_snapshot!(lines(&found), @"work_mem: 4096 -> 65536 (ALTER SYSTEM) Now by postgres exactly because OPS-5 Observed");
 }
 
+/// A probe as role `app`, with its table.
+async fn probe_with_table(server: &Server) -> PostgresProbe {
+    run(
+        server,
+        &["DROP ROLE IF EXISTS app", "CREATE ROLE app LOGIN"],
+    )
+    .await;
+    let create = backstay_engine_postgres::probe::CREATE_TABLE.replace("{role}", "app");
+    for statement in create.split(';').filter(|s| !s.trim().is_empty()) {
+        run(server, &[statement]).await;
+    }
+    let dsn = resolve_here(Some(&server.dsn("app", "postgres"))).unwrap();
+    PostgresProbe::new(&dsn).unwrap()
+}
+
 #[tokio::test]
 async fn the_probe_reads_writes_and_names_what_fails() {
     let Some(server) = server(&[], &[]).await else {
@@ -462,15 +585,7 @@ async fn the_probe_reads_writes_and_names_what_fails() {
         "{reading:?}"
     );
     assert_eq!(reading.write, ProbeStep::Skipped);
-    for statement in backstay_engine_postgres::probe::CREATE_TABLE
-        .replace("{role}", "app")
-        .split(';')
-    {
-        if !statement.trim().is_empty() {
-            run(&server, &[statement]).await;
-        }
-    }
-    let mut probe = PostgresProbe::new(&dsn).unwrap();
+    let mut probe = probe_with_table(&server).await;
     let reading = probe.probe(now()).await;
     assert!(
         matches!(reading.write, ProbeStep::Done { .. }),
@@ -496,10 +611,17 @@ async fn the_probe_reads_writes_and_names_what_fails() {
         matches!(&reading.connect, ProbeStep::Failed { class, .. } if class == "28000"),
         "{reading:?}"
     );
+}
+
+#[tokio::test]
+async fn a_probe_that_hangs_leaves_nothing_behind() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    let mut probe = probe_with_table(&server).await;
     run(
         &server,
         &[
-            "ALTER ROLE app LOGIN",
             "ALTER SYSTEM SET synchronous_standby_names = 'nobody'",
             "SELECT pg_reload_conf()",
         ],
@@ -523,4 +645,43 @@ async fn the_probe_reads_writes_and_names_what_fails() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("the probe left a process behind");
+}
+
+/// Processor time of a process, in milliseconds.
+fn cpu_ms(pid: u32) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap();
+    text.split_whitespace()
+        .next()
+        .unwrap()
+        .parse::<f64>()
+        .unwrap()
+        / 1e6
+}
+
+/// What the observer costs the server over a minute. Slow, so only when asked for
+/// (`BACKSTAY_MEASURE=1`, `--nocapture`).
+#[tokio::test]
+async fn the_cost_on_the_server_is_a_thousandth_of_a_core() {
+    if std::env::var_os("BACKSTAY_MEASURE").is_none() {
+        return;
+    }
+    let Some(server) = server(&[("shared_preload_libraries", "pg_stat_statements")], &[]).await
+    else {
+        return;
+    };
+    run(&server, &["CREATE EXTENSION pg_stat_statements"]).await;
+    let mut watch = Watch::begin(&server).await;
+    let pid = watch.observer.backend_pid().unwrap();
+    for sampled in [false, true] {
+        let begun = cpu_ms(pid);
+        for _ in 0..60 {
+            watch.observer.poll(now()).await.unwrap();
+            if sampled {
+                watch.observer.sample(now()).await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let per_s = (cpu_ms(pid) - begun) / 60.0;
+        eprintln!("samples {sampled}: {per_s:.3} ms of processor time per second");
+    }
 }
