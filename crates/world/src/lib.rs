@@ -16,6 +16,10 @@ pub mod scenario;
 
 pub mod story;
 
+pub mod demo;
+pub mod invariants;
+pub mod random;
+
 pub mod load;
 pub mod server;
 

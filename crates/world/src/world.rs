@@ -74,6 +74,8 @@ const START_S: i64 = 1_795_456_800;
 pub struct WriteSeen {
     /// When.
     pub at: Timestamp,
+    /// What it undoes.
+    pub change_set: backstay_model::ChangeSetId,
     /// Which setting.
     pub key: SettingKey,
     /// What stood there before.

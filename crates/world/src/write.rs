@@ -152,6 +152,7 @@ fn waits(inside: &Inside, write: &Write) -> bool {
 fn put_back(inside: &mut Inside, write: &Write, step: &PlanStep, now: Timestamp) {
     inside.writes.push(WriteSeen {
         at: now,
+        change_set: write.change_set,
         key: step.key.clone(),
         before: inside.server.standing(&step.key),
         expected: step.expect.clone(),

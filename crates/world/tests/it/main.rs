@@ -1,3 +1,4 @@
 //! Stories with the real guard on simulated targets.
 
 mod scenarios;
+mod sweep;
