@@ -63,13 +63,19 @@ pub fn script() -> Vec<Step> {
     ]
 }
 
+/// The demo's world with nothing scheduled: whoever plays it says what happens when.
+#[must_use]
+pub fn quiet_world(seed: u64) -> World {
+    let mut beginning = Beginning::shop(seed);
+    beginning.roughness = 0.7;
+    World::new(beginning)
+}
+
 /// The demo's world with its script scheduled. Give it to `Lockstep::new`, and let seconds pass from
 /// [`World::now`] on.
 #[must_use]
 pub fn world(seed: u64) -> World {
-    let mut beginning = Beginning::shop(seed);
-    beginning.roughness = 0.7;
-    let world = World::new(beginning);
+    let world = quiet_world(seed);
     let began_at: Timestamp = world.now();
     for step in script() {
         world.schedule(began_at + step.at, Action::Change(step.turn));

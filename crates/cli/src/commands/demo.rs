@@ -15,6 +15,7 @@ use crate::view::screen::{Screen, give_back, take};
 
 mod director;
 mod forecast;
+mod simulated;
 mod stage;
 
 use director::{Cue, Director, Ending, SCENARIOS, SHOWN, Scenario};
@@ -45,16 +46,33 @@ pub(crate) fn run(args: &Demo, out: Out) -> Result<Exit, Failure> {
         })?;
     runtime()?.block_on(async {
         tokio::select! {
-            ending = play(scenario, out) => ending,
+            ending = play(scenario, args, out) => ending,
             () = interrupted() => Ok(Exit::Interrupted),
             () = tokio::time::sleep(STORY_MAX) => Err(Failure::new(Code::Internal, "the story did not end in time")),
         }
     })
 }
 
+async fn play(scenario: &'static Scenario, args: &Demo, out: Out) -> Result<Exit, Failure> {
+    let ending = if args.simulated {
+        let house = House::open(out, "demo · a simulated PostgreSQL · mode auto")?;
+        let ending = simulated::play(scenario, &house).await;
+        house.close();
+        ending?
+    } else {
+        let house = House::open(out, "demo · a throw-away PostgreSQL · mode auto")?;
+        let ending = play_for_real(scenario, &house).await;
+        house.close();
+        ending?
+    };
+    Ok(match ending {
+        Ending::AsTold => Exit::Ok,
+        Ending::Otherwise => Exit::Failure,
+    })
+}
+
 /// The story on a real server. Everything that is started is owned by `stage`, and goes with it.
-async fn play(scenario: &'static Scenario, out: Out) -> Result<Exit, Failure> {
-    let house = House::open(out, "demo · a throw-away PostgreSQL · mode auto")?;
+async fn play_for_real(scenario: &'static Scenario, house: &House) -> Result<Ending, Failure> {
     house.say("starting a throw-away PostgreSQL and a load on it …");
     let stage = Stage::set(scenario).await?;
     house.say(&format!(
@@ -67,14 +85,10 @@ async fn play(scenario: &'static Scenario, out: Out) -> Result<Exit, Failure> {
     let work = station.work(move |n| forward(&hand, n), std::future::pending());
     let ending = tokio::select! {
         _guard = work => Err(Failure::new(Code::Internal, "the guard stopped by itself")),
-        ending = direct(scenario, &house, &stage, news) => ending,
+        ending = direct(scenario, house, &stage, news) => ending,
     };
     stage.strike().await;
-    house.close();
-    Ok(match ending? {
-        Ending::AsTold => Exit::Ok,
-        Ending::Otherwise => Exit::Failure,
-    })
+    ending
 }
 
 fn forward(hand: &mpsc::Sender<News>, news: News) {
@@ -102,10 +116,8 @@ async fn direct(
             }
             Some(Cue::Harmful) => {
                 house.phase(director.act.words());
-                house.say("simulate   the next change, before it is made");
-                for line in forecast::lines(house.out, scenario, &stage.services(), piece.at)? {
-                    house.say(&line);
-                }
+                let told = forecast::lines(house.out, scenario, &stage.services(), piece.at)?;
+                house.forecast(&told);
                 stage.change(scenario).await?;
             }
             Some(Cue::End(ending)) => {
@@ -162,6 +174,17 @@ impl House {
             None if !self.out.json_wanted() => self.out.line(format!("          {line}")),
             None => self.out.note(line),
         }
+    }
+
+    /// What the simulator says to the next change.
+    fn forecast(&self, lines: &[String]) {
+        self.say("simulate   the next change, before it is made");
+        lines.iter().for_each(|line| self.say(line));
+    }
+
+    /// Whether a person watches it happen.
+    const fn live(&self) -> bool {
+        self.screen.is_some()
     }
 
     fn show(&self, news: &News) {

@@ -90,6 +90,7 @@ fn tidings(out: Out, what: &Tidings) -> Vec<String> {
                 out.paint(Tone::Bold, "decision  ")
             )];
             lines.extend(risk_lines(out, risk));
+            lines.extend(reach_lines(risk));
             lines
         }
         Tidings::Writing {
@@ -266,7 +267,6 @@ pub(crate) fn risk_lines(out: Out, risk: &Risk) -> Vec<String> {
             .iter()
             .map(|t| format!("           {:+.1} {} – {}", t.log_odds, t.name, t.reason)),
     );
-    lines.extend(reach_lines(risk));
     lines
 }
 
@@ -274,7 +274,7 @@ pub(crate) fn risk_lines(out: Out, risk: &Risk) -> Vec<String> {
 const NODES_MAX: usize = 4;
 
 /// What the graph says the change reaches: metrics, and through them services.
-fn reach_lines(risk: &Risk) -> Vec<String> {
+pub(crate) fn reach_lines(risk: &Risk) -> Vec<String> {
     let named = |kind: &str, title: &str| {
         let all: Vec<&Reach> = risk
             .reach
