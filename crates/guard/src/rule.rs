@@ -162,7 +162,7 @@ impl<B: Books> Guard<B> {
         let watched: Vec<&Case> = desk
             .cases
             .values()
-            .filter(|c| matches!(c.state, State::Watching { .. }))
+            .filter(|c| c.change_set.id == id || suspect(c))
             .collect();
         if watched.len() < 2 {
             return;
@@ -260,6 +260,20 @@ impl<B: Books> Guard<B> {
         if self.advance(desk, id, &event, turn) {
             self.settle(desk, id, turn);
         }
+    }
+}
+
+/// Whether a change set may be the cause of harm that shows now: it is watched, or it hurt and is not
+/// known to be cured.
+fn suspect(case: &Case) -> bool {
+    let hurt = case.moments.judged_at.is_some();
+    match case.state {
+        State::Watching { .. } => true,
+        State::Held { .. }
+        | State::Reverting { .. }
+        | State::Verifying { .. }
+        | State::RollbackFailed { .. } => hurt,
+        _ => false,
     }
 }
 
