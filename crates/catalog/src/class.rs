@@ -210,6 +210,21 @@ pub fn class_of(engine: EngineKind, name: &SettingName, def: Option<&SettingDef>
     }
 }
 
+/// The class of one change: as the setting's, but for a list of synchronous standbys it counts which
+/// way it goes. Emptying the list gives up a guarantee and is a matter of durability; filling it only
+/// makes commits wait, and what makes every commit wait for nobody is an outage like any other, whose
+/// undoing brings back the guarantee that was there before.
+#[must_use]
+pub fn class_of_change(name: &SettingName, class: SettingClass, new: Option<&str>) -> SettingClass {
+    let fills = new.is_some_and(|list| !list.trim().is_empty());
+    match name.as_str() {
+        "synchronous_standby_names" if fills && class == SettingClass::Durability => {
+            SettingClass::Reloadable
+        }
+        _ => class,
+    }
+}
+
 /// Whether the text of the setting `name` may be kept and shown. Wider than the server's own list:
 /// every `*_command` often carries a key, and what an unknown extension keeps is anybody's guess.
 #[must_use]

@@ -24,7 +24,7 @@ pub mod check;
 
 pub use candidate::{At, Candidate};
 pub use check::{CheckReport, Unanswered, Violation, check, check_touched};
-pub use class::{Secrecy, class_of, secret, secret_text};
+pub use class::{Secrecy, class_of, class_of_change, secret, secret_text};
 pub use conf::{ConfLine, Note, parse_conf};
 pub use expr::{Environment, Expr, Slack, Tri};
 pub use pack::{

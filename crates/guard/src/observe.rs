@@ -351,14 +351,15 @@ pub(crate) fn class_of(desk: &Desk, change: &Change) -> SettingClass {
         return SettingClass::Authentication;
     }
     let choice = desk.snapshot.as_ref().and_then(|s| knowledge(&s.server));
-    match choice {
-        Some(choice) => choice.pack.class_of(&change.key.name),
-        None => backstay_catalog::class_of(
-            backstay_model::name::EngineKind::Postgresql,
-            &change.key.name,
-            None,
-        ),
-    }
+    let name = &change.key.name;
+    let class = match choice {
+        Some(choice) => choice.pack.class_of(name),
+        None => {
+            backstay_catalog::class_of(backstay_model::name::EngineKind::Postgresql, name, None)
+        }
+    };
+    let new = change.new.effective.as_ref().and_then(|v| v.as_text());
+    backstay_catalog::class_of_change(name, class, new)
 }
 
 /// Lines with which the server would not start again are told as they appear and as they go.
