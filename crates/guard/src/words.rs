@@ -18,7 +18,12 @@ fn readable(change: &Change, text: &str) -> String {
     let newest = pack(EngineKind::Postgresql, u32::MAX).ok();
     let def = newest.and_then(|choice| choice.pack.def(change.key.name.as_str()));
     let quantity = def.and_then(|def| units::parse(def, text).ok());
-    quantity.map_or_else(|| text.to_owned(), |q| q.to_string())
+    let shown = quantity.map_or_else(|| text.to_owned(), |q| q.to_string());
+    if shown.is_empty() {
+        "''".to_owned()
+    } else {
+        shown
+    }
 }
 
 #[cfg(test)]
@@ -56,5 +61,7 @@ mod tests {
         );
         assert_eq!(shown("jit", "on", "off"), ("on".into(), "off".into()));
         assert_eq!(shown("my.own", "1", "2"), ("1".into(), "2".into()));
+        let (empty, _) = shown("synchronous_standby_names", "", "s1");
+        assert_eq!(empty, "''");
     }
 }
