@@ -157,11 +157,14 @@ fn healthy_by_data(story: &Story, case: &Case) -> Option<String> {
 
 /// The last report says what the journal replays to.
 fn reported_as_it_is(history: &History, case: &Case) -> Option<String> {
-    let reports = history.entries.iter().filter_map(|e| match &e.record {
+    let mut reports = history.entries.iter().filter_map(|e| match &e.record {
         Record::Reported { report, .. } => report.get("outcome"),
         _ => None,
     });
-    let last = reports.last().and_then(|o| o.as_str()).map(str::to_owned);
+    let last = reports
+        .next_back()
+        .and_then(|o| o.as_str())
+        .map(str::to_owned);
     let now = case.state.word();
     (case.state.settled() && last.as_deref() != Some(now))
         .then(|| format!("RB-6: reported as {last:?}, but it is {now}"))

@@ -47,6 +47,13 @@ pub enum Weather {
     Stormy,
 }
 
+/// Whether a change is one of those that hurt nobody within minutes.
+#[must_use]
+pub fn harmless(turn: &Turn) -> bool {
+    let value = turn.value.as_deref().unwrap_or("");
+    HARMLESS.contains(&(turn.key.name.as_str(), value))
+}
+
 /// The story of `seed`.
 #[must_use]
 pub fn scenario(seed: u64) -> Scenario {

@@ -15,10 +15,20 @@ fn broken(seed: u64) -> Vec<String> {
         Err(error) => return vec![format!("{error}: {error:?}")],
     };
     let mut broken = invariants::violations(&scenario, &story);
+    broken.extend(false_alarm(&scenario, &story));
     if !same(&scenario, &story) {
         broken.push("the same story gave another journal".to_owned());
     }
     broken
+}
+
+/// One harmless change and nothing else must not be said to hurt.
+fn false_alarm(scenario: &Scenario, story: &Story) -> Option<String> {
+    let (1, [only]) = (scenario.events.len(), story.outcomes.as_slice()) else {
+        return None;
+    };
+    let blamed = only.case.as_ref()?.moments.judged_at.is_some();
+    (blamed && random::harmless(&only.turn)).then(|| "a harmless change was blamed".to_owned())
 }
 
 fn same(scenario: &Scenario, story: &Story) -> bool {
@@ -47,12 +57,26 @@ fn invariants_hold_in_every_story() {
         }
         None => 0..number("BACKSTAY_SEEDS").unwrap_or(SEEDS),
     };
-    let failed: Vec<String> = seeds
-        .map(|seed| (seed, broken(seed)))
-        .filter(|(_, broken)| !broken.is_empty())
-        .map(|(seed, broken)| report(seed, &broken))
-        .collect();
-    assert!(failed.is_empty(), "{}", failed.concat());
+    let all: Vec<u64> = seeds.collect();
+    let failed = std::thread::scope(|scope| {
+        let halves = all.chunks(all.len().div_ceil(2).max(1));
+        let running: Vec<_> = halves
+            .map(|half| scope.spawn(|| half.iter().map(|s| failure(*s)).collect::<String>()))
+            .collect();
+        let done = running.into_iter().map(|h| h.join().unwrap());
+        done.collect::<String>()
+    });
+    assert!(failed.is_empty(), "{failed}");
+}
+
+/// What to print about a seed; nothing when all is well.
+fn failure(seed: u64) -> String {
+    let broken = broken(seed);
+    if broken.is_empty() {
+        String::new()
+    } else {
+        report(seed, &broken)
+    }
 }
 
 #[test]
