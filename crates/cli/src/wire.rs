@@ -4,6 +4,7 @@
 use backstay_guard::news::{News, Tidings};
 use backstay_guard::report::{Done, Report};
 use backstay_guard::words::values;
+use backstay_journal::Presence;
 use backstay_model::event::WriteReply;
 use backstay_model::plan::Plan;
 use backstay_model::risk::Risk;
@@ -22,15 +23,25 @@ pub(crate) fn news(news: &News) -> Option<Value> {
 }
 
 fn tidings(what: &Tidings) -> Option<(&'static str, Value)> {
+    about_target(what).or_else(|| about_change(what))
+}
+
+fn presence(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Begins => "begins",
+        Presence::Ends => "ends",
+    }
+}
+
+fn about_target(what: &Tidings) -> Option<(&'static str, Value)> {
     Some(match what {
-        Tidings::Sampled(_) => return None,
         Tidings::Condition(condition) => (
             "condition",
             json!({ "condition": condition.word(), "text": condition.to_string() }),
         ),
-        Tidings::Notice(notice, presence) => (
+        Tidings::Notice(notice, since) => (
             "notice",
-            json!({ "text": notice.to_string(), "presence": format!("{presence:?}").to_lowercase() }),
+            json!({ "text": notice.to_string(), "presence": presence(*since) }),
         ),
         Tidings::Baseline {
             settings,
@@ -43,60 +54,60 @@ fn tidings(what: &Tidings) -> Option<(&'static str, Value)> {
         Tidings::Learning { have_s, want_s } => {
             ("learning", json!({ "have_s": have_s, "want_s": want_s }))
         }
-        Tidings::Seen(set) => ("change_seen", change_set(set)),
-        Tidings::Ours(set) => ("own_write_seen", change_set(set)),
+        Tidings::Paused(since) => ("paused", json!({ "presence": presence(*since) })),
+        Tidings::Stopped { why } => ("stopped", json!({ "why": why })),
+        _ => return None,
+    })
+}
+
+/// News about one change set; its id stands in every document.
+fn about_change(what: &Tidings) -> Option<(&'static str, Value)> {
+    let (kind, id, mut body) = match what {
+        Tidings::Seen(set) => return Some(("change_seen", change_set(set))),
+        Tidings::Ours(set) => return Some(("own_write_seen", change_set(set))),
+        Tidings::Settled(settled) => return Some(("report", report(settled))),
         Tidings::Watching { change_set, until } => (
             "watching",
-            json!({ "change_set": change_set.to_string(), "until": until.to_string() }),
+            change_set,
+            json!({ "until": until.to_string() }),
         ),
         Tidings::Judged {
             change_set,
             verdict: v,
-        } => (
-            "verdict",
-            json!({ "change_set": change_set.to_string(), "verdict": verdict(v) }),
-        ),
+        } => ("verdict", change_set, json!({ "verdict": verdict(v) })),
         Tidings::Ruled {
             change_set,
             risk: r,
             decision,
-        } => (
-            "decision",
-            json!({ "change_set": change_set.to_string(), "risk": risk(r), "decision": decision }),
-        ),
+        } => {
+            let body = json!({ "risk": risk(r), "decision": decision });
+            ("decision", change_set, body)
+        }
         Tidings::Writing {
             change_set,
             intent,
             commands,
-        } => (
-            "writing",
-            json!({ "change_set": change_set.to_string(), "intent": intent.to_string(), "commands": commands }),
-        ),
+        } => {
+            let body = json!({ "intent": intent.to_string(), "commands": commands });
+            ("writing", change_set, body)
+        }
         Tidings::Replied {
             change_set,
             reply: r,
-        } => (
-            "write_reply",
-            json!({ "change_set": change_set.to_string(), "reply": reply(r) }),
-        ),
+        } => ("write_reply", change_set, json!({ "reply": reply(r) })),
         Tidings::Recovered {
             change_set,
             recovery: r,
-        } => (
-            "recovery",
-            json!({ "change_set": change_set.to_string(), "recovered": recovery(*r) }),
-        ),
-        Tidings::Paged(page) => (
-            "page",
-            json!({ "change_set": page.change_set.to_string(), "message": page.message, "next": page.next }),
-        ),
-        Tidings::Settled(r) => ("report", report(r)),
-        Tidings::Paused(presence) => (
-            "paused",
-            json!({ "presence": format!("{presence:?}").to_lowercase() }),
-        ),
-        Tidings::Stopped { why } => ("stopped", json!({ "why": why })),
-    })
+        } => ("recovery", change_set, json!({ "recovered": recovery(*r) })),
+        Tidings::Paged(page) => {
+            let body = json!({ "message": page.message, "next": page.next });
+            ("page", &page.change_set, body)
+        }
+        _ => return None,
+    };
+    body.as_object_mut()?
+        .insert("change_set".into(), json!(id.to_string()));
+    Some((kind, body))
 }
 
 pub(crate) fn change_set(set: &ChangeSet) -> Value {

@@ -1,7 +1,6 @@
 //! `backstay watch`: the guard in the foreground.
 
 use std::fs;
-use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,20 +85,18 @@ async fn until(limit: Option<Span>) {
 }
 
 /// Ready at Ctrl-C or SIGTERM.
-pub(crate) fn interrupted() -> impl Future<Output = ()> {
-    async {
-        let mut terminate =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
-        let terminated = async {
-            match terminate.as_mut() {
-                Some(signal) => signal.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminated => {}
+pub(crate) async fn interrupted() {
+    let kind = tokio::signal::unix::SignalKind::terminate();
+    let mut terminate = tokio::signal::unix::signal(kind).ok();
+    let terminated = async {
+        match terminate.as_mut() {
+            Some(signal) => signal.recv().await,
+            None => std::future::pending().await,
         }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
     }
 }
 

@@ -34,47 +34,75 @@ pub(crate) fn clock(at: Timestamp) -> String {
 }
 
 fn tidings(out: Out, what: &Tidings) -> Vec<String> {
-    match what {
-        Tidings::Sampled(_) => Vec::new(),
+    about_target(out, what)
+        .or_else(|| about_change(out, what))
+        .unwrap_or_default()
+}
+
+/// A line that begins with a word in its column.
+fn headed(out: Out, tone: Tone, word: &str, text: impl AsRef<str>) -> String {
+    let word = out.paint(tone, &format!("{word:<10}"));
+    format!("{word} {}", text.as_ref())
+}
+
+/// A line that belongs to the one above it.
+fn below(text: impl AsRef<str>) -> String {
+    format!("           {}", text.as_ref())
+}
+
+fn about_target(out: Out, what: &Tidings) -> Option<Vec<String>> {
+    Some(match what {
+        Tidings::Sampled(_) | Tidings::Ours(_) => Vec::new(),
+        Tidings::Condition(condition) if condition.watchable() => {
+            vec![headed(out, Tone::Good, "target", condition.to_string())]
+        }
         Tidings::Condition(condition) => {
-            let tone = if condition.watchable() {
-                Tone::Good
-            } else {
-                Tone::Bad
-            };
-            vec![format!("{} {condition}", out.paint(tone, "target    "))]
+            vec![headed(out, Tone::Bad, "target", condition.to_string())]
         }
         Tidings::Notice(notice, Presence::Begins) => {
-            vec![format!("{} {notice}", out.paint(Tone::Warn, "note      "))]
+            vec![headed(out, Tone::Warn, "note", notice.to_string())]
         }
         Tidings::Notice(notice, Presence::Ends) => {
-            vec![format!(
-                "{} no longer so: {notice}",
-                out.paint(Tone::Good, "note      ")
-            )]
+            let text = format!("no longer so: {notice}");
+            vec![headed(out, Tone::Good, "note", text)]
         }
         Tidings::Baseline {
             settings,
             dependencies,
             services,
-        } => vec![format!(
-            "{} {settings} settings read, {dependencies} dependencies known; services: {}",
-            out.paint(Tone::Bold, "baseline  "),
-            if services.is_empty() {
-                "none seen yet".to_owned()
+        } => {
+            let names = services.join(", ");
+            let names = if names.is_empty() {
+                "none seen yet"
             } else {
-                services.join(", ")
-            }
-        )],
+                &names
+            };
+            let text = format!(
+                "{settings} settings read, {dependencies} dependencies known; services: {names}"
+            );
+            vec![headed(out, Tone::Bold, "baseline", text)]
+        }
         Tidings::Learning { have_s, want_s } => learning(out, *have_s, *want_s),
+        Tidings::Paused(Presence::Begins) => {
+            vec![out.paint(Tone::Warn, "paused: nothing is written from now on")]
+        }
+        Tidings::Paused(Presence::Ends) => {
+            vec![out.paint(Tone::Good, "resumed: writing is possible again")]
+        }
+        Tidings::Stopped { why } => {
+            let text = format!("nothing more is written to any database: {why}");
+            vec![headed(out, Tone::Bad, "STOPPED", text)]
+        }
+        _ => return None,
+    })
+}
+
+fn about_change(out: Out, what: &Tidings) -> Option<Vec<String>> {
+    Some(match what {
         Tidings::Seen(set) => seen(out, set),
-        Tidings::Ours(_) => Vec::new(),
         Tidings::Watching { change_set, until } => {
-            vec![format!(
-                "{} {change_set} until {}",
-                out.paint(Tone::Bold, "watching  "),
-                clock(*until)
-            )]
+            let text = format!("{change_set} until {}", clock(*until));
+            vec![headed(out, Tone::Bold, "watching", text)]
         }
         Tidings::Judged {
             change_set,
@@ -85,74 +113,58 @@ fn tidings(out: Out, what: &Tidings) -> Vec<String> {
             risk,
             decision,
         } => {
-            let mut lines = vec![format!(
-                "{} {change_set} {decision}",
-                out.paint(Tone::Bold, "decision  ")
-            )];
-            lines.extend(risk_lines(out, risk));
-            lines.extend(reach_lines(risk));
-            lines
+            let text = format!("{change_set} {decision}");
+            let head = headed(out, Tone::Bold, "decision", text);
+            let lines = std::iter::once(head).chain(risk_lines(out, risk));
+            lines.chain(reach_lines(risk)).collect()
         }
         Tidings::Writing {
             change_set,
             intent,
             commands,
         } => {
-            let head = format!(
-                "{} {change_set}, snapshot and intent {intent} durable",
-                out.paint(Tone::Bold, "rolls back")
-            );
+            let text = format!("{change_set}, snapshot and intent {intent} durable");
+            let head = headed(out, Tone::Bold, "rolls back", text);
             std::iter::once(head)
-                .chain(commands.iter().map(|c| format!("           {c}")))
+                .chain(commands.iter().map(below))
                 .collect()
         }
-        Tidings::Replied { change_set, reply } => vec![format!(
-            "{} {change_set} {}",
-            out.paint(Tone::Bold, "written   "),
-            reply_words(reply)
-        )],
+        Tidings::Replied { change_set, reply } => {
+            let text = format!("{change_set} {}", reply_words(reply));
+            vec![headed(out, Tone::Bold, "written", text)]
+        }
         Tidings::Recovered {
             change_set,
             recovery,
         } => {
-            let (tone, words) = match recovery {
-                Recovery::Yes => (Tone::Good, "the symptom is gone"),
-                Recovery::No => (
-                    Tone::Bad,
-                    "the symptom is still there: this change was not the cause",
-                ),
-                Recovery::Unknown => (Tone::Warn, "no data to tell whether the symptom is gone"),
-            };
-            vec![format!(
-                "{} {change_set} {words}",
-                out.paint(tone, "recovery  ")
+            let (tone, words) = recovery_words(*recovery);
+            vec![headed(
+                out,
+                tone,
+                "recovery",
+                format!("{change_set} {words}"),
             )]
         }
         Tidings::Paged(page) => {
-            let head = format!(
-                "{} {}: {}",
-                out.paint(Tone::Bad, "PAGE      "),
-                page.change_set,
-                page.message
-            );
+            let text = format!("{}: {}", page.change_set, page.message);
+            let head = headed(out, Tone::Bad, "PAGE", text);
             std::iter::once(head)
-                .chain(page.next.iter().map(|n| format!("           {n}")))
+                .chain(page.next.iter().map(below))
                 .collect()
         }
         Tidings::Settled(report) => report_lines(out, report),
-        Tidings::Paused(Presence::Begins) => {
-            vec![out.paint(Tone::Warn, "paused: nothing is written from now on")]
-        }
-        Tidings::Paused(Presence::Ends) => {
-            vec![out.paint(Tone::Good, "resumed: writing is possible again")]
-        }
-        Tidings::Stopped { why } => vec![format!(
-            "{} {why}",
-            out.paint(
-                Tone::Bad,
-                "STOPPED: nothing more is written to any database:"
-            )
-        )],
+        _ => return None,
+    })
+}
+
+const fn recovery_words(recovery: Recovery) -> (Tone, &'static str) {
+    match recovery {
+        Recovery::Yes => (Tone::Good, "the symptom is gone"),
+        Recovery::No => (
+            Tone::Bad,
+            "the symptom is still there: this change was not the cause",
+        ),
+        Recovery::Unknown => (Tone::Warn, "no data to tell whether the symptom is gone"),
     }
 }
 
