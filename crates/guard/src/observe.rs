@@ -8,6 +8,7 @@ use backstay_journal::{Condition, Notice, Presence, Record, SnapshotStore};
 use backstay_lifecycle::State;
 use backstay_model::change::{Author, AuthorEvidence, Origin, TakesEffect};
 use backstay_model::decision::SettingClass;
+use backstay_model::plan::Inverse;
 use backstay_model::{Change, ChangeSet, ChangeSetId, Event, Snapshot, Timestamp};
 
 use crate::books::Books;
@@ -49,6 +50,7 @@ impl<B: Books> Guard<B> {
         if !ours.is_empty() {
             self.record_ours(desk, ours, new, turn);
         }
+        let others = others.into_iter().map(of_somebody).collect();
         for together in by_effect(others) {
             self.seen(desk, together, new, turn);
         }
@@ -313,7 +315,33 @@ fn is_ours(desk: &Desk, change: &Change) -> bool {
             "reverting" | "verifying" | "rolled back" | "rollback failed"
         )
     };
-    change.origin == Origin::Ours || desk.cases.values().filter(writing).any(predicted)
+    let said = change.origin == Origin::Ours && !contradicted(desk, change);
+    said || desk.cases.values().filter(writing).any(predicted)
+}
+
+/// Whether the log names a statement of ours for an entry that no plan of ours writes: an older
+/// statement, and somebody's later write that was not logged.
+fn contradicted(desk: &Desk, change: &Change) -> bool {
+    let plans = desk.cases.values().filter_map(|c| c.state.plan());
+    let mut written = plans
+        .flat_map(|p| &p.steps)
+        .filter(|s| s.key == change.key)
+        .map(|s| match &s.inverse {
+            Inverse::Reset => None,
+            Inverse::Set(value) => Some(value),
+        })
+        .peekable();
+    written.peek().is_some() && written.all(|entry| entry != change.new.entry.as_ref())
+}
+
+/// The change as somebody else's: nothing says whose.
+fn of_somebody(mut change: Change) -> Change {
+    if change.origin == Origin::Ours {
+        change.origin = Origin::Observed;
+        change.author = Author::Unknown;
+        change.description = None;
+    }
+    change
 }
 
 /// Durability is reported whatever the metrics say: its harm shows only after a crash.
