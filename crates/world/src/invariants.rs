@@ -143,13 +143,18 @@ fn healthy_by_data(story: &Story, case: &Case) -> Option<String> {
         return None;
     };
     let from = case.change_set.effective_at();
-    let measured = story.news.iter().filter(|news| match &news.what {
-        Tidings::Sampled(s) => {
-            from < s.at && s.at <= verdict.at && s.get("commits_per_s").is_some()
+    let ends = story.news.iter().filter_map(|news| match &news.what {
+        Tidings::Watching { change_set, until } if *change_set == case.change_set.id => {
+            Some(*until)
         }
+        _ => None,
+    });
+    let to = ends.max().unwrap_or(verdict.at).min(verdict.at);
+    let measured = story.news.iter().filter(|news| match &news.what {
+        Tidings::Sampled(s) => from < s.at && s.at <= to && s.get("commits_per_s").is_some(),
         _ => false,
     });
-    let (count, span) = (measured.count() as f64, (verdict.at - from).as_secs_f64());
+    let (count, span) = (measured.count() as f64, (to - from).as_secs_f64());
     let waited = case.change_set.takes_effect() == backstay_model::change::TakesEffect::AtRestart;
     (!waited && count < MEASURED_MIN * span)
         .then(|| format!("DT-2: healthy by {count} of {span:.0} seconds"))

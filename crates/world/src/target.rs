@@ -12,14 +12,11 @@ use backstay_journal::{Notice, Presence, Recorded};
 use backstay_model::event::WriteReply;
 use backstay_model::metric::MetricSpec;
 use backstay_model::plan::{Dialect, Found, Write};
-use backstay_model::{ProbeReading, Sample, Snapshot, Span, Timestamp};
+use backstay_model::{ProbeReading, Sample, Snapshot, Timestamp};
 
 use crate::dialect::WorldDialect;
 use crate::world::{Guarding, Inside, World};
 use crate::{metrics, write};
-
-/// Statements of this age are still found in the log by a new observer.
-const LOG_SPAN: Span = Span::from_secs(600);
 
 fn reachable(inside: &Inside) -> Result<(), ReadError> {
     if inside.away() {
@@ -43,7 +40,6 @@ impl Connector for World {
         ready(reachable(&self.inside()).map(|()| WorldObserver {
             world,
             seen: None,
-            log_from: None,
             unmoved_at: None,
         }))
     }
@@ -70,7 +66,6 @@ impl Connector for World {
 pub struct WorldObserver {
     world: World,
     seen: Option<u64>,
-    log_from: Option<usize>,
     unmoved_at: Option<Timestamp>,
 }
 
@@ -86,21 +81,18 @@ impl ConfigReader for WorldObserver {
 
 impl WorldObserver {
     fn look(&mut self, now: Timestamp) -> Result<Poll, ReadError> {
-        let inside = self.world.at(now);
+        let mut inside = self.world.at(now);
         reachable(&inside)?;
         let server = &inside.server;
         if self.seen == Some(server.generation) {
             self.unmoved_at = Some(now);
             return Ok(Poll::Quiet);
         }
-        let recent = |s: &backstay_engine::Statement| s.at.is_none_or(|at| at >= now - LOG_SPAN);
-        let from = self
-            .log_from
-            .unwrap_or_else(|| server.log.iter().take_while(|s| !recent(s)).count());
+        let from = inside.log_read;
         let mut observation = Observation::new(inside.snapshot(), server.log[from..].to_vec());
         observation.unmoved_at = self.unmoved_at;
-        self.log_from = Some(server.log.len());
         self.seen = Some(server.generation);
+        inside.log_read = inside.server.log.len();
         Ok(Poll::Moved(Box::new(observation)))
     }
 }

@@ -107,6 +107,8 @@ pub(crate) struct Inside {
     neighbour: (f64, Timestamp),
     load_ends: Vec<(Timestamp, Option<String>, f64)>,
     pub(crate) writes: Vec<WriteSeen>,
+    /// Statements of the log that were observed already; each is told once.
+    pub(crate) log_read: usize,
     pub(crate) guard: Guarding,
     weather: Weather,
     done: Vec<Done>,
@@ -153,6 +155,7 @@ impl World {
             neighbour: (0.0, long_ago),
             load_ends: Vec::new(),
             writes: Vec::new(),
+            log_read: 0,
             guard: Guarding::Alive,
             weather: Weather {
                 demand: 1.0,
