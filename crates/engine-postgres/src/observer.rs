@@ -38,6 +38,7 @@ mod notices;
 mod reading;
 mod server_log;
 mod standing;
+mod whole;
 
 use link::{Digest, LOOK_MAX, Link, LogPlace, Marks, Place};
 use notices::Board;
@@ -317,7 +318,7 @@ impl PostgresObserver {
 
     /// Reads everything and pairs it with what is known.
     async fn observe(&mut self, now: Timestamp, look: Look) -> Result<Poll, ReadError> {
-        let seen = self.read(now).await?;
+        let seen = self.read_whole(now).await?;
         if let Some(log) = look.log.as_ref().filter(|_| self.known.is_none()) {
             self.follow_log(log);
         }

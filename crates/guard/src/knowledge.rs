@@ -226,7 +226,8 @@ pub(crate) fn scene<'a>(
 }
 
 /// Settled change sets as cases to learn from.
-pub(crate) fn past<'a>(pack: &Pack, cases: impl Iterator<Item = &'a Case>) -> Vec<PastChange> {
+#[must_use]
+pub fn past<'a>(pack: &Pack, cases: impl Iterator<Item = &'a Case>) -> Vec<PastChange> {
     let mut past = Vec::new();
     for case in cases {
         let Some(outcome) = outcome(case) else {

@@ -8,7 +8,7 @@ use backstay_journal::{Condition, Notice, Presence, Record, SnapshotStore};
 use backstay_lifecycle::State;
 use backstay_model::change::{Author, AuthorEvidence, Origin, TakesEffect};
 use backstay_model::decision::SettingClass;
-use backstay_model::plan::Inverse;
+use backstay_model::plan::{Inverse, PlanStep};
 use backstay_model::{Change, ChangeSet, ChangeSetId, Event, Snapshot, Timestamp};
 
 use crate::books::Books;
@@ -303,11 +303,9 @@ fn is_ours(desk: &Desk, change: &Change) -> bool {
             .plan()
             .map(|p| p.steps.as_slice())
             .unwrap_or_default();
-        steps.iter().any(|s| {
-            s.key == change.key
-                && s.predict.effective == change.new.effective
-                && s.predict.source == change.new.source
-        })
+        steps
+            .iter()
+            .any(|s| s.key == change.key && (arrived(s, change) || on_its_way(s, change)))
     };
     let writing = |case: &&Case| {
         matches!(
@@ -317,6 +315,21 @@ fn is_ours(desk: &Desk, change: &Change) -> bool {
     };
     let said = change.origin == Origin::Ours && !contradicted(desk, change);
     said || desk.cases.values().filter(writing).any(predicted)
+}
+
+/// The step's value stands and is in effect.
+fn arrived(step: &PlanStep, change: &Change) -> bool {
+    step.predict.effective == change.new.effective && step.predict.source == change.new.source
+}
+
+/// The step's entry stands, and the value it takes away is still in effect: seen between our write and
+/// its reload.
+fn on_its_way(step: &PlanStep, change: &Change) -> bool {
+    let entry = match &step.inverse {
+        Inverse::Reset => None,
+        Inverse::Set(value) => Some(value),
+    };
+    change.new.entry.as_ref() == entry && change.new.effective == step.expect.effective
 }
 
 /// Whether the log names a statement of ours for an entry that no plan of ours writes: an older
