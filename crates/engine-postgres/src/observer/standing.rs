@@ -407,10 +407,9 @@ fn hold_entries(found: &mut Standings, last: &Snapshot) {
             standing.entry = known.and_then(|known| known.entry.clone());
             // Reading pg_file_settings marks what it finds as pending in our own process, reload or not.
             standing.pending_restart = known.map_or(Pending::No, |known| known.pending_restart);
-            // Its source was told from the files, which do not count yet.
-            if SHIELD.iter().any(|(name, _)| *name == key.name.as_str())
-                && let Some(known) = last.settings.get(key)
-            {
+            // Which file a value comes from is told from the files (a plain role is not shown it), and
+            // they do not count yet.
+            if let Some(known) = known.filter(|known| known.effective == standing.effective) {
                 standing.source = known.source.clone();
             }
             if found.session_start.contains(&key.name)
