@@ -454,6 +454,9 @@ pub(crate) struct Doctor {
     /// Settings that Backstay may write, with commas.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) settings: Vec<String>,
+    /// Roles whose own settings (`ALTER ROLE … SET`) Backstay may put back, with commas.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) roles: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -87,6 +87,7 @@ fn statements(
     let to = Grantee {
         role: args.role.clone(),
         parameters: named.into_iter().map(SettingName::new).collect(),
+        roles: args.roles.clone(),
         ..Grantee::default()
     };
     let of_mode = |m: &Mode| {
