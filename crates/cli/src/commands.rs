@@ -1,7 +1,12 @@
 //! One module per command.
 
+mod check;
 mod demo;
 mod doctor;
+mod record;
+pub(crate) mod rules;
+pub(crate) mod simulate;
+mod subject;
 mod topic;
 mod watch;
 
@@ -17,6 +22,8 @@ pub(crate) fn run(arguments: Arguments, out: &Out) -> Result<Exit, Failure> {
     match command {
         Command::Demo(args) => demo::run(&args, *out),
         Command::Watch(args) => watch::run(&args, &common, *out),
+        Command::Simulate(args) => simulate::run(&args, &common, *out),
+        Command::Check(args) => check::run(&args, &common, *out),
         Command::Doctor(args) => doctor::run(&args, *out),
         Command::Topic { topic } => topic::run(topic.as_deref(), *out),
         Command::Completion { shell } => {

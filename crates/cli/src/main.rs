@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod failure;
 mod out;
+mod page;
 mod postgres;
 mod state;
 mod view;

@@ -1,6 +1,9 @@
 //! The shapes of our JSON. Own types, so that what people script against does not move when the
 //! inside does.
 
+pub(crate) mod rules;
+pub(crate) mod simulate;
+
 use backstay_guard::news::{News, Tidings};
 use backstay_guard::report::{Done, Report};
 use backstay_guard::words::values;

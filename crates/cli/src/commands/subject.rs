@@ -1,0 +1,425 @@
+//! What a command speaks about: the knowledge of a version, a configuration, its host, and the
+//! history that this installation has.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use backstay_catalog::candidate::{At, Candidate};
+use backstay_catalog::conf::{ConfLine, Note, Remark};
+use backstay_catalog::{PackChoice, PackFit, Quantity, ValueError, pack, parse_conf};
+use backstay_engine::ConfigReader;
+use backstay_engine_postgres::dsn::Host;
+use backstay_engine_postgres::metrics::specs;
+use backstay_engine_postgres::observer::PostgresObserver;
+use backstay_engine_postgres::secrets::Redactor;
+use backstay_graph::{Batch, EdgeScope, Graph, Op, View};
+use backstay_guard::clock::{Clock, SystemClock};
+use backstay_model::dependency::{Edge, EdgeKind, Evidence, EvidenceKind};
+use backstay_model::name::EngineKind;
+use backstay_model::{Confidence, MetricName, NodeKey, ServiceName, Snapshot, TargetId, Timestamp};
+
+use crate::args::{Common, Subject};
+use crate::commands::watch::runtime;
+use crate::failure::{Code, Failure};
+use crate::postgres::{read_failure, resolve};
+use crate::state;
+
+/// Name of the target when no server is named.
+const NOWHERE: &str = "offline";
+/// Log-likelihood ratio of a session seen: its service certainly uses the target.
+const SEEN_LOG_LR: f64 = 9.0;
+/// Bytes of the key under which the secrets of a look that is not kept become fingerprints.
+const PASSING_KEY_BYTES: usize = 32;
+
+/// A configuration, where it stands, and what is known about it.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    pub(crate) choice: PackChoice,
+    /// The configuration before anything is proposed.
+    pub(crate) now: Candidate<'static>,
+    /// Facts about the host, as text: `memory`, `cpus`, `storage`.
+    pub(crate) host: BTreeMap<String, String>,
+    /// The server, when one was asked.
+    pub(crate) live: Option<Live>,
+    /// Lines of the file with the configuration, when there is one.
+    pub(crate) lines: Vec<ConfLine>,
+    /// Things to know that are no data.
+    pub(crate) notes: Vec<String>,
+}
+
+/// A server that was asked.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) address: String,
+    pub(crate) snapshot: Snapshot,
+}
+
+impl Ground {
+    /// `postgresql 15`, with where it was read.
+    pub(crate) fn title(&self) -> String {
+        let version = match &self.live {
+            Some(live) => format!(
+                "{} {} at {}",
+                live.snapshot.server.engine, live.snapshot.server.version, live.address
+            ),
+            None => format!("{} {}", self.choice.pack.engine, self.choice.pack.major),
+        };
+        let host: Vec<String> = self.host.iter().map(|(k, v)| format!("{k} {v}")).collect();
+        if host.is_empty() {
+            format!("{version}; nothing known about the host")
+        } else {
+            format!("{version}; {}", host.join(", "))
+        }
+    }
+
+    pub(crate) fn target(&self) -> TargetId {
+        match &self.live {
+            Some(live) => live.snapshot.target.clone(),
+            None => TargetId::new(NOWHERE),
+        }
+    }
+
+    /// The part of the graph that counts here.
+    pub(crate) fn view(&self) -> View {
+        View::Effective {
+            engine: self.choice.pack.engine,
+            major: self.choice.pack.major,
+            target: self.target(),
+        }
+    }
+
+    /// Services by sessions.
+    pub(crate) fn services(&self) -> BTreeMap<ServiceName, u32> {
+        let mut services = BTreeMap::new();
+        for seen in self.live.iter().flat_map(|l| &l.snapshot.services) {
+            *services.entry(seen.service.clone()).or_insert(0) += seen.sessions;
+        }
+        services
+    }
+
+    /// The rules of the version, and the services that use the server.
+    pub(crate) fn graph(&self) -> Result<Graph, Failure> {
+        let mut ops = backstay_guard::knowledge::rules(self.choice.pack);
+        let target = self.target();
+        let scope = EdgeScope::Target(target.clone());
+        let uses = |name: &ServiceName| Op::open(&scope, uses(name, &target));
+        ops.extend(self.services().keys().map(uses));
+        let mut graph = Graph::new();
+        graph
+            .apply(&Batch { seq: 1, ops })
+            .map_err(|e| Failure::of(Code::Internal, &e))?;
+        Ok(graph)
+    }
+
+    fn with_host(mut self, fact: &str, quantity: Quantity, from: &str) -> Self {
+        let shown = format!("{quantity}{from}");
+        self.now = self.now.with_host(fact, quantity);
+        self.host.insert(fact.to_owned(), shown);
+        self
+    }
+}
+
+fn uses(service: &ServiceName, target: &TargetId) -> Edge {
+    Edge {
+        from: NodeKey::Service(service.clone()),
+        to: NodeKey::Target(target.clone()),
+        kind: EdgeKind::Uses,
+        confidence: Confidence::ONE,
+        constraint: None,
+        rule: None,
+        evidence: vec![Evidence {
+            kind: EvidenceKind::History,
+            anchor: "sessions".into(),
+            log_lr: SEEN_LOG_LR,
+        }],
+        valid_from: Timestamp(0),
+        valid_to: Timestamp::OPEN_END,
+    }
+}
+
+/// The metrics that services feel: outcomes.
+pub(crate) fn felt() -> BTreeSet<MetricName> {
+    let outcomes = specs().into_iter().filter(|s| s.role.outcome());
+    outcomes.map(|s| s.name).collect()
+}
+
+/// Now.
+pub(crate) fn clock_now() -> Timestamp {
+    SystemClock::start().now()
+}
+
+/// The knowledge shipped for an engine and a version.
+pub(crate) fn knowledge(engine: EngineKind, major: u32) -> Result<PackChoice, Failure> {
+    pack(engine, major).map_err(|e| {
+        Failure::of(Code::NoPack, &e).hint("use --engine postgresql --version 15, or a newer one")
+    })
+}
+
+/// The knowledge that the options name.
+pub(crate) fn named_knowledge(subject: &Subject) -> Result<PackChoice, Failure> {
+    let engines = [
+        EngineKind::Postgresql,
+        EngineKind::Mariadb,
+        EngineKind::Redis,
+    ];
+    let wanted = subject.engine.to_lowercase();
+    let engine = engines.into_iter().find(|e| e.to_string() == wanted);
+    let Some(engine) = engine else {
+        return Err(Failure::new(
+            Code::Usage,
+            format!("`{}` is not an engine", subject.engine),
+        )
+        .hint("engines are postgresql, mariadb and redis"));
+    };
+    knowledge(engine, subject.version)
+}
+
+/// A configuration without a server: built-in values, with those of `file` over them.
+pub(crate) fn offline(subject: &Subject, file: Option<&Path>) -> Result<Ground, Failure> {
+    let choice = named_knowledge(subject)?;
+    let mut ground = Ground {
+        now: Candidate::new(choice.pack),
+        choice,
+        host: BTreeMap::new(),
+        live: None,
+        lines: Vec::new(),
+        notes: carried(choice, subject.version),
+    };
+    if let Some(path) = file {
+        let (lines, notes) = read_conf(path)?;
+        let (now, errors) = ground.now.clone().with_conf(&lines);
+        let failed = errors.iter().map(|(line, e)| (Some(*line), e));
+        value_failures(&path.display().to_string(), failed)?;
+        ground.now = now;
+        ground.lines = lines;
+        ground
+            .notes
+            .extend(notes.iter().map(|n| format!("{}: {n}", path.display())));
+    }
+    host_options(ground, subject)
+}
+
+fn carried(choice: PackChoice, major: u32) -> Vec<String> {
+    match choice.fit {
+        PackFit::Exact => Vec::new(),
+        PackFit::Carried { from } => vec![format!(
+            "no knowledge is shipped for version {major}; that of {from} is used, unconfirmed"
+        )],
+    }
+}
+
+fn host_options(mut ground: Ground, subject: &Subject) -> Result<Ground, Failure> {
+    if let Some(text) = &subject.memory {
+        let memory = Quantity::parse_bytes(text).ok_or_else(|| {
+            Failure::new(Code::Usage, format!("`--memory {text}` is not a size"))
+                .hint("write a number with a unit: 64GB")
+        })?;
+        ground = ground.with_host("memory", memory, "");
+    }
+    if let Some(cpus) = subject.cpus {
+        ground = ground.with_host("cpus", Quantity::Count(i128::from(cpus)), "");
+    }
+    if let Some(kind) = &subject.storage {
+        if !["ssd", "nvme", "hdd"].contains(&kind.as_str()) {
+            return Err(
+                Failure::new(Code::Usage, format!("`--storage {kind}` is not a kind"))
+                    .hint("kinds of storage are ssd, nvme and hdd"),
+            );
+        }
+        ground = ground.with_host("storage", Quantity::Text(kind.clone()), "");
+    }
+    Ok(ground)
+}
+
+/// The configuration of a live server. Nothing is written to it.
+pub(crate) fn live(dsn: &str, subject: &Subject, common: &Common) -> Result<Ground, Failure> {
+    let (snapshot, local) = look(dsn, common)?;
+    let (address, local) = (local.address, local.here);
+    let server = &snapshot.server;
+    let choice = knowledge(server.engine, server.major())?;
+    let (now, unread) = Candidate::new(choice.pack).with_snapshot(&snapshot, At::Now);
+    let mut notes = carried(choice, server.major());
+    notes.extend(unread.iter().map(|e| format!("not understood: {e}")));
+    let mut ground = Ground {
+        choice,
+        now,
+        host: BTreeMap::new(),
+        live: Some(Live { address, snapshot }),
+        lines: Vec::new(),
+        notes,
+    };
+    if local == Here::Yes {
+        ground = this_machine(ground);
+    }
+    host_options(ground, subject)
+}
+
+/// Where a server is.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) address: String,
+    here: Here,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Here {
+    Yes,
+    No,
+}
+
+/// Reads the configuration of the server behind `dsn`, once.
+pub(crate) fn look(dsn: &str, common: &Common) -> Result<(Snapshot, Place), Failure> {
+    let resolved = resolve(dsn)?;
+    let here = match &resolved.host {
+        Host::Unix { .. } => Here::Yes,
+        Host::Tcp { name, .. } if ["localhost", "127.0.0.1", "::1"].contains(&name.as_str()) => {
+            Here::Yes
+        }
+        Host::Tcp { .. } => Here::No,
+    };
+    let place = Place {
+        address: resolved.address(),
+        here,
+    };
+    let target = TargetId::new(&resolved.database);
+    let redactor = Redactor::new(&passing_key(common)?, &target);
+    let snapshot = runtime()?.block_on(async {
+        let failed = |e: &backstay_engine::ReadError| read_failure(e, &place.address);
+        let mut observer =
+            PostgresObserver::new(target, &resolved, redactor).map_err(|e| failed(&e))?;
+        observer.snapshot(clock_now()).await.map_err(|e| failed(&e))
+    })?;
+    Ok((snapshot, place))
+}
+
+/// The installation's key when there is one, so that fingerprints can be compared; else one for this
+/// look only.
+fn passing_key(common: &Common) -> Result<Vec<u8>, Failure> {
+    let directory = state::directory(common);
+    if directory.join("key").exists() {
+        return state::key(&directory);
+    }
+    let mut key = vec![0; PASSING_KEY_BYTES];
+    getrandom::fill(&mut key)
+        .map_err(|e| Failure::new(Code::Internal, format!("no random bytes to be had: {e}")))?;
+    Ok(key)
+}
+
+/// Facts about the machine that we run on: where a local server runs as well.
+fn this_machine(mut ground: Ground) -> Ground {
+    let from = " (this machine)";
+    if let Some(bytes) = memory_line("MemTotal:") {
+        let memory = Quantity::Bytes(i128::from(bytes / (1 << 20)) << 20);
+        ground = ground.with_host("memory", memory, from);
+    }
+    if let Ok(n) = std::thread::available_parallelism() {
+        let cpus = Quantity::Count(i128::try_from(n.get()).unwrap_or(1));
+        ground = ground.with_host("cpus", cpus, from);
+    }
+    ground
+}
+
+/// A line of the kernel's memory table, in bytes.
+pub(crate) fn memory_line(head: &str) -> Option<u64> {
+    let table = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = table.lines().find(|l| l.starts_with(head))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1_024)
+}
+
+/// Reads a configuration file; a line that the server could not read is a failure, because the server
+/// would refuse the whole file.
+pub(crate) fn read_conf(path: &Path) -> Result<(Vec<ConfLine>, Vec<Note>), Failure> {
+    let text = read_text(path)?;
+    let (lines, notes) = parse_conf(&text);
+    let broken: Vec<&Note> = notes
+        .iter()
+        .filter(|n| matches!(n.what, Remark::Syntax { .. }))
+        .collect();
+    if broken.is_empty() {
+        return Ok((lines, notes));
+    }
+    let head = Failure::new(
+        Code::File,
+        format!("{} is not a configuration file", path.display()),
+    )
+    .hint("the server refuses a file with such a line as a whole: correct it first");
+    Err(broken.iter().fold(head, |f, n| f.because(n.to_string())))
+}
+
+/// Reads a file as text; `-` is standard input.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    let bytes = if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes).map(|_| bytes)
+    } else {
+        fs::read(path)
+    };
+    bytes
+        .map(|b| String::from_utf8_lossy(&b).into_owned())
+        .map_err(|e| Failure::of(Code::File, &e).because(format!("file {}", path.display())))
+}
+
+/// One failure out of all values that cannot be, or none.
+pub(crate) fn value_failures<'a>(
+    place: &str,
+    errors: impl Iterator<Item = (Option<u32>, &'a ValueError)>,
+) -> Result<(), Failure> {
+    let errors: Vec<(Option<u32>, &ValueError)> = errors.collect();
+    let Some((_, first)) = errors.first() else {
+        return Ok(());
+    };
+    let said = |line: &Option<u32>, e: &ValueError| {
+        line.map_or_else(|| e.to_string(), |n| format!("{place} line {n}: {e}"))
+    };
+    if let [(line, only)] = errors.as_slice() {
+        let mut failure = value_failure(only);
+        failure.primary = said(line, only);
+        return Err(failure);
+    }
+    let head = Failure::new(
+        value_failure(first).code,
+        format!("{} values of {place} cannot be", errors.len()),
+    );
+    Err(errors.iter().fold(head, |f, (line, e)| {
+        value_failure(e)
+            .hints
+            .into_iter()
+            .fold(f.because(said(line, e)), Failure::hint)
+    }))
+}
+
+/// A value that cannot be, with its code and what to type instead.
+pub(crate) fn value_failure(error: &ValueError) -> Failure {
+    let setting = error.setting();
+    match error {
+        ValueError::UnknownSetting { nearest, .. } => {
+            let failure = Failure::of(Code::UnknownSetting, error);
+            match nearest.first() {
+                Some(name) => failure.hint(format!("backstay explain {name}")),
+                None => failure.hint(near_miss(setting.as_str())),
+            }
+        }
+        _ => Failure::of(Code::BadValue, error).hint(format!(
+            "`backstay explain {setting}` tells unit, range and words"
+        )),
+    }
+}
+
+/// Slips of the finger in short names, which look unlike everything by their letters.
+const SLIPS_MAX: usize = 2;
+
+/// The setting that somebody may have meant, by the fewest slips.
+fn near_miss(name: &str) -> String {
+    let newest = pack(EngineKind::Postgresql, u32::MAX).ok();
+    let known = newest.iter().flat_map(|c| c.pack.settings.keys());
+    let nearest = known
+        .map(|k| (strsim::damerau_levenshtein(k.as_str(), name), k))
+        .min()
+        .filter(|(slips, _)| *slips <= SLIPS_MAX);
+    nearest.map_or_else(
+        || "`backstay graph export` names every setting that depends on another".into(),
+        |(_, k)| format!("did you mean {k}? `backstay explain {k}`"),
+    )
+}

@@ -1,0 +1,195 @@
+//! Laying text out for a person: rows of columns that are as wide as they need to be, the last one
+//! going on below itself where the terminal ends. In a pipe nothing is cut and nothing wraps.
+
+use std::io::IsTerminal;
+
+use crate::out::{Out, Tone};
+
+/// Widest page, so that lines stay readable on a wide screen.
+const WIDTH_MAX: usize = 110;
+/// Narrowest last column that is worth wrapping into.
+const LAST_MIN: usize = 24;
+
+/// A piece of text in a tone.
+#[derive(Debug, Clone)]
+pub(crate) struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+/// Text in a tone.
+pub(crate) fn cell(tone: Tone, text: impl Into<String>) -> Cell {
+    Cell {
+        text: text.into(),
+        tone,
+    }
+}
+
+/// Text as it is.
+pub(crate) fn plain(text: impl Into<String>) -> Cell {
+    cell(Tone::Plain, text)
+}
+
+/// Quiet text.
+pub(crate) fn dim(text: impl Into<String>) -> Cell {
+    cell(Tone::Dim, text)
+}
+
+/// A page that is put together, then said at once.
+#[derive(Debug)]
+pub(crate) struct Page {
+    out: Out,
+    width: Option<usize>,
+    text: String,
+}
+
+impl Page {
+    pub(crate) fn new(out: Out) -> Self {
+        let width = std::io::stdout()
+            .is_terminal()
+            .then(|| crossterm::terminal::size().ok())
+            .flatten()
+            .map(|(columns, _)| usize::from(columns).clamp(40, WIDTH_MAX));
+        Self {
+            out,
+            width,
+            text: String::new(),
+        }
+    }
+
+    /// An empty line, never two.
+    pub(crate) fn gap(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// A heading over what follows.
+    pub(crate) fn head(&mut self, text: &str) {
+        self.gap();
+        self.line(&self.out.paint(Tone::Bold, text));
+    }
+
+    /// A line as it is.
+    pub(crate) fn line(&mut self, text: &str) {
+        self.text.push_str(text.trim_end());
+        self.text.push('\n');
+    }
+
+    /// A paragraph, `indent` columns in.
+    pub(crate) fn paragraph(&mut self, indent: usize, text: &str) {
+        self.rows(indent, &[vec![plain(text)]]);
+    }
+
+    /// Rows of columns, `indent` columns in; each column as wide as its widest cell, the last one
+    /// wrapped. An empty cell leaves its column blank.
+    pub(crate) fn rows(&mut self, indent: usize, rows: &[Vec<Cell>]) {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns)
+            .map(|i| rows.iter().map(|r| width_in(r, i)).max().unwrap_or(0))
+            .collect();
+        for row in rows {
+            self.row(indent, row, &widths);
+        }
+    }
+
+    fn row(&mut self, indent: usize, row: &[Cell], widths: &[usize]) {
+        let mut line = " ".repeat(indent);
+        let mut at = indent;
+        for (i, cell) in row.iter().enumerate() {
+            let last = i + 1 == row.len();
+            let parts = if last {
+                self.wrapped(&cell.text, at)
+            } else {
+                vec![cell.text.clone()]
+            };
+            for (k, part) in parts.iter().enumerate() {
+                if k > 0 {
+                    self.line(&line);
+                    line = " ".repeat(at);
+                }
+                line.push_str(&self.out.paint(cell.tone, part));
+            }
+            if !last {
+                let width = widths.get(i).copied().unwrap_or(0);
+                let pad = width.saturating_sub(cell.text.chars().count());
+                line.push_str(&" ".repeat(pad + 2));
+                at += width + 2;
+            }
+        }
+        self.line(&line);
+    }
+
+    /// `text` in pieces that fit between column `at` and the end of the page.
+    fn wrapped(&self, text: &str, at: usize) -> Vec<String> {
+        let room = self.width.map(|w| w.saturating_sub(at));
+        let Some(room) = room.filter(|room| *room >= LAST_MIN) else {
+            return vec![text.to_owned()];
+        };
+        let mut lines = vec![String::new()];
+        for word in text.split(' ') {
+            let current = lines.last().map_or(0, |l| l.chars().count());
+            if current > 0 && current + 1 + word.chars().count() > room {
+                lines.push(String::new());
+            }
+            if let Some(line) = lines.last_mut() {
+                if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+        }
+        lines
+    }
+
+    /// Says the page.
+    pub(crate) fn say(self) {
+        self.out.text(&self.text);
+    }
+}
+
+/// Width of the cell `i` of `row`; the last cell of a row may be as wide as it likes.
+fn width_in(row: &[Cell], i: usize) -> usize {
+    if i + 1 == row.len() {
+        return 0;
+    }
+    row.get(i).map_or(0, |cell| cell.text.chars().count())
+}
+
+/// `1 rule`, `3 rules`.
+pub(crate) fn count(n: usize, one: &str) -> String {
+    if n == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{n} {one}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_column_goes_on_below_itself() {
+        let mut page = Page {
+            out: Out::plain(),
+            width: Some(44),
+            text: String::new(),
+        };
+        page.rows(
+            2,
+            &[
+                vec![
+                    plain("work_mem"),
+                    plain("memory for one sort, taken many times"),
+                ],
+                vec![plain("jit"), plain("")],
+            ],
+        );
+        insta::assert_snapshot!(page.text, @"
+          work_mem  memory for one sort, taken many
+                    times
+          jit
+        ");
+    }
+}
