@@ -1,0 +1,98 @@
+//! `cargo xtask bench`: runs the criterion benches, measures a guard on a throw-away PostgreSQL, and
+//! writes `bench/RESULTS.md`. Nothing is asserted: a missed target is said, not failed.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it measures time; nothing decides by it"
+)]
+
+mod board;
+mod live;
+mod machine;
+mod process;
+mod single;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use machine::Machine;
+use table::Section;
+
+const USAGE: &str = "\
+backstay-bench            everything; writes bench/RESULTS.md (release builds only)
+backstay-bench criterion  only the criterion benches; prints
+backstay-bench single     only what is measured once, in new processes; prints
+backstay-bench live       only the guard on a throw-away PostgreSQL; prints";
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [] => everything(),
+        ["criterion"] => print(&[board::run()?]),
+        ["single"] => print(&[single::run(&backstay()?)?]),
+        ["live"] => print(&[live::run(&backstay()?)?]),
+        [part] if single::child(part)? => Ok(()),
+        other => bail!("`{}` is not a part\n\n{USAGE}", other.join(" ")),
+    }
+}
+
+fn print(sections: &[Section]) -> Result<()> {
+    print!("{}", table::markdown(sections));
+    Ok(())
+}
+
+fn everything() -> Result<()> {
+    ensure!(
+        !cfg!(debug_assertions),
+        "numbers of a debug build are worth nothing: `cargo xtask bench`"
+    );
+    let machine = Machine::look()?;
+    let backstay = backstay()?;
+    let began = Instant::now();
+    let sections = [
+        board::run()?,
+        single::run(&backstay)?,
+        live::run(&backstay)?,
+    ];
+    let took = began.elapsed();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
+    let document = table::document(&machine, &sections, took);
+    std::fs::write(&path, &document).with_context(|| format!("writing {}", path.display()))?;
+    print!("{document}");
+    Ok(())
+}
+
+/// The product's binary, built like this program and standing beside it.
+fn backstay() -> Result<PathBuf> {
+    let mut arguments = vec!["build", "--quiet", "--package", "backstay-cli"];
+    if !cfg!(debug_assertions) {
+        arguments.push("--release");
+    }
+    cargo(&arguments, &[])?;
+    let program = std::env::current_exe().context("asking where this program is")?;
+    let path = program.with_file_name("backstay");
+    ensure!(path.is_file(), "{} was not built", path.display());
+    Ok(path)
+}
+
+/// Runs cargo in this workspace.
+fn cargo(arguments: &[&str], environment: &[(&str, &Path)]) -> Result<()> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(program)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .status()
+        .context("starting cargo")?;
+    ensure!(status.success(), "`cargo {}` failed", arguments.join(" "));
+    Ok(())
+}

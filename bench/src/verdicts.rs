@@ -1,0 +1,69 @@
+//! A watch of the usual length with everything a target has after a day: own placebo banks, an hour of
+//! history.
+
+use backstay_detect::{Banks, DetectPolicy, Opening, Watch};
+use backstay_model::{Sample, Span, Timestamp};
+use backstay_store_sqlite::ingest::example_change_sets;
+
+use crate::weather::Weather;
+
+/// Length of the watch: fifteen minutes, the default of the product.
+pub const WATCH_S: i64 = 15 * 60;
+/// History that the baseline is taken from.
+const HISTORY_S: i64 = 3_600;
+/// Half a day, so that the banks have windows enough for p-values of their own.
+const CHANGE_S: u32 = 45_000;
+
+/// A watch that has just begun, and what will be pushed into it.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Opened, nothing pushed.
+    pub watch: Watch,
+    /// One sample a second until its end.
+    pub after: Vec<Sample>,
+    /// Metrics in each sample.
+    pub metrics: usize,
+}
+
+impl Case {
+    /// The case of a harmless change on a steady target.
+    #[must_use]
+    pub fn harmless() -> Self {
+        let mut weather = Weather::new(11);
+        let specs = weather.specs().to_vec();
+        let policy = DetectPolicy::standard(Span::from_secs(WATCH_S));
+        let before = weather.samples(Timestamp(0), i64::from(CHANGE_S));
+        let mut banks = Banks::new(&specs, &policy);
+        before.iter().for_each(|s| banks.push(s));
+        let history = &before[before.len() - HISTORY_S as usize..];
+        let at = Timestamp::from_secs(i64::from(CHANGE_S));
+        let change = example_change_sets(u64::from(CHANGE_S), 1).remove(0);
+        let watch = Watch::open(&Opening {
+            change: &change,
+            specs: &specs,
+            history,
+            banks: &banks,
+            policy: &policy,
+            until: at + Span::from_secs(WATCH_S),
+        });
+        Self {
+            watch,
+            after: weather.samples(at, WATCH_S),
+            metrics: specs.len(),
+        }
+    }
+
+    /// The watch with all but the last sample pushed, and that one: nothing in a watch costs more.
+    #[must_use]
+    pub fn at_its_end(&self) -> (Watch, Sample) {
+        let mut watch = self.watch.clone();
+        let (last, others) = self
+            .after
+            .split_last()
+            .expect("a watch has at least one sample");
+        for sample in others {
+            drop(watch.push(sample));
+        }
+        (watch, last.clone())
+    }
+}
