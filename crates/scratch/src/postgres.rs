@@ -6,6 +6,7 @@ mod data_dir;
 mod errors;
 mod log;
 mod server;
+mod session;
 mod spawn;
 
 pub use binaries::{Binaries, FindError};

@@ -20,7 +20,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("scratch", 5, &[]),
     ("extract", 5, &["catalog", "scratch"]),
     ("guard", 6, &[]),
-    ("world", 6, &[]),
+    ("world", 6, &["guard"]),
     ("cli", 7, &[]),
 ];
 

@@ -123,9 +123,9 @@ fn errors_name_the_part_and_never_the_password() {
 fn sources_are_ranked() {
     let service =
         "[other]\nhost=wrong\n[prod]\n# the one\nhost = db9\nport=6001\ndbname=shop\n[z]\nhost=no";
-    let disk = [("/home/ann/.pg_service.conf", service, 0o644)];
+    let disk = [("/users/ann/.pg_service.conf", service, 0o644)];
     let vars = [
-        ("HOME", "/home/ann"),
+        ("HOME", "/users/ann"),
         ("USER", "ann"),
         ("PGSERVICE", "prod"),
         ("PGPORT", "1"),
@@ -134,7 +134,7 @@ fn sources_are_ranked() {
     assert_eq!(shown("", &vars, &disk), "app@db9:6001/shop - Prefer");
     assert_eq!(shown("port=7", &vars, &disk), "app@db9:7/shop - Prefer");
     assert_eq!(shown("service=z", &vars, &disk), "app@no:1/app - Prefer");
-    insta::assert_snapshot!(shown("service=none", &vars, &disk), @"service `none` is in none of the service files (/home/ann/.pg_service.conf, /etc/postgresql-common/pg_service.conf, /etc/pg_service.conf)");
+    insta::assert_snapshot!(shown("service=none", &vars, &disk), @"service `none` is in none of the service files (/users/ann/.pg_service.conf, /etc/postgresql-common/pg_service.conf, /etc/pg_service.conf)");
     let resolved = resolve(
         Some("port=7"),
         &env(&vars),

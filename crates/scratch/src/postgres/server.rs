@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::Client;
 
 use super::binaries::Binaries;
 use super::data_dir::DataDir;
-use super::errors::{ExecuteError, SignalError, StartError, StopError};
+use super::errors::{SignalError, StartError, StopError};
 use super::log::{self, LogLine};
+use super::session::cells;
 use super::spawn;
 
 /// How a server is to be started.
@@ -284,68 +285,6 @@ impl Server {
         }
     }
 
-    /// Runs `sql` as superuser in database `postgres` and gives its rows as text. `ALTER SYSTEM` must
-    /// stand alone, because several statements at once are one transaction.
-    ///
-    /// # Errors
-    /// `ExecuteError` with the server's words.
-    pub async fn execute(&self, sql: &str) -> Result<Vec<Vec<Option<String>>>, ExecuteError> {
-        self.execute_in("postgres", sql).await
-    }
-
-    /// The same in another database.
-    ///
-    /// # Errors
-    /// `ExecuteError` with the server's words.
-    pub async fn execute_in(
-        &self,
-        database: &str,
-        sql: &str,
-    ) -> Result<Vec<Vec<Option<String>>>, ExecuteError> {
-        let client = self
-            .connect(database)
-            .await
-            .map_err(|source| ExecuteError::Connect { source })?;
-        let replies = client
-            .simple_query(sql)
-            .await
-            .map_err(|source| ExecuteError::Refused { source })?;
-        Ok(replies.iter().filter_map(cells).collect())
-    }
-
-    /// A connection as superuser over the Unix socket; it ends when the client is dropped.
-    ///
-    /// # Errors
-    /// The driver's error.
-    pub async fn connect(&self, database: &str) -> Result<Client, tokio_postgres::Error> {
-        self.connect_as("postgres", database).await
-    }
-
-    /// A connection as `role` over the Unix socket; it ends when the client is dropped.
-    ///
-    /// # Errors
-    /// The driver's error.
-    pub async fn connect_as(
-        &self,
-        role: &str,
-        database: &str,
-    ) -> Result<Client, tokio_postgres::Error> {
-        let (client, connection) = tokio_postgres::Config::new()
-            .host_path(self.socket_dir())
-            .port(self.port)
-            .user(role)
-            .dbname(database)
-            .connect_timeout(Duration::from_secs(5))
-            .connect(NoTls)
-            .await?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection to a scratch server ended");
-            }
-        });
-        Ok(client)
-    }
-
     fn json_log(&self) -> PathBuf {
         self.log_dir().join("postgresql.json")
     }
@@ -498,15 +437,4 @@ fn port_taken(said: &[LogLine]) -> bool {
 fn still_in_use(said: &[LogLine]) -> bool {
     said.iter()
         .any(|l| l.message.contains("shared memory block") && l.message.contains("in use"))
-}
-
-fn cells(reply: &SimpleQueryMessage) -> Option<Vec<Option<String>>> {
-    match reply {
-        SimpleQueryMessage::Row(row) => Some(
-            (0..row.len())
-                .map(|i| row.get(i).map(str::to_owned))
-                .collect(),
-        ),
-        _ => None,
-    }
 }
