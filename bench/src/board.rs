@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use backstay_bench::books::BATCH;
+use backstay_bench::books::{BATCH, ENTRIES};
 use backstay_bench::graphs::{EDGES, NODES};
 use backstay_bench::knowledge::{Known, PAST};
 use backstay_bench::lives::transitions;
@@ -15,6 +15,13 @@ use crate::table::{Row, Section, Target, rate, time};
 const MICROSECOND: f64 = 1e3;
 const MILLISECOND: f64 = 1e6;
 
+const BENCH: [&str; 5] = ["bench", "--package", "backstay-bench", "--bench", "board"];
+
+/// Builds the benches, so that running them does not wait for the compiler.
+pub(crate) fn build() -> Result<()> {
+    crate::cargo(&[&BENCH[..], &["--no-run"]].concat(), &[])
+}
+
 /// Runs the benches and makes their rows.
 pub(crate) fn run() -> Result<Section> {
     let home = std::env::current_exe()
@@ -24,8 +31,7 @@ pub(crate) fn run() -> Result<Section> {
     if home.exists() {
         fs::remove_dir_all(&home).with_context(|| format!("removing {}", home.display()))?;
     }
-    let arguments = ["bench", "--package", "backstay-bench", "--bench", "board"];
-    crate::cargo(&arguments, &[("CRITERION_HOME", &home)])?;
+    crate::cargo(&BENCH, &[("CRITERION_HOME", &home)])?;
     let found = Found { home };
     let mut rows = vec![found.trace()?, found.ranked()?, found.ingest()?];
     rows.push(found.verify()?);
@@ -121,9 +127,9 @@ impl Found {
         Ok(Row::measured(
             "verification of the journal",
             Target::None,
-            20_000.0 * 1e9 / whole.mean,
+            ENTRIES as f64 * 1e9 / whole.mean,
             rate,
-            "every entry of a log of 20,000: hash, link, decoding",
+            format!("every entry of a log of {ENTRIES}: hash, link, decoding"),
         ))
     }
 

@@ -13,6 +13,8 @@ use tempfile::TempDir;
 
 /// Changes in one durable batch.
 pub const BATCH: u64 = 1_000;
+/// Entries in the log that is checked.
+pub const ENTRIES: u64 = 20_000;
 
 /// Books in SQLite.
 #[derive(Debug)]

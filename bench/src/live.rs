@@ -18,6 +18,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use crate::process::{resident, spent, spent_exactly};
+use crate::single::HOURS;
 use crate::table::{Row, Section, Target, megabytes, percent, rate, time};
 
 const DATABASE: &str = "shop";
@@ -41,7 +42,9 @@ const CORE_SHARE: f64 = 0.001;
 const TITLE: &str = "A guard on a PostgreSQL";
 
 /// Measures, or says loudly that it cannot.
-pub(crate) fn run(backstay: &Path) -> Result<Section> {
+///
+/// `growth` is what a guard grows by over hours, in bytes.
+pub(crate) fn run(backstay: &Path, growth: f64) -> Result<Section> {
     if let Err(error) = Binaries::find() {
         eprintln!("\nSKIPPED: the guard on a real PostgreSQL: {error}\n");
         return Ok(Section {
@@ -54,10 +57,10 @@ pub(crate) fn run(backstay: &Path) -> Result<Section> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    runtime.block_on(measure(backstay))
+    runtime.block_on(measure(backstay, growth))
 }
 
-async fn measure(backstay: &Path) -> Result<Section> {
+async fn measure(backstay: &Path, growth: f64) -> Result<Section> {
     eprintln!(
         "a guard on a PostgreSQL with load, {} s …",
         LOADED.as_secs()
@@ -97,7 +100,7 @@ async fn measure(backstay: &Path) -> Result<Section> {
     ];
     Ok(Section {
         title: TITLE,
-        rows: rows(&loaded, &quiet),
+        rows: [memory(&loaded, growth), processor_time(&loaded, &quiet)].concat(),
         notes,
     })
 }
@@ -114,27 +117,39 @@ struct Seen {
     lasting: usize,
 }
 
-fn rows(loaded: &Seen, quiet: &Seen) -> Vec<Row> {
-    let memory = Target::Below(40.0 * MEGABYTE);
+fn memory(loaded: &Seen, growth: f64) -> Vec<Row> {
+    let row = |what: &str, bytes, how: String| {
+        let limit = Target::Below(40.0 * MEGABYTE);
+        Row::measured(what, limit, bytes, megabytes, how)
+    };
+    vec![
+        row(
+            "guard memory, one target, steady",
+            loaded.steady,
+            format!("median resident size over {} s with load", LOADED.as_secs()),
+        ),
+        row(
+            "guard memory, one target, peak",
+            loaded.peak,
+            "highest resident size since its start (VmHWM)".to_owned(),
+        ),
+        row(
+            "guard memory, one target, after hours",
+            loaded.steady + growth,
+            format!(
+                "the steady size and what a guard grew by in {HOURS} hours of samples in virtual time: {}",
+                megabytes(growth)
+            ),
+        ),
+    ]
+}
+
+fn processor_time(loaded: &Seen, quiet: &Seen) -> Vec<Row> {
     let share = Target::Below(CORE_SHARE);
     let window = format!("{} s with load", LOADED.as_secs());
     let quiet_too = |at_rest: f64| format!("{window}; {} without load", percent(at_rest));
     let total = loaded.observer + loaded.control + quiet.fresh;
     vec![
-        Row::measured(
-            "guard memory, one target, steady",
-            memory,
-            loaded.steady,
-            megabytes,
-            format!("median resident size over {window}"),
-        ),
-        Row::measured(
-            "guard memory, one target, peak",
-            memory,
-            loaded.peak,
-            megabytes,
-            "highest resident size since its start (VmHWM)",
-        ),
         Row::measured(
             "guard processor time",
             Target::None,

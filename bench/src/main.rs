@@ -39,7 +39,7 @@ fn main() -> Result<()> {
         [] => everything(),
         ["criterion"] => print(&[board::run()?]),
         ["single"] => print(&[single::run(&backstay()?)?]),
-        ["live"] => print(&[live::run(&backstay()?)?]),
+        ["live"] => print(&[live::run(&backstay()?, single::growth_over_hours()?)?]),
         [part] if single::child(part)? => Ok(()),
         other => bail!("`{}` is not a part\n\n{USAGE}", other.join(" ")),
     }
@@ -55,13 +55,14 @@ fn everything() -> Result<()> {
         !cfg!(debug_assertions),
         "numbers of a debug build are worth nothing: `cargo xtask bench`"
     );
-    let machine = Machine::look()?;
     let backstay = backstay()?;
+    board::build()?;
+    let machine = Machine::look()?;
     let began = Instant::now();
     let sections = [
         board::run()?,
         single::run(&backstay)?,
-        live::run(&backstay)?,
+        live::run(&backstay, single::growth_over_hours()?)?,
     ];
     let took = began.elapsed();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");

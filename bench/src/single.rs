@@ -22,7 +22,7 @@ const TRACES: usize = 5_000;
 /// New processes of which the median is told.
 const PROCESSES: usize = 15;
 /// Hours of samples after which the guard's memory is measured: what it keeps is full after two.
-const HOURS: i64 = 4;
+pub(crate) const HOURS: i64 = 4;
 /// Seconds after which memory counts as that of a young guard.
 const YOUNG_S: i64 = 75;
 
@@ -31,13 +31,12 @@ const MEMORY: &str = "child-memory";
 
 /// Measures all of it.
 pub(crate) fn run(backstay: &Path) -> Result<Section> {
-    eprintln!("traces one by one, new processes, {HOURS} hours of samples …");
+    eprintln!("traces one by one, new processes …");
     let mut rows = tails();
     rows.push(cold_pack()?);
     rows.extend(commands(backstay)?);
-    rows.push(grown()?);
     Ok(Section {
-        title: "Tails, new processes, memory",
+        title: "Tails and new processes",
         rows,
         notes: vec![format!(
             "Of new processes the median of {PROCESSES} is told; the files are in the page cache."
@@ -187,15 +186,8 @@ fn growth() -> Result<f64> {
     Ok((most - young).max(0.0))
 }
 
-fn grown() -> Result<Row> {
-    Ok(Row::measured(
-        "growth of a guard's memory over hours, one target",
-        Target::None,
-        own_child(MEMORY)?,
-        megabytes,
-        format!(
-            "{HOURS} hours of samples in virtual time, highest minute less the second one; add it to the \
-             steady memory below"
-        ),
-    ))
+/// Bytes by which a guard grows over [`HOURS`], measured in a new process.
+pub(crate) fn growth_over_hours() -> Result<f64> {
+    eprintln!("a guard over {HOURS} hours of samples …");
+    own_child(MEMORY)
 }

@@ -1,12 +1,10 @@
 //! Taking changes in durably, and checking the log.
 
-use backstay_bench::books::{BATCH, Intake, folder};
-use backstay_journal::verify;
-use criterion::{BatchSize, Criterion, Throughput};
 use std::hint::black_box;
 
-/// Entries in the log that is checked.
-const ENTRIES: u64 = 20_000;
+use backstay_bench::books::{BATCH, ENTRIES, Intake, folder};
+use backstay_journal::verify;
+use criterion::{BatchSize, Criterion, Throughput};
 
 pub(crate) fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("journal");
