@@ -52,9 +52,11 @@ pub fn before(outlook: &Outlook) -> Risk {
         .iter()
         .max_by(|a, b| a.probability.total_cmp(&b.probability));
     if let Some(mechanism) = strongest {
+        // A rule that does not hold may leave the odds as they are; it never speaks for the change.
+        let log_odds = (MECHANISM_WEIGHT * lift(mechanism.probability, 0.5)).max(0.0);
         terms.push(Term {
             name: "mechanism".into(),
-            log_odds: MECHANISM_WEIGHT * lift(mechanism.probability, 0.5),
+            log_odds,
             reason: mechanism.reason.clone(),
         });
     }

@@ -93,3 +93,10 @@ proptest! {
         prop_assert!(after(&outlook(rate, vec![mechanism(p + d, 0.6)], b), &v).score >= after_base - 1e-9);
     }
 }
+
+#[test]
+fn a_weak_mechanism_never_speaks_for_a_change() {
+    let quiet = before(&outlook(0.05, vec![], 0.5));
+    let advised = before(&outlook(0.05, vec![mechanism(0.3, 0.4)], 0.5));
+    assert!(advised.probability >= quiet.probability);
+}
