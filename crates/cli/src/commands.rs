@@ -1,8 +1,14 @@
 //! One module per command.
 
+mod changes;
 mod check;
+mod config;
 mod demo;
+mod detect;
 mod doctor;
+mod explain;
+mod graph;
+mod model;
 mod record;
 pub(crate) mod rules;
 pub(crate) mod simulate;
@@ -24,6 +30,12 @@ pub(crate) fn run(arguments: Arguments, out: &Out) -> Result<Exit, Failure> {
         Command::Watch(args) => watch::run(&args, &common, *out),
         Command::Simulate(args) => simulate::run(&args, &common, *out),
         Command::Check(args) => check::run(&args, &common, *out),
+        Command::Graph(args) => graph::run(&args, &common, *out),
+        Command::Explain(args) => explain::run(&args, &common, *out),
+        Command::Changes(args) => changes::run(&args, &common, *out),
+        Command::Detect(args) => detect::run(&args, *out),
+        Command::Model(args) => model::run(&args),
+        Command::Config(args) => config::run(&args, *out),
         Command::Doctor(args) => doctor::run(&args, *out),
         Command::Topic { topic } => topic::run(topic.as_deref(), *out),
         Command::Completion { shell } => {

@@ -3,4 +3,4 @@
 mod lines;
 pub(crate) mod screen;
 
-pub(crate) use lines::{lines, risk_lines};
+pub(crate) use lines::{lines, risk_lines, verdict_line};

@@ -411,7 +411,7 @@ pub(crate) fn value_failure(error: &ValueError) -> Failure {
 const SLIPS_MAX: usize = 2;
 
 /// The setting that somebody may have meant, by the fewest slips.
-fn near_miss(name: &str) -> String {
+pub(crate) fn near_miss(name: &str) -> String {
     let newest = pack(EngineKind::Postgresql, u32::MAX).ok();
     let known = newest.iter().flat_map(|c| c.pack.settings.keys());
     let nearest = known

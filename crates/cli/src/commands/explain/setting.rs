@@ -1,0 +1,501 @@
+//! The manual of a setting: what it means, what it depends on, what it moves, how it is undone; and,
+//! where there is a record, how it stands and who moved it last.
+
+use backstay_catalog::expr::Environment;
+use backstay_catalog::pack::{Context, Meaning, SettingDef, ValueKind};
+use backstay_catalog::units::Quantity;
+use backstay_catalog::{Secrecy, secret};
+use backstay_graph::EdgeFilter;
+use backstay_guard::words::values;
+use backstay_journal::SnapshotStore;
+use backstay_model::change::Pending;
+use backstay_model::decision::SettingClass;
+use backstay_model::{Change, Edge, EdgeKind, NodeKey, Scope, TargetId};
+use serde_json::{Value, json};
+
+use crate::args::{Common, Subject};
+use crate::commands::graph::{no_setting, words};
+use crate::commands::record::Book;
+use crate::commands::subject::{Ground, clock_now, offline};
+use crate::failure::{Code, Exit, Failure};
+use crate::out::{Out, Tone};
+use crate::page::{Page, cell, dim, plain};
+use crate::view::verdict_line;
+use crate::wire::rules::evidence;
+
+/// Dependencies that are told; the rest is counted.
+const EDGES_MAX: usize = 14;
+/// Last changes that are told.
+const CHANGES_MAX: usize = 5;
+
+/// How a setting stands on a target.
+struct Here {
+    target: TargetId,
+    scope: String,
+    value: String,
+    source: String,
+    pending: Pending,
+}
+
+/// A change of the setting, with what became of it.
+struct Made {
+    id: String,
+    at: String,
+    who: String,
+    change: String,
+    outcome: String,
+}
+
+/// Everything about a setting.
+struct Sheet<'a> {
+    ground: &'a Ground,
+    def: &'a SettingDef,
+    edges: Vec<Edge>,
+    here: Vec<Here>,
+    changes: Vec<Made>,
+}
+
+pub(super) fn run(
+    word: &str,
+    subject: &Subject,
+    common: &Common,
+    out: Out,
+) -> Result<Exit, Failure> {
+    let ground = offline(subject, None)?;
+    let name = word.to_lowercase();
+    let def = ground.choice.pack.def(&name);
+    let def = def.ok_or_else(|| no_setting(&ground, word))?;
+    let mut filter = EdgeFilter::view(ground.view());
+    filter.node = Some(NodeKey::Setting(def.name.clone()));
+    let mut edges = ground.graph()?.edges(clock_now(), &filter);
+    edges.sort_by(|a, b| b.confidence.get().total_cmp(&a.confidence.get()));
+    let book = Book::if_any(common)?;
+    let (here, changes) = match &book {
+        Some(book) => (here(book, def)?, changes(book, def)),
+        None => (Vec::new(), Vec::new()),
+    };
+    let sheet = Sheet {
+        ground: &ground,
+        def,
+        edges,
+        here,
+        changes,
+    };
+    if out.json_wanted() {
+        out.document(&document(&sheet))?;
+    } else {
+        show(out, &sheet);
+    }
+    Ok(Exit::Ok)
+}
+
+fn here(book: &Book, def: &SettingDef) -> Result<Vec<Here>, Failure> {
+    let mut found = Vec::new();
+    for target in book.targets.keys() {
+        let snapshot = book.readers.snapshots.latest(target);
+        let snapshot = snapshot.map_err(|e| Failure::of(Code::Store, &e))?;
+        for (key, standing) in snapshot.iter().flat_map(|s| &s.settings) {
+            if key.name != def.name {
+                continue;
+            }
+            let value = standing.effective.as_ref().map(ToString::to_string);
+            found.push(Here {
+                target: target.clone(),
+                scope: key.scope.to_string(),
+                value: value.map_or_else(|| "not set".into(), |v| with_unit(def, &v)),
+                source: standing.source.to_string(),
+                pending: standing.pending_restart,
+            });
+        }
+    }
+    Ok(found)
+}
+
+fn with_unit(def: &SettingDef, text: &str) -> String {
+    backstay_catalog::units::parse(def, text).map_or_else(|_| text.to_owned(), |q| q.to_string())
+}
+
+fn changes(book: &Book, def: &SettingDef) -> Vec<Made> {
+    let told = |id: String, c: &Change, outcome: String| {
+        let (old, new) = values(c);
+        let scope = match &c.key.scope {
+            Scope::Instance => String::new(),
+            scope => format!(" ({scope})"),
+        };
+        Made {
+            id,
+            at: c.time.best().to_string(),
+            who: c.author.name().to_owned(),
+            change: format!("{old} -> {new}{scope}"),
+            outcome,
+        }
+    };
+    let about = |c: &&Change| c.key.name == def.name;
+    let lives = book.cases.iter().flat_map(|(id, case)| {
+        let verdict = case.verdict.as_ref().map(verdict_line);
+        let outcome = match verdict {
+            Some(verdict) => format!("{}; {verdict}", case.state.word()),
+            None => case.state.word().to_owned(),
+        };
+        let all = case.change_set.changes.iter().filter(about);
+        all.map(move |c| (*id, told(id.to_string(), c, outcome.clone())))
+            .collect::<Vec<_>>()
+    });
+    let ours = book.ours.iter().flat_map(|(id, set)| {
+        let all = set.changes.iter().filter(about);
+        all.map(|c| (*id, told(id.to_string(), c, "Backstay's own write".into())))
+            .collect::<Vec<_>>()
+    });
+    let mut all: Vec<_> = lives.chain(ours).collect();
+    all.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+    all.into_iter()
+        .take(CHANGES_MAX)
+        .map(|(_, made)| made)
+        .collect()
+}
+
+/// Kind, unit and range in one line.
+fn kind(def: &SettingDef) -> String {
+    let end = |n: Option<f64>| {
+        let n = n?;
+        Some(match def.unit {
+            Some(unit) => unit
+                .quantity(n as i128)
+                .map_or_else(|| n.to_string(), |q| q.to_string()),
+            None => n.to_string(),
+        })
+    };
+    let range = match (end(def.min), end(def.max)) {
+        (Some(min), Some(max)) => format!(", {min} to {max}"),
+        _ => String::new(),
+    };
+    let unit = def
+        .unit
+        .map(|u| format!(" in units of {u}"))
+        .unwrap_or_default();
+    match &def.kind {
+        ValueKind::Bool => "on or off".into(),
+        ValueKind::Integer => format!("whole number{unit}{range}"),
+        ValueKind::Real => format!("number{unit}{range}"),
+        ValueKind::Enum(words) => format!("one of {}", words.join(", ")),
+        ValueKind::Text => "text".into(),
+        ValueKind::List => "list, with commas".into(),
+    }
+}
+
+const fn takes_effect(context: Context) -> &'static str {
+    match context {
+        Context::Internal => "never: it tells a fact about the server",
+        Context::Postmaster => "at the next restart of the server",
+        Context::Sighup => "at a reload",
+        Context::Backend | Context::SuperuserBackend => "at a reload, in sessions that begin then",
+        Context::Superuser => "at a reload; superusers may set it in their session",
+        Context::User => "at a reload; everybody may set it in their session",
+    }
+}
+
+/// What is stronger than a value in the server's own file.
+const fn masks(context: Context) -> &'static str {
+    match context {
+        Context::Internal => "nothing sets it",
+        Context::Postmaster | Context::Sighup => "the server's command line",
+        Context::Backend | Context::SuperuserBackend => {
+            "the command line, the connection's own options"
+        }
+        Context::Superuser | Context::User => {
+            "the command line, ALTER DATABASE, ALTER ROLE, SET in a session"
+        }
+    }
+}
+
+fn meanings(def: &SettingDef) -> Vec<String> {
+    let word = |m: Meaning| match m {
+        Meaning::Derived => "derived by the server",
+        Meaning::Fallback => "as another setting says",
+        Meaning::Unlimited => "no limit",
+        Meaning::Off => "off",
+    };
+    def.sentinels
+        .iter()
+        .map(|s| match &s.effective {
+            Some(expr) => format!("{} = {}: {expr}", s.value, word(s.meaning)),
+            None => format!("{} = {}", s.value, word(s.meaning)),
+        })
+        .collect()
+}
+
+fn undo(def: &SettingDef) -> Vec<String> {
+    if def.context == Context::Internal {
+        return vec!["it cannot be set".into()];
+    }
+    let mut lines = vec![
+        format!("ALTER SYSTEM RESET {};", def.name),
+        "-- or SET to the value that stood in postgresql.auto.conf before".to_owned(),
+        "SELECT pg_reload_conf();".to_owned(),
+    ];
+    if def.context == Context::Postmaster {
+        lines.push("-- then restart the server".into());
+    }
+    lines
+}
+
+/// How far Backstay may go with it.
+fn class(def: &SettingDef) -> String {
+    let most = match def.class {
+        SettingClass::Reloadable => "may be rolled back automatically",
+        SettingClass::CodeRunning => "is never written by Backstay",
+        _ => "is rolled back only with a person's approval",
+    };
+    format!("{}: {most}", def.class.words())
+}
+
+fn default(sheet: &Sheet<'_>) -> String {
+    let now = sheet.ground.now.setting(&sheet.def.name);
+    match now {
+        Some(Quantity::Text(text)) if text.is_empty() => "''".into(),
+        Some(_) => sheet.ground.now.shown(&sheet.def.name).unwrap_or_default(),
+        None => "decided by the server".into(),
+    }
+}
+
+/// Which way the arrow of an edge points, as its setting sees it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// The setting depends on the other end.
+    On,
+    /// The other end depends on the setting.
+    By,
+    /// Both on each other.
+    Both,
+}
+
+/// How the other end of an edge depends on the setting, in words.
+const fn turned(kind: EdgeKind) -> &'static str {
+    match kind {
+        EdgeKind::Requires => "is required by",
+        EdgeKind::BoundedBy => "bounds",
+        EdgeKind::Enables => "decides whether it works:",
+        EdgeKind::Overrides => "stands in for",
+        EdgeKind::ScalesWith => "sizes",
+        EdgeKind::Uses => "is used by",
+        EdgeKind::ConflictsWith | EdgeKind::SharesResource | EdgeKind::Affects => words(kind),
+    }
+}
+
+/// The other end of an edge, and the edge in words as the setting sees it.
+fn seen(edge: &Edge, def: &SettingDef) -> (Side, &'static str, String) {
+    let own = NodeKey::Setting(def.name.clone());
+    let from_here = edge.from == own;
+    let other = if from_here { &edge.to } else { &edge.from };
+    let (side, how) = match (edge.kind.symmetric(), from_here) {
+        (true, _) => (Side::Both, words(edge.kind)),
+        (false, true) => (Side::On, words(edge.kind)),
+        (false, false) => (Side::By, turned(edge.kind)),
+    };
+    (side, how, crate::commands::rules::named(other))
+}
+
+/// The rule of an edge, else where it is known from.
+fn why(edge: &Edge) -> String {
+    let mut kinds: Vec<&str> = edge.evidence.iter().map(|e| e.kind.word()).collect();
+    kinds.dedup();
+    edge.rule.clone().unwrap_or_else(|| kinds.join(", "))
+}
+
+fn show(out: Out, sheet: &Sheet<'_>) {
+    let def = sheet.def;
+    let mut page = Page::new(out);
+    page.line(&format!(
+        "{}  {}",
+        out.paint(Tone::Bold, def.name.as_str()),
+        out.paint(
+            Tone::Dim,
+            &format!(
+                "{} {}, {}",
+                sheet.ground.choice.pack.engine, sheet.ground.choice.pack.major, def.category
+            )
+        )
+    ));
+    if !def.summary.is_empty() {
+        page.paragraph(0, &def.summary);
+    }
+    page.gap();
+    let mut rows = vec![
+        vec![dim("value"), plain(kind(def))],
+        vec![dim("default"), plain(default(sheet))],
+        vec![dim("takes effect"), plain(takes_effect(def.context))],
+        vec![dim("masked by"), plain(masks(def.context))],
+        vec![dim("class"), plain(class(def))],
+    ];
+    if secret(&def.name) == Secrecy::Secret {
+        rows.push(vec![
+            dim("secret"),
+            plain("its value is kept as a fingerprint only"),
+        ]);
+    }
+    rows.extend(
+        meanings(def)
+            .into_iter()
+            .map(|m| vec![dim("special"), plain(m)]),
+    );
+    page.rows(2, &rows);
+    dependencies(&mut page, sheet);
+    effects(&mut page, sheet);
+    page.head("undo");
+    undo(def).iter().for_each(|l| page.line(&format!("  {l}")));
+    recorded(&mut page, sheet);
+    page.say();
+}
+
+fn dependencies(page: &mut Page, sheet: &Sheet<'_>) {
+    let edges: Vec<&Edge> = sheet
+        .edges
+        .iter()
+        .filter(|e| !matches!(e.to, NodeKey::Metric(_)))
+        .collect();
+    if edges.is_empty() {
+        page.head("depends on nothing that is known, and nothing on it");
+        return;
+    }
+    for (side, head) in [
+        (Side::On, "depends on"),
+        (Side::Both, "goes together with"),
+        (Side::By, "others depend on it"),
+    ] {
+        let rows: Vec<_> = edges
+            .iter()
+            .take(EDGES_MAX)
+            .map(|edge| (edge, seen(edge, sheet.def)))
+            .filter(|(_, (s, _, _))| *s == side)
+            .map(|(edge, (_, how, other))| {
+                vec![
+                    plain(how),
+                    cell(Tone::Bold, other),
+                    plain(edge.confidence.to_string()),
+                    dim(why(edge)),
+                ]
+            })
+            .collect();
+        if !rows.is_empty() {
+            page.head(head);
+            page.rows(2, &rows);
+        }
+    }
+    if edges.len() > EDGES_MAX {
+        let text = format!(
+            "and {} less sure; `backstay graph export` has all",
+            edges.len() - EDGES_MAX
+        );
+        page.rows(2, &[vec![dim(text)]]);
+    }
+}
+
+fn effects(page: &mut Page, sheet: &Sheet<'_>) {
+    let effects = sheet.ground.choice.pack.effects_of(&sheet.def.name);
+    if effects.is_empty() {
+        return;
+    }
+    page.head("moves");
+    let rows: Vec<_> = effects
+        .iter()
+        .map(|e| {
+            vec![
+                plain(e.metric.as_str()),
+                plain(e.confidence.to_string()),
+                dim(e.mechanism.clone()),
+            ]
+        })
+        .collect();
+    page.rows(2, &rows);
+}
+
+fn recorded(page: &mut Page, sheet: &Sheet<'_>) {
+    if !sheet.here.is_empty() {
+        page.head("here");
+        let rows: Vec<_> = sheet
+            .here
+            .iter()
+            .map(|h| {
+                let pending = match h.pending {
+                    Pending::Restart => "; another value waits for a restart",
+                    Pending::No => "",
+                };
+                vec![
+                    plain(h.target.as_str()),
+                    cell(Tone::Bold, h.value.clone()),
+                    dim(format!("{} from {}{pending}", h.scope, h.source)),
+                ]
+            })
+            .collect();
+        page.rows(2, &rows);
+    }
+    if !sheet.changes.is_empty() {
+        page.head("last changes");
+        let rows: Vec<_> = sheet
+            .changes
+            .iter()
+            .map(|c| {
+                vec![
+                    plain(c.id.clone()),
+                    dim(c.at.get(..19).unwrap_or(&c.at).replace('T', " ")),
+                    plain(c.who.clone()),
+                    cell(Tone::Bold, c.change.clone()),
+                    plain(c.outcome.clone()),
+                ]
+            })
+            .collect();
+        page.rows(2, &rows);
+    }
+}
+
+fn document(sheet: &Sheet<'_>) -> Value {
+    let def = sheet.def;
+    let pack = sheet.ground.choice.pack;
+    json!({
+        "kind": "setting",
+        "engine": pack.engine.to_string(),
+        "version": pack.major,
+        "setting": def.name.as_str(),
+        "summary": def.summary,
+        "category": def.category,
+        "value": kind(def),
+        "unit": def.unit.map(|u| u.to_string()),
+        "min": def.min,
+        "max": def.max,
+        "default": default(sheet),
+        "takes_effect": takes_effect(def.context),
+        "context": format!("{:?}", def.context).to_lowercase(),
+        "class": def.class,
+        "masked_by": masks(def.context),
+        "secret": secret(&def.name) == Secrecy::Secret,
+        "special_values": meanings(def),
+        "dependencies": sheet.edges.iter().map(|e| json!({
+            "from": e.from.name(),
+            "to": e.to.name(),
+            "type": e.kind.word(),
+            "confidence": e.confidence.get(),
+            "rule": e.rule,
+            "evidence": e.evidence.iter().map(evidence).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "effects": pack.effects_of(&def.name).iter().map(|e| json!({
+            "metric": e.metric.as_str(),
+            "confidence": e.confidence.get(),
+            "mechanism": e.mechanism,
+        })).collect::<Vec<_>>(),
+        "undo": undo(def),
+        "here": sheet.here.iter().map(|h| json!({
+            "target": h.target.as_str(),
+            "scope": h.scope,
+            "value": h.value,
+            "source": h.source,
+            "pending_restart": h.pending == Pending::Restart,
+        })).collect::<Vec<_>>(),
+        "changes": sheet.changes.iter().map(|c| json!({
+            "change_set": c.id,
+            "at": c.at,
+            "author": c.who,
+            "change": c.change,
+            "outcome": c.outcome,
+        })).collect::<Vec<_>>(),
+    })
+}
