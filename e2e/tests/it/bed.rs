@@ -15,8 +15,8 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::say::say;
 
-/// Stories that run at the same time.
-const TURNS: u32 = 2;
+/// Stories that run at the same time; most of their time they wait for seconds to go by.
+const TURNS: u32 = 4;
 static TURN: Semaphore = Semaphore::const_new(TURNS as usize);
 /// Longest wait for a condition in a database or a file.
 pub(crate) const SOON: Duration = Duration::from_secs(15);
@@ -143,7 +143,7 @@ impl Bed {
         self.server.dsn(role, DATABASE)
     }
 
-    /// The guard's state directory.
+    /// The folder around the guard's state directory.
     pub(crate) fn state(&self) -> &Path {
         self.state.path()
     }

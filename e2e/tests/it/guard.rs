@@ -52,7 +52,8 @@ pub(crate) struct Start<'a> {
     pub(crate) observer: String,
     pub(crate) probe: String,
     pub(crate) control: String,
-    pub(crate) more: &'a [&'a str],
+    /// Policy lines of a configuration file, in place of the options.
+    pub(crate) policy: Option<&'a str>,
     pub(crate) environment: &'a [(&'a str, &'a str)],
 }
 
@@ -64,9 +65,17 @@ impl Start<'_> {
             observer: bed.dsn(OBSERVER),
             probe: bed.dsn("app"),
             control: bed.dsn(WRITER),
-            more: &[],
+            policy: None,
             environment: &[],
         }
+    }
+
+    fn configuration(&self, policy: &str) -> String {
+        let Self { observer, probe, control, .. } = self;
+        format!(
+            "[policy]\n{policy}\n\n[[target]]\nname = \"shop\"\ndsn = \"{observer}\"\n\
+             probe_dsn = \"{probe}\"\ncontrol_dsn = \"{control}\"\n"
+        )
     }
 }
 
@@ -80,13 +89,20 @@ impl Guard {
 
     /// Starts a guard.
     pub(crate) fn start(bed: &Bed, start: &Start<'_>) -> Self {
-        let state = bed.state().display().to_string();
-        let mut arguments = vec!["watch", &start.observer, "--json", "--mode", start.mode];
-        arguments.extend(["--probe-dsn", &start.probe, "--control-dsn", &start.control]);
-        arguments.extend(["--watch", "15s", "--min-baseline", "15s", "--recovery", "20s"]);
+        let state = bed.state().join("state").display().to_string();
+        let config = bed.state().join("backstay.toml").display().to_string();
+        let mut arguments = vec!["watch", "--json", "--state-dir", &state];
         // Should this process be killed, its guards end all the same.
-        arguments.extend(["--duration", "180s", "--state-dir", &state]);
-        arguments.extend(start.more);
+        arguments.extend(["--duration", "180s"]);
+        arguments.extend(["--watch", "15s", "--min-baseline", "15s", "--recovery", "20s"]);
+        arguments.extend(["--mode", start.mode]);
+        if let Some(policy) = start.policy {
+            std::fs::write(&config, start.configuration(policy)).unwrap();
+            arguments.extend(["--config", &config]);
+        } else {
+            arguments.extend([start.observer.as_str(), "--probe-dsn", &start.probe]);
+            arguments.extend(["--control-dsn", &start.control]);
+        }
         let mut child = backstay(&arguments)
             .env("BACKSTAY_LOG", "backstay=warn")
             .envs(start.environment.iter().copied())
@@ -182,6 +198,8 @@ impl Guard {
         assert_eq!(reply.said["reply"]["outcome"], "effective", "{}", self.told());
         let report = self.about("report", &id).await;
         assert_eq!(report.text("outcome"), "rolled_back", "{}", self.told());
+        let seen_in_all = self.said("change_seen").len();
+        assert_eq!(seen_in_all, 1, "our own write is no change of somebody: {}", self.told());
         let numbers = Numbers {
             noticed: (seen.at - effect).as_secs_f64(),
             detected: (hurt.at - effect).as_secs_f64(),

@@ -7,3 +7,8 @@ mod guard;
 mod say;
 
 mod harmful;
+mod harmless;
+mod held;
+mod killed;
+mod modes;
+mod overtaken;

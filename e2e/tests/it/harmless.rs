@@ -1,0 +1,70 @@
+//! Harmless changes are kept, also when something else makes the machine busy.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::bed::{Bed, Turn, Wanted};
+use crate::guard::Guard;
+use crate::say::say;
+
+/// Keeps one processor busy until it is dropped: nobody's change, only the neighbours.
+struct Burner(Arc<AtomicBool>);
+
+impl Burner {
+    fn light() -> Self {
+        let go_on = Arc::new(AtomicBool::new(true));
+        let flag = Arc::clone(&go_on);
+        std::thread::spawn(move || {
+            let mut heat = 1_u64;
+            while flag.load(Ordering::Relaxed) {
+                for _ in 0..100_000 {
+                    heat = std::hint::black_box(heat.wrapping_mul(6_364_136_223_846_793_005) | 1);
+                }
+            }
+        });
+        Self(go_on)
+    }
+}
+
+impl Drop for Burner {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Three people, three changes, each watched to its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_harmless_changes_are_kept() {
+    let wanted = Wanted {
+        turn: Turn::Alone,
+        grants: &["log_rotation_age", "track_io_timing", "work_mem"],
+        ..Wanted::default()
+    };
+    let Some(bed) = Bed::make(wanted).await else { return };
+    let person = bed.person().await;
+    let mut guard = Guard::learnt(&bed).await;
+    let changes = [
+        ("log_rotation_age", "ALTER SYSTEM SET log_rotation_age = '2h'"),
+        ("track_io_timing", "ALTER SYSTEM SET track_io_timing = on"),
+        ("work_mem", "ALTER SYSTEM SET work_mem = '8MB'"),
+    ];
+    let mut ids = Vec::new();
+    let mut burner = None;
+    for (name, statement) in changes {
+        if name == "work_mem" {
+            burner = Some(Burner::light());
+        }
+        person.changes(&[&format!("/* OPS-76 */ {statement}")]).await;
+        let seen = guard.sees(name).await;
+        ids.push((name, seen.text("change_set").to_owned()));
+    }
+    for (name, id) in &ids {
+        let report = guard.about("report", id).await;
+        assert_eq!(report.text("outcome"), "kept", "{name}: {}", guard.told());
+        say(&format!("| {name:<44} | kept |"));
+    }
+    drop(burner);
+    assert_eq!(bed.auto_conf().len(), 3, "nothing was put back");
+    assert!(guard.said("writing").is_empty());
+    guard.ends().await;
+}
