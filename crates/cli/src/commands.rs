@@ -1,5 +1,6 @@
 //! One module per command.
 
+mod audit;
 mod changes;
 mod check;
 mod config;
@@ -9,9 +10,15 @@ mod doctor;
 mod explain;
 mod graph;
 mod model;
+mod pause;
 mod record;
+mod replay;
+mod rescue;
+mod rollback;
 pub(crate) mod rules;
 pub(crate) mod simulate;
+mod snapshot;
+mod status;
 mod subject;
 mod topic;
 mod watch;
@@ -36,6 +43,14 @@ pub(crate) fn run(arguments: Arguments, out: &Out) -> Result<Exit, Failure> {
         Command::Detect(args) => detect::run(&args, *out),
         Command::Model(args) => model::run(&args),
         Command::Config(args) => config::run(&args, *out),
+        Command::Rollback(args) => rollback::run(&args, &common, *out),
+        Command::Snapshot(args) => snapshot::run(&args, &common, *out),
+        Command::Replay(args) => replay::run(&args, &common, *out),
+        Command::Audit(args) => audit::run(&args, &common, *out),
+        Command::Pause(args) => pause::pause(&args, &common, *out),
+        Command::Resume => pause::resume(&common, *out),
+        Command::Status => status::run(&common, *out),
+        Command::Rescue(args) => rescue::run(&args),
         Command::Doctor(args) => doctor::run(&args, *out),
         Command::Topic { topic } => topic::run(topic.as_deref(), *out),
         Command::Completion { shell } => {
@@ -44,6 +59,5 @@ pub(crate) fn run(arguments: Arguments, out: &Out) -> Result<Exit, Failure> {
             out.text(&String::from_utf8_lossy(&text));
             Ok(Exit::Ok)
         }
-        _ => Err(Failure::not_yet("this command")),
     }
 }

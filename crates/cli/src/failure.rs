@@ -82,6 +82,8 @@ pub(crate) enum Code {
     Unknown,
     /// No guard answers on this state directory.
     NoGuard,
+    /// The guard is there and did not answer in time.
+    NoAnswer,
     /// Policy or the guard refused.
     Refused,
     /// Something moved meanwhile.
@@ -117,6 +119,7 @@ impl Code {
             Self::Full => ("E-STORE-FULL", Exit::Failure),
             Self::Unknown => ("E-PLAN-UNKNOWN-ID", Exit::Usage),
             Self::NoGuard => ("E-AGENT-NO-GUARD", Exit::Unreachable),
+            Self::NoAnswer => ("E-AGENT-NO-ANSWER", Exit::TimedOut),
             Self::Refused => ("E-GATE-REFUSED", Exit::Refused),
             Self::Conflict => ("E-PLAN-CONFLICT", Exit::Conflict),
             Self::NoBinaries => ("E-AGENT-NO-BINARIES", Exit::Failure),

@@ -7,8 +7,6 @@
 
 use std::io::{IsTerminal, Write};
 
-use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
 use crate::args::{Common, Format};
@@ -141,11 +139,6 @@ impl Out {
         Ok(())
     }
 
-    /// Rows under heads, in columns as wide as they need to be.
-    pub(crate) fn table(self, heads: &[&str], rows: &[Vec<String>]) {
-        self.text(&table(heads, rows));
-    }
-
     /// Something to know that is no data.
     pub(crate) fn note(self, text: impl AsRef<str>) {
         eprintln!("{}", text.as_ref());
@@ -183,26 +176,6 @@ struct Versioned<'a, T> {
     format_version: &'static str,
     #[serde(flatten)]
     document: &'a T,
-}
-
-/// Rows under heads, as text.
-pub(crate) fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic);
-    if !std::io::stdout().is_terminal() {
-        table.set_content_arrangement(ContentArrangement::Disabled);
-    }
-    if !heads.is_empty() {
-        table.set_header(heads.iter().map(|h| h.to_uppercase()));
-    }
-    table.add_rows(rows.iter().cloned());
-    let text: String = table
-        .lines()
-        .map(|line| format!("{}\n", line.trim_end()))
-        .collect();
-    text
 }
 
 /// Our own log goes to standard error, quiet unless asked for.

@@ -107,7 +107,7 @@ fn show(
         let def = def.ok_or_else(|| no_setting(&ground, name))?;
         let value = def.default.clone().unwrap_or_else(|| "not set".into());
         let value = ground.now.shown(&def.name).unwrap_or(value);
-        changes.push(Changed::setting(def.name.as_str(), &value, "…"));
+        changes.push(Changed::setting(def.name.as_str(), &value, ""));
     }
     let spec = spec(&ground, depth);
     let compact = graph.compact(&ground.view(), spec.at);

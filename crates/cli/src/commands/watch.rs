@@ -144,7 +144,7 @@ fn addresses(target: &TargetConfig) -> Result<Addresses, Failure> {
 }
 
 /// The lifecycle's policy out of the configuration's.
-fn policy(config: &PolicyConfig, mode: Option<Mode>) -> Policy {
+pub(crate) fn policy(config: &PolicyConfig, mode: Option<Mode>) -> Policy {
     Policy {
         mode: mode.unwrap_or(config.mode),
         watch: config.watch,
