@@ -28,7 +28,7 @@ pub struct Changed {
     pub node: NodeKey,
     /// Its old value, for a person.
     pub old: String,
-    /// Its new value, for a person.
+    /// Its new value, for a person; empty when it is only looked at.
     pub new: String,
 }
 
@@ -40,6 +40,15 @@ impl Changed {
             node: NodeKey::setting(name),
             old: old.to_owned(),
             new: new.to_owned(),
+        }
+    }
+
+    /// Both values with an arrow between them, or the one there is.
+    pub(crate) fn values(&self, arrow: &str) -> String {
+        if self.new.is_empty() {
+            self.old.clone()
+        } else {
+            format!("{} {arrow} {}", self.old, self.new)
         }
     }
 }

@@ -230,7 +230,8 @@ fn title(cone: &Cone) -> String {
         })
         .collect();
     match changed.as_slice() {
-        [one] => format!("What {} {} → {} reaches", one.node, one.old, one.new),
+        [one] if one.new.is_empty() => format!("What {} reaches", one.node),
+        [one] => format!("What {} {} reaches", one.node, one.values("→")),
         many => format!("What {} changed settings reach", many.len()),
     }
 }

@@ -11,10 +11,7 @@ pub fn tree(cone: &Cone) -> String {
         let Role::Changed(changed) = &node.role else {
             continue;
         };
-        text.push_str(&format!(
-            "{}  {} -> {}\n",
-            changed.node, changed.old, changed.new
-        ));
+        text.push_str(&format!("{}  {}\n", changed.node, changed.values("->")));
         branches(cone, place, "", &mut text);
     }
     text

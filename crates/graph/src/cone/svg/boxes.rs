@@ -45,7 +45,7 @@ pub(super) fn height(cone: &Cone, place: usize) -> f64 {
 pub(super) fn width(node: &ConeNode) -> f64 {
     let name = mono_width(&node.label(), 13.0);
     let second = match &node.role {
-        Role::Changed(changed) => mono_width(&arrow(&changed.old, &changed.new), 13.0),
+        Role::Changed(changed) => mono_width(&changed.values("→"), 13.0),
         Role::Reached(_) => {
             BAR + 34.0
                 + node
@@ -61,10 +61,6 @@ pub(super) fn width(node: &ConeNode) -> f64 {
         name
     };
     (name.max(second) + 2.0 * inset(node.kind())).max(WIDTH_MIN)
-}
-
-fn arrow(old: &str, new: &str) -> String {
-    format!("{old} → {new}")
 }
 
 fn badge_width(text: &str) -> f64 {
@@ -100,11 +96,7 @@ pub(super) fn draw(node: &ConeNode, frame: &Frame, out: &mut Out) {
     match &node.role {
         Role::Changed(changed) => {
             out.words("name", (left, frame.middle - 5.0), &node.label());
-            out.words(
-                "value",
-                (left, frame.middle + 16.0),
-                &arrow(&changed.old, &changed.new),
-            );
+            out.words("value", (left, frame.middle + 16.0), &changed.values("→"));
         }
         Role::Group { .. } => out.words("name", (left, frame.middle + 4.5), &node.label()),
         Role::Reached(_) => {
@@ -118,7 +110,7 @@ pub(super) fn draw(node: &ConeNode, frame: &Frame, out: &mut Out) {
 
 fn told(node: &ConeNode) -> String {
     match &node.role {
-        Role::Changed(c) => format!("{} was changed from {} to {}", c.node, c.old, c.new),
+        Role::Changed(c) => format!("{}: {}", c.node, c.values("→")),
         Role::Group { .. } => format!("{}, at most {}", node.label(), node.score),
         Role::Reached(key) => {
             let edges = if node.hops == 1 { "edge" } else { "edges" };
