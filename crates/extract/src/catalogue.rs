@@ -28,8 +28,20 @@ const LISTS: [&str; 12] = [
     "wal_consistency_checking",
 ];
 
-/// Built-in values that come from the machine on which the server was built or is run.
-const LOCAL: [&str; 3] = ["config_file", "data_directory", "ssl_library"];
+/// Facts of one build or machine, not of the version: no built-in value, no range.
+const LOCAL: [&str; 5] = [
+    "config_file",
+    "data_directory",
+    "krb_server_keyfile",
+    "server_version",
+    "server_version_num",
+];
+
+/// Settings that only one distribution has.
+const FOREIGN: [&str; 1] = ["extension_destdir"];
+
+/// A real without limit has the largest of its kind as its end.
+const ENDLESS: f64 = 1e300;
 
 const SQL: &str = "SELECT lower(name), vartype, unit, min_val, max_val, boot_val, context, category,
         short_desc || ' ' || coalesce(extra_desc, ''),
@@ -60,8 +72,14 @@ fn parse(reply: &SimpleQueryMessage) -> Option<Known> {
         _ if LISTS.contains(&name.as_str()) => "list",
         _ => "text",
     };
-    let number = |i: usize| row.get(i).and_then(|text| text.parse().ok());
+    if FOREIGN.contains(&name.as_str()) {
+        return None;
+    }
     let local = LOCAL.contains(&name.as_str());
+    let number = |i: usize| {
+        let number = row.get(i).and_then(|text| text.parse::<f64>().ok());
+        number.filter(|n| !local && n.abs() < ENDLESS)
+    };
     let fact = SettingFact {
         kind: kind.to_owned(),
         unit: cell(2),

@@ -7,19 +7,26 @@ use backstay_model::{Confidence, Constraint, EdgeKind, NodeKey, SettingName, Sev
 
 use crate::catalogue::Known;
 use crate::finding::Finding;
+use crate::reviewed::{Replaced, Reviewed, Typed};
 use crate::text::rule::by_name;
 
 /// Log-odds of a dependency between two settings picked at random (design note, section 1).
 const PRIOR: f64 = -5.5;
 /// Below this a pair is not kept.
 const KEEP: f64 = 0.5;
+/// No amount of evidence of ours makes certain.
+const CERTAIN_MAX: f64 = 0.999;
 /// Share of the weaker items of a group that counts.
 const ECHO: f64 = 0.25;
 /// Pieces of evidence kept per constraint, at most: the strongest.
 const EVIDENCE_MAX: usize = 6;
 
 /// The constraints that `findings` support, in the order of their ids.
-pub(crate) fn constraints(findings: &[Finding], known: &[Known]) -> Vec<Constraint> {
+pub(crate) fn constraints(
+    findings: &[Finding],
+    known: &[Known],
+    reviewed: &Reviewed,
+) -> Vec<Constraint> {
     let known = by_name(known);
     let mut pairs: BTreeMap<(&str, &str), Vec<&Finding>> = BTreeMap::new();
     for finding in findings.iter().filter(|f| f.from != f.to) {
@@ -27,7 +34,7 @@ pub(crate) fn constraints(findings: &[Finding], known: &[Known]) -> Vec<Constrai
     }
     let folded: Vec<Constraint> = pairs
         .into_values()
-        .filter_map(|items| constraint(&items, &known))
+        .filter_map(|items| constraint(&items, &known, reviewed))
         .collect();
     let mut all = families(folded);
     all.sort_by(|a, b| a.id.cmp(&b.id));
@@ -60,19 +67,24 @@ pub(crate) fn probability(items: &[&Finding]) -> f64 {
         let sum: f64 = items.values().sum();
         logit += strongest + ECHO * (sum - strongest);
     }
-    1.0 / (1.0 + (-logit).exp())
+    (1.0 / (1.0 + (-logit).exp())).min(CERTAIN_MAX)
 }
 
-fn constraint(items: &[&Finding], known: &BTreeMap<&str, &Known>) -> Option<Constraint> {
+fn constraint(
+    items: &[&Finding],
+    known: &BTreeMap<&str, &Known>,
+    reviewed: &Reviewed,
+) -> Option<Constraint> {
     let confidence = round(probability(items));
     if confidence < KEEP {
         return None;
     }
-    let (kind, from, to) = typed(items, known)?;
+    let (kind, from, to) = reviewed.typed(typed(items, known)?);
     let agrees = |f: &&&Finding| f.kind == Some(kind) && (kind.symmetric() || f.from == from);
     let mut speaking: Vec<&&Finding> = items.iter().filter(agrees).collect();
     speaking.sort_by_key(|f| std::cmp::Reverse(f.grip));
     let rule = speaking.iter().find_map(|f| f.rule.clone());
+    let rule = rule.filter(|rule| reviewed.replaces(&from, &to, rule) == Replaced::No);
     let severity = speaking
         .iter()
         .find_map(|f| f.severity)
@@ -91,7 +103,7 @@ fn constraint(items: &[&Finding], known: &BTreeMap<&str, &Known>) -> Option<Cons
 }
 
 /// Kind and direction: the sum of what each source gives, runtime before text before names.
-fn typed(items: &[&Finding], known: &BTreeMap<&str, &Known>) -> Option<(EdgeKind, String, String)> {
+fn typed(items: &[&Finding], known: &BTreeMap<&str, &Known>) -> Option<Typed> {
     let mut votes: BTreeMap<(EdgeKind, &str, &str), f64> = BTreeMap::new();
     let best = items
         .iter()
@@ -240,8 +252,12 @@ mod tests {
         let a = finding("a", "b", EvidenceKind::Documentation, 1630.0, "GUC-A:1");
         let b = finding("b", "a", EvidenceKind::Verdict, 5000.0, "verdict:1");
         let weak = finding("c", "d", EvidenceKind::Documentation, 10.0, "GUC-C:1");
-        let one = constraints(&[a.clone(), b.clone(), weak.clone()], &[]);
-        let two = constraints(&[weak, b, a], &[]);
+        let one = constraints(
+            &[a.clone(), b.clone(), weak.clone()],
+            &[],
+            &Reviewed::default(),
+        );
+        let two = constraints(&[weak, b, a], &[], &Reviewed::default());
         assert_eq!(one, two);
         assert_eq!(one.len(), 1);
         assert_eq!(one[0].evidence.len(), 2);

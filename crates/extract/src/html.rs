@@ -148,9 +148,13 @@ impl Walk {
             let ids: Vec<&str> = terms.iter().filter_map(|t| t.value().attr("id")).collect();
             let entry = ids.iter().find(|id| id.starts_with("GUC-"));
             let outer = (self.here.owners.clone(), self.here.anchor.clone());
-            if let Some(id) = entry {
-                (*id).clone_into(&mut self.here.anchor);
-                self.here.owners = terms.iter().flat_map(|t| names(*t)).collect();
+            // A few entries of several settings have no anchor of their own: their section's stands.
+            let owners: Vec<String> = terms.iter().flat_map(|t| names(*t)).collect();
+            if entry.is_some() || owners.len() > 1 {
+                if let Some(id) = entry {
+                    (*id).clone_into(&mut self.here.anchor);
+                }
+                self.here.owners = owners;
             } else {
                 for term in &terms {
                     self.children(*term);

@@ -17,6 +17,8 @@ use backstay_model::Constraint;
 use backstay_model::name::EngineKind;
 use backstay_scratch::postgres::{Binaries, FindError};
 
+use reviewed::Reviewed;
+
 mod catalogue;
 mod finding;
 mod html;
@@ -26,11 +28,14 @@ mod naming;
 mod server;
 mod text;
 
+mod reviewed;
+
 mod fold;
 mod words;
 mod write;
 
 pub use html::DocsError;
+pub use reviewed::ReviewedError;
 pub use server::ServerError;
 
 /// A built pack.
@@ -61,6 +66,13 @@ pub enum BuildError {
         #[from]
         source: DocsError,
     },
+    /// The reviewed rules could not be read.
+    #[error("cannot build a pack beside damaged reviewed rules")]
+    Reviewed {
+        /// Why.
+        #[from]
+        source: ReviewedError,
+    },
     /// A scratch server failed.
     #[error("cannot build a pack without a scratch server")]
     Server {
@@ -84,11 +96,12 @@ pub enum BuildError {
 }
 
 /// Builds the pack of PostgreSQL `major` from the server installed here and the documentation in the
-/// folder `docs`. Takes minutes: hundreds of settings are tried on scratch servers.
+/// folder `docs`; `reviewed` is the text of its `overrides.toml`, or empty. Takes minutes: hundreds of settings are tried on scratch servers.
 ///
 /// # Errors
 /// `BuildError`; nothing is written.
-pub async fn postgresql(major: u32, docs: &Path) -> Result<Built, BuildError> {
+pub async fn postgresql(major: u32, docs: &Path, reviewed: &str) -> Result<Built, BuildError> {
+    let reviewed = Reviewed::parse(reviewed)?;
     let binaries = Binaries::find_major(major)?;
     let blocks = html::read(docs)?;
     let bench = server::Bench::open(&binaries).await?;
@@ -109,6 +122,7 @@ pub async fn postgresql(major: u32, docs: &Path) -> Result<Built, BuildError> {
         .map(|(a, b)| (a.to_owned(), b.to_owned()))
         .collect();
     pairs.extend(html::entry_mates(&blocks));
+    pairs.extend(reviewed.pairs());
     findings.extend(server::probe::findings(&bench, &known));
     findings.extend(server::trial::findings(&bench, &known, &pairs).await?);
     let settings = write::settings(&SettingsFile {
@@ -118,7 +132,11 @@ pub async fn postgresql(major: u32, docs: &Path) -> Result<Built, BuildError> {
         server_version: binaries.version.clone(),
         settings: known.iter().map(|k| k.fact.clone()).collect(),
     })?;
-    let constraints = write::sound(&settings, fold::constraints(&findings, &known), major)?;
+    let constraints = write::sound(
+        &settings,
+        fold::constraints(&findings, &known, &reviewed),
+        major,
+    )?;
     let summary = summary(&constraints);
     let constraints = write::constraints(&ConstraintsFile {
         format: FORMAT,

@@ -27,7 +27,7 @@ enum Command {
         /// Major version
         #[arg(long)]
         major: u32,
-        /// Folder to write to
+        /// Folder of the pack: written to; its overrides.toml is read
         #[arg(long)]
         out: PathBuf,
         /// Folder of the HTML documentation; default: that of the distribution's package
@@ -68,7 +68,14 @@ async fn run(arguments: Arguments) -> Result<String, Box<dyn Error>> {
         docs,
     } = arguments.command;
     let packaged = || PathBuf::from(format!("/usr/share/doc/postgresql-doc-{major}/html"));
-    let built = backstay_extract::postgresql(major, &docs.unwrap_or_else(packaged)).await?;
+    let docs = docs.unwrap_or_else(packaged);
+    let overrides = out.join("overrides.toml");
+    let reviewed = if overrides.exists() {
+        fs::read_to_string(overrides)?
+    } else {
+        String::new()
+    };
+    let built = backstay_extract::postgresql(major, &docs, &reviewed).await?;
     fs::write(out.join("settings.json"), built.settings)?;
     fs::write(out.join("constraints.json"), built.constraints)?;
     Ok(built.summary)

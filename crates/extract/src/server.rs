@@ -63,10 +63,29 @@ pub(crate) struct Bench {
 /// What a try brought.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
+    /// Whether the server stood in the end.
+    pub(crate) end: End,
     /// Lines worth reading.
     pub(crate) lines: Vec<LogLine>,
     /// Effective values that differ from the defaults, those that were set excluded.
     pub(crate) moved: Values,
+}
+
+/// How a try ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum End {
+    /// The server stood, with the settings.
+    Stood,
+    /// It did not start, or let nobody in.
+    #[default]
+    Fell,
+}
+
+impl Outcome {
+    /// Anything happened beside what was asked for.
+    fn telling(&self) -> bool {
+        self.end == End::Fell || !self.lines.is_empty() || !self.moved.is_empty()
+    }
 }
 
 /// Settings that would take the bench away from us, or that no server of ours may have.
@@ -165,7 +184,10 @@ impl Bench {
         };
         match Server::start(options).await {
             Ok(server) => {
-                let mut outcome = Outcome::default();
+                let mut outcome = Outcome {
+                    end: End::Stood,
+                    ..Outcome::default()
+                };
                 if let Ok(values) = effective(&server).await {
                     outcome.moved = self.moved(&values, &all);
                 }
@@ -174,7 +196,7 @@ impl Bench {
             }
             Err(StartError::Refused { said } | StartError::NotReady { said, .. }) => Ok(Outcome {
                 lines: said.into_iter().filter(telling).collect(),
-                moved: Values::new(),
+                ..Outcome::default()
             }),
             Err(error) => Err(error.into()),
         }
@@ -222,9 +244,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(2);
 const LOOKS_MAX: u32 = 1000;
 const SETTLE: Duration = Duration::from_millis(4);
 
-/// Lines about settings, not about the server's life.
+/// Lines about settings, not about the server's life or about who may come in: those our own
+/// waiting brings.
 fn telling(line: &LogLine) -> bool {
-    line.serious() || line.message.contains("parameter \"") && !line.message.contains("changed to")
+    let ours = ["57", "28"]
+        .iter()
+        .any(|class| line.sqlstate.starts_with(class));
+    let rejected = line.message.contains("parameter \"") && !line.message.contains("changed to");
+    !ours && (line.serious() || rejected)
 }
 
 /// Effective values as a new session sees them.
@@ -281,3 +308,6 @@ fn accepted(bench: &Bench, name: &str, text: &str) -> bool {
         .compute(name, &vec![(name.to_owned(), text.to_owned())])
         .is_ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,11 +16,11 @@ use crate::text::rule::by_name;
 /// Values tried per setting, at most.
 const ENDS_MAX: usize = 4;
 /// Pairs tried, at most: what is proposed beyond it is not tried.
-const PAIRS_MAX: usize = 500;
+const PAIRS_MAX: usize = 800;
 /// Settings in one start of a server.
 const TOGETHER: usize = 12;
 /// Starts of servers, at most.
-const STARTS_MAX: u32 = 160;
+const STARTS_MAX: u32 = 240;
 /// Most shared memory that a started server may take, in megabytes.
 const MODEST_MB: f64 = 1024.0;
 /// Likelihood ratio of an effective value that moves with another setting.
@@ -199,23 +199,26 @@ impl<'a> Trial<'a> {
                     .collect::<Vec<_>>()
             })
             .collect();
-        // Neighbours in the alphabet belong together; spread them, so that no group is all of a kind.
+        // One setting of a group may hide what another would bring (a switch that is off): every
+        // setting stands in two groups, once among its neighbours and once among strangers.
         let groups = all.len().div_ceil(TOGETHER).max(1);
-        let mut open: Vec<Assignment> = (0..groups)
-            .map(|g| all.iter().skip(g).step_by(groups).cloned().collect())
-            .collect();
+        let strangers = (0..groups).map(|g| all.iter().skip(g).step_by(groups).cloned().collect());
+        let mut open: Vec<Assignment> = all.chunks(TOGETHER).map(<[_]>::to_vec).collect();
+        open.extend(strangers);
+        let mut alone: BTreeSet<(String, String)> = BTreeSet::new();
         let mut starts = 0;
-        while let Some(tried) = open.pop() {
-            starts += 1;
-            let outcome = self.bench.start(&tried).await?;
-            let nothing = outcome.lines.is_empty() && outcome.moved.is_empty();
-            if nothing || starts > STARTS_MAX {
+        while let Some(mut tried) = open.pop() {
+            tried.retain(|assignment| !alone.contains(assignment));
+            if tried.is_empty() || starts == STARTS_MAX {
                 continue;
             }
-            if let [alone] = tried.as_slice() {
+            starts += 1;
+            let outcome = self.bench.start(&tried).await?;
+            if let [only] = tried.as_slice() {
+                alone.insert(only.clone());
                 self.learn(&outcome.lines, &tried);
-                self.moved(&alone.0, &[outcome.moved.into_keys().collect()]);
-            } else {
+                self.moved(&only.0, &[outcome.moved.into_keys().collect()]);
+            } else if outcome.telling() {
                 let (one, two) = tried.split_at(tried.len() / 2);
                 open.push(two.to_vec());
                 open.push(one.to_vec());

@@ -176,6 +176,14 @@ impl<'a> Templates<'a> {
                     .map(|(k, _)| *k));
             }
         }
+        if let ([only], true) = (found.as_slice(), said.contains("Enable the ")) {
+            // Only then is an ordinary word the name of a switch: "x not started … Enable the y option".
+            let subject = NAME.find_iter(said).find_map(|word| {
+                let (name, known) = self.known.get_key_value(word.as_str())?;
+                (name != only && known.switch().is_some() && name.len() > 4).then_some(*name)
+            });
+            found.splice(0..0, subject);
+        }
         found
     }
 

@@ -44,7 +44,18 @@ fn guard(from: &Known, rule: String) -> String {
 
 /// `from` in use => `to` switched on, or at the value that the sentence names.
 fn needs(from: &Known, to: &Known, sentence: &str) -> Option<String> {
-    let active = active(from)?;
+    // A built-in value that is in use says nothing: nobody chose it.
+    let by_default = from
+        .fact
+        .default
+        .as_deref()
+        .is_some_and(|d| !["0", "off", "-1", ""].contains(&d));
+    let chosen = if by_default {
+        format!("is_set({}) and ", from.fact.name)
+    } else {
+        String::new()
+    };
+    let active = format!("{chosen}{}", active(from)?);
     let to_name = &to.fact.name;
     if to.fact.kind == "bool" {
         return Some(format!("{active} => {to_name} = on"));

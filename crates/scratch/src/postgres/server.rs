@@ -337,7 +337,11 @@ impl Server {
                 self.child = None;
                 return Err(StartError::Refused { said: self.said() });
             }
-            if Instant::now() >= deadline {
+            // Who is refused by name or password will be refused again.
+            let unwelcome = source
+                .code()
+                .is_some_and(|state| state.code().starts_with("28"));
+            if unwelcome || Instant::now() >= deadline {
                 let limit_s = self.options.ready_within.as_secs();
                 return Err(StartError::NotReady {
                     limit_s,
