@@ -1,8 +1,12 @@
 //! The command line, defined once: parser, help, completion and reference come from here.
 
+mod record;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use record::{Audit, Changes, Pause, Replay, Rescue, Rollback, Snapshot};
 
 /// Keeps a database standing when its configuration changes.
 #[derive(Debug, Parser)]
@@ -68,48 +72,77 @@ pub(crate) enum Command {
     /// Evaluate every rule on a configuration.
     Check(Check),
     /// Look at the dependency graph.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  backstay graph export --format csv > edges.csv\n  backstay graph show work_mem --svg cone.svg\n  backstay graph path work_mem statement_mean_ms"
+    )]
     Graph(Graph),
     /// Explain a setting, a change set or a rollback.
     Explain(Explain),
     /// Judge recorded data around a change.
     Detect(Detect),
     /// Evaluate the performance model on a table of measurements.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  backstay model eval --data runs.csv --target latency_ms --train 200"
+    )]
     Model(Model),
     /// Change sets that were seen.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  backstay changes list\n  backstay changes show C17"
+    )]
     Changes(Changes),
     /// Look at, approve or deny rollbacks.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  backstay rollback plan C17\n  backstay rollback approve C17"
+    )]
     Rollback(Rollback),
     /// Recorded configurations.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  backstay snapshot list\n  backstay snapshot diff 3fa9c1"
+    )]
     Snapshot(Snapshot),
     /// Tell what would have been decided with another policy.
     Replay(Replay),
     /// Verify or export the record.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  backstay audit verify\n  backstay audit export > journal.jsonl"
+    )]
     Audit(Audit),
     /// Stop all writing, now.
     Pause(Pause),
     /// Allow writing again.
+    #[command(after_help = "Examples:\n  backstay resume")]
     Resume,
     /// How the watched databases stand.
+    #[command(
+        after_help = "Examples:\n  backstay status\n  backstay status --json --state-dir /var/lib/backstay"
+    )]
     Status,
     /// Bring back a server that does not start.
     Rescue(Rescue),
     /// Which rights are missing, with the exact statements.
     Doctor(Doctor),
     /// Look at the configuration file.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  backstay config check backstay.toml"
+    )]
     Config(ConfigCommand),
     /// Completion for a shell.
+    #[command(
+        after_help = "Examples:\n  backstay completion bash > /etc/bash_completion.d/backstay"
+    )]
     Completion {
         /// Which shell.
         shell: clap_complete::Shell,
     },
     /// Explanations beyond the commands: exit-codes, modes, verdicts, config.
+    #[command(after_help = "Examples:\n  backstay topic\n  backstay topic exit-codes")]
     Topic {
         /// Which topic.
         topic: Option<String>,
@@ -228,6 +261,9 @@ pub(crate) struct Check {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Graph {
     /// Every dependency, for other programs.
+    #[command(
+        after_help = "Examples:\n  backstay graph export --engine postgresql --version 15 --format csv\n  backstay graph export --min-confidence 0.8 --format cypher"
+    )]
     Export {
         /// Connection string of a live server, for its version.
         dsn: Option<String>,
@@ -241,6 +277,9 @@ pub(crate) enum Graph {
         subject: Subject,
     },
     /// What a setting reaches, as a tree or a picture.
+    #[command(
+        after_help = "Examples:\n  backstay graph show work_mem\n  backstay graph show fsync full_page_writes --depth 2 --svg cone.svg"
+    )]
     Show {
         /// Settings.
         #[arg(required = true)]
@@ -255,6 +294,7 @@ pub(crate) enum Graph {
         subject: Subject,
     },
     /// The best way from one node to another.
+    #[command(after_help = "Examples:\n  backstay graph path max_connections statement_mean_ms")]
     Path {
         /// From.
         from: String,
@@ -266,6 +306,7 @@ pub(crate) enum Graph {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  backstay explain work_mem\n  backstay explain C17")]
 pub(crate) struct Explain {
     /// A setting (`work_mem`), a change set (`C17`).
     pub(crate) subject: String,
@@ -303,6 +344,9 @@ pub(crate) struct Detect {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Model {
     /// Fit on some rows, predict the others, say how well.
+    #[command(
+        after_help = "Examples:\n  backstay model eval --data runs.csv --target latency_ms --train 200 --lower-is-better"
+    )]
     Eval {
         /// Numeric CSV.
         #[arg(long, value_name = "FILE")]
@@ -323,116 +367,6 @@ pub(crate) enum Model {
         #[arg(long)]
         lower_is_better: bool,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Changes {
-    /// The newest first.
-    List {
-        /// At most this many.
-        #[arg(long, default_value_t = 20)]
-        most: usize,
-    },
-    /// Everything about one.
-    Show {
-        /// `C17`.
-        id: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Rollback {
-    /// The plan, as it would be run.
-    Plan {
-        /// `C17`.
-        id: String,
-    },
-    /// Roll back now, by the running guard.
-    Run {
-        /// `C17`.
-        id: String,
-        /// The target's name, typed as a confirmation.
-        #[arg(long, value_name = "TARGET")]
-        confirm: Option<String>,
-    },
-    /// Approve the plan that was shown.
-    Approve {
-        /// `C17`.
-        id: String,
-    },
-    /// Keep the change.
-    Deny {
-        /// `C17`.
-        id: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Snapshot {
-    /// Read and store the configuration now.
-    Create {
-        /// Connection string.
-        dsn: String,
-    },
-    /// The recorded ones.
-    List,
-    /// What differs between two.
-    Diff {
-        /// The older one (or its beginning).
-        old: String,
-        /// The newer one (or its beginning); default: the latest.
-        new: Option<String>,
-    },
-    /// One as JSON.
-    Export {
-        /// Which (or its beginning).
-        id: String,
-    },
-    /// Put a whole configuration back.
-    Restore {
-        /// Which (or its beginning).
-        id: String,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Replay {
-    /// A state directory or its `journal.db`; default: the state directory.
-    pub(crate) journal: Option<PathBuf>,
-    /// Configuration file whose policy is tried.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Audit {
-    /// Check every entry; names the first that was altered or is missing.
-    Verify {
-        /// A state directory or its `journal.db`; default: the state directory.
-        journal: Option<PathBuf>,
-        /// The head as it was noted elsewhere (`#812:9f3c…`): finds a cut-off end.
-        #[arg(long, value_name = "HEAD")]
-        head: Option<String>,
-    },
-    /// Every entry as one JSON document a line.
-    Export {
-        /// A state directory or its `journal.db`; default: the state directory.
-        journal: Option<PathBuf>,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Pause {
-    /// Why, for the record.
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) why: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Rescue {
-    /// Data directory of the server.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) pgdata: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -462,6 +396,7 @@ pub(crate) struct Doctor {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Read a configuration file and say everything that is wrong with it.
+    #[command(after_help = "Examples:\n  backstay config check backstay.toml")]
     Check {
         /// The file.
         file: PathBuf,

@@ -19,6 +19,21 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// Every exit code, ascending.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Ok,
+        Self::Failure,
+        Self::Usage,
+        Self::Gate,
+        Self::Inconclusive,
+        Self::Conflict,
+        Self::Unreachable,
+        Self::Refused,
+        Self::TimedOut,
+        Self::Interrupted,
+    ];
+
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -97,6 +112,36 @@ pub(crate) enum Code {
 }
 
 impl Code {
+    /// Every code, in the order of the enum.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 25] = [
+        Self::Usage,
+        Self::NotYet,
+        Self::Config,
+        Self::Dsn,
+        Self::Unreachable,
+        Self::LoginRefused,
+        Self::Right,
+        Self::AnotherServer,
+        Self::UnknownSetting,
+        Self::BadValue,
+        Self::TwoValues,
+        Self::File,
+        Self::Store,
+        Self::NewerFormat,
+        Self::Locked,
+        Self::Broken,
+        Self::Full,
+        Self::Unknown,
+        Self::NoGuard,
+        Self::NoAnswer,
+        Self::Refused,
+        Self::Conflict,
+        Self::NoBinaries,
+        Self::NoPack,
+        Self::Internal,
+    ];
+
     /// Name and exit code: the one table.
     pub(crate) const fn entry(self) -> (&'static str, Exit) {
         match self {

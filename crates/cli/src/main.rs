@@ -7,6 +7,8 @@ mod failure;
 mod out;
 mod page;
 mod postgres;
+#[cfg(test)]
+mod reference;
 mod state;
 mod view;
 mod wire;
