@@ -164,7 +164,10 @@ impl Bed {
     /// The person's session.
     pub(crate) async fn person(&self) -> Person {
         let client = self.server.connect_as(PERSON, DATABASE).await.unwrap();
-        Person(client)
+        let person = Person(client);
+        // People mend things with tools that do not fall to what they mend.
+        person.says("SET statement_timeout = 0").await;
+        person
     }
 
     /// What a new session of `role` gets for `name`, `None` while it gets nothing.

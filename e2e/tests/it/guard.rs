@@ -258,7 +258,8 @@ impl Guard {
         });
         let learning = |l: &String| l.contains("\"kind\":\"learning\"");
         let shown: Vec<String> = shown.filter(|l| !learning(l)).collect();
-        format!("{}\n{}", shown.join("\n"), lock(&self.log).join("\n"))
+        let process = format!("process {:?}", self.child.id());
+        format!("{}\n{}\n{process}", shown.join("\n"), lock(&self.log).join("\n"))
     }
 
     /// Every byte it printed so far.

@@ -6,9 +6,14 @@ mod bed;
 mod guard;
 mod say;
 
+mod cost;
+mod full;
 mod harmful;
 mod harmless;
 mod held;
 mod killed;
+mod lost;
 mod modes;
+mod noticed;
 mod overtaken;
+mod secrets;
