@@ -171,13 +171,13 @@ impl Change {
     }
 }
 
-/// The value that a change is about: for one that waits for a restart it is the entry in the files.
+/// The value that a change is about: for one that waits for a restart it is the entry in the files,
+/// and so it is for one whose running value the server does not show us.
 fn shown(standing: &Standing, takes_effect: TakesEffect) -> String {
+    let (entry, effective) = (standing.entry.as_ref(), standing.effective.as_ref());
     let value = match takes_effect {
-        TakesEffect::AtRestart | TakesEffect::Masked => {
-            standing.entry.as_ref().or(standing.effective.as_ref())
-        }
-        TakesEffect::Now | TakesEffect::NewSessions => standing.effective.as_ref(),
+        TakesEffect::AtRestart | TakesEffect::Masked => entry.or(effective),
+        TakesEffect::Now | TakesEffect::NewSessions => effective.or(entry),
     };
     value.map_or_else(|| "not set".to_owned(), ToString::to_string)
 }
