@@ -165,14 +165,7 @@ fn redeliver(case: &Case, attempt: &Attempt, at: Timestamp) -> Next {
 fn refused(case: &Case, attempt: &Attempt, at: Timestamp, why: &str) -> Next {
     if attempt.footing == Footing::Untouched {
         let ready = Ready::Plan(Arc::clone(&attempt.plan));
-        halt::hold(
-            case.clone(),
-            at,
-            HoldReason::Refused {
-                why: why.to_owned(),
-            },
-            ready,
-        )
+        halt::hold(case.clone(), at, HoldReason::refused(why), ready)
     } else {
         halt::fail(
             case.clone(),

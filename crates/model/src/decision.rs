@@ -159,6 +159,25 @@ pub enum HoldReason {
     },
 }
 
+/// Begins an engine's refusal when a reload would also activate edits of others; the names of the
+/// settings follow, separated by `", "`.
+pub const FOREIGN_EDITS: &str = "a reload would also activate waiting edits of ";
+
+impl HoldReason {
+    /// The reason of a write that the engine refused with the words `why`.
+    #[must_use]
+    pub fn refused(why: &str) -> Self {
+        match why.strip_prefix(FOREIGN_EDITS) {
+            Some(names) => Self::ForeignEdits {
+                settings: names.split(", ").map(str::to_owned).collect(),
+            },
+            None => Self::Refused {
+                why: why.to_owned(),
+            },
+        }
+    }
+}
+
 impl fmt::Display for HoldReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -183,11 +202,7 @@ impl fmt::Display for HoldReason {
             Self::CommandLine => f.write_str("the value comes from the server's command line"),
             Self::RestartNeeded => f.write_str("takes effect only after a restart of the server"),
             Self::ForeignEdits { settings } => {
-                write!(
-                    f,
-                    "a reload would also activate waiting edits of {}",
-                    settings.join(", ")
-                )
+                write!(f, "{FOREIGN_EDITS}{}", settings.join(", "))
             }
             Self::BudgetSpent => f.write_str("the budget of automatic rollbacks is spent"),
             Self::CoolDown => f.write_str("the same setting was rolled back a short while ago"),
@@ -196,5 +211,20 @@ impl fmt::Display for HoldReason {
             Self::Refused { why } => write!(f, "the server refused: {why}"),
             Self::NoPlan { why } => write!(f, "no plan: {why}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_of_others_are_known_by_the_words_of_the_refusal() {
+        let reason = HoldReason::ForeignEdits {
+            settings: vec!["work_mem".to_owned(), "jit".to_owned()],
+        };
+        assert_eq!(HoldReason::refused(&reason.to_string()), reason);
+        let why = "no right".to_owned();
+        assert_eq!(HoldReason::refused(&why), HoldReason::Refused { why });
     }
 }

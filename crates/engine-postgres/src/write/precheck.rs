@@ -12,9 +12,7 @@ use super::stand::Stand;
 use crate::secrets::{Redactor, redact_text};
 use crate::sql;
 
-/// Begins the reply when a reload would also activate edits of others; the names follow, separated by
-/// `", "`. The guard turns it into `HoldReason::ForeignEdits`.
-pub const FOREIGN_EDITS: &str = "a reload would also activate waiting edits of ";
+pub use backstay_model::decision::FOREIGN_EDITS;
 
 /// Why the steps cannot be written at all, if so: names the target does not know, text that no
 /// statement can hold, values that could not be read back.
