@@ -2,10 +2,12 @@
 
 use backstay_journal::record::Answer;
 use backstay_journal::{Request, SnapshotStore};
-use backstay_model::{ChangeSetId, Event};
+use backstay_model::decision::{HoldReason, Mode};
+use backstay_model::{ChangeSetId, Event, TargetId};
 
 use crate::books::Books;
 use crate::desk::Desk;
+use crate::observe::class_of;
 use crate::tick::Guard;
 use crate::turn::Turn;
 
@@ -22,14 +24,14 @@ impl<B: Books> Guard<B> {
     pub(crate) fn asked(&mut self, desk: &mut Desk, by: String, request: Request, turn: &mut Turn) {
         let outcome = match &request {
             Request::Pause => {
-                self.pause(&by, turn);
+                self.pause(desk, &by, turn);
                 Ok(())
             }
             Request::Resume => {
-                self.unpause(&by, turn);
+                self.unpause(desk, &by, turn);
                 Ok(())
             }
-            Request::TakeSnapshot { .. } => self.snapshot_now(desk),
+            Request::TakeSnapshot { target } => self.snapshot_now(desk, target),
             Request::Keep { change_set } => {
                 let event = Event::KeptByOperator {
                     at: turn.now,
@@ -80,7 +82,10 @@ impl<B: Books> Guard<B> {
         });
     }
 
-    fn snapshot_now(&mut self, desk: &Desk) -> Result<(), String> {
+    fn snapshot_now(&mut self, desk: &Desk, target: &TargetId) -> Result<(), String> {
+        if *target != desk.target {
+            return Err(format!("{target} is not watched here"));
+        }
         let snapshot = desk
             .snapshot
             .as_ref()
@@ -99,6 +104,9 @@ impl<B: Books> Guard<B> {
             return Err(format!("{id} is not known on {}", desk.target));
         };
         let word = case.state.word();
+        if let Some(why) = self.stopped() {
+            return Err(format!("nothing can be recorded any more: {why}"));
+        }
         if !self.advance(desk, id, event, turn) {
             return Err(format!("{id} is {word}; that cannot be done now"));
         }
@@ -130,8 +138,15 @@ impl<B: Books> Guard<B> {
         if let Some(why) = &plan.manual {
             return Err(format!("{why}; run by hand: {}", plan.commands.join(" ")));
         }
-        if desk.policy.mode < backstay_model::decision::Mode::Approve {
+        if desk.policy.mode < Mode::Approve {
             return Err("the target is in observe mode: Backstay does not write here".into());
+        }
+        let mut classes = case.change_set.changes.iter().map(|c| class_of(desk, c));
+        if let Some(class) = classes.find(|c| desk.policy.allows(*c) < Mode::Approve) {
+            return Err(HoldReason::Class(class).to_string());
+        }
+        if let Some(why) = desk.stranger() {
+            return Err(why.to_owned());
         }
         let intent = turn.next_intent();
         let event = Event::Approved {

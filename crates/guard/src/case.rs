@@ -2,10 +2,12 @@
 //! and the one read back from the journal are the same.
 
 use backstay_journal::History;
+use backstay_lifecycle::attempt::Authority;
+use backstay_lifecycle::state::{Ready, Wait};
 use backstay_lifecycle::{Illegal, State, step};
 use backstay_model::decision::Clearance;
 use backstay_model::event::{WriteReply, WriteTiming};
-use backstay_model::plan::Plan;
+use backstay_model::plan::{Found, Plan};
 use backstay_model::risk::Risk;
 use backstay_model::verdict::{Recovery, Verdict};
 use backstay_model::{ChangeSet, Command, Event, IntentId, Timestamp};
@@ -37,6 +39,18 @@ pub struct Case {
     pub recovery: Option<Recovery>,
     /// Who of our people acted on it.
     pub operator: Option<String>,
+    /// Attempts to put it back that began to write, or may have, oldest first. However it ends, they
+    /// count against budget and cool-down.
+    pub attempts: Vec<Begun>,
+}
+
+/// An attempt that began to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Begun {
+    /// When its intent was recorded.
+    pub at: Timestamp,
+    /// Who set it off.
+    pub by: Authority,
 }
 
 /// Moments in the life of a change set; the report's seconds are their differences.
@@ -79,6 +93,7 @@ impl Case {
             trouble: None,
             recovery: None,
             operator: None,
+            attempts: Vec::new(),
         };
         Ok((case, commands))
     }
@@ -89,9 +104,11 @@ impl Case {
     /// `Illegal` when the event cannot happen in its state; the file is unchanged.
     pub fn apply(&mut self, event: &Event) -> Result<Vec<Command>, Illegal> {
         let (state, commands) = step(Some(&self.state), event)?;
-        self.state = state;
+        let before = std::mem::replace(&mut self.state, state);
         self.moments.moved_at = event.at();
         self.note(event);
+        self.note_attempt(&before, event);
+        self.note_waking(&before, event);
         Ok(commands)
     }
 
@@ -155,7 +172,7 @@ impl Case {
             Event::Replied { at, reply, .. } => self.note_reply(*at, reply),
             Event::Inspected {
                 at,
-                found: backstay_model::plan::Found::Effective,
+                found: Found::Effective,
                 ..
             } => {
                 self.moments.read_back_at = Some(*at);
@@ -173,11 +190,52 @@ impl Case {
         }
     }
 
+    /// An attempt counts from its intent on, unless it turns out that it wrote nothing.
+    fn note_attempt(&mut self, before: &State, event: &Event) {
+        match (before, &self.state) {
+            (State::Reverting { .. }, State::Held { ready, .. })
+                if !matches!(ready, Ready::Written(_)) =>
+            {
+                self.attempts.pop();
+            }
+            (State::Reverting { .. }, _) => {}
+            (_, State::Reverting { attempt, .. }) => self.attempts.push(Begun {
+                at: event.at(),
+                by: attempt.by.clone(),
+            }),
+            _ => {}
+        }
+    }
+
+    /// What waited for a restart took effect with it: watch and report split time there.
+    fn note_waking(&mut self, before: &State, event: &Event) {
+        let waited = matches!(
+            before,
+            State::Dormant {
+                waits_for: Wait::Restart,
+                ..
+            }
+        );
+        if waited && let Event::Restarted { at, .. } = event {
+            for change in &mut self.change_set.changes {
+                change.time.exact = Some(*at);
+            }
+        }
+    }
+
     fn note_reply(&mut self, at: Timestamp, reply: &WriteReply) {
         match reply {
             WriteReply::Effective { timing } => {
                 self.moments.read_back_at = Some(at);
                 self.timing = Some(*timing);
+            }
+            WriteReply::NotEffective {
+                found: Found::Effective,
+            }
+            | WriteReply::Conflict {
+                found: Found::Effective,
+            } => {
+                self.moments.read_back_at = Some(at);
             }
             WriteReply::NotEffective { .. } => {
                 self.trouble = Some("written, but a new session does not see the old value".into());

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use backstay_detect::{Banks, DetectPolicy, History, Watch};
 use backstay_journal::Condition;
 use backstay_journal::record::Watched;
+use backstay_lifecycle::attempt::Authority;
 use backstay_lifecycle::policy::Policy;
+use backstay_model::decision::Mode;
 use backstay_model::metric::MetricSpec;
 use backstay_model::plan::Dialect;
 use backstay_model::{
-    ChangeSetId, ProbeReading, Sample, ServiceName, Snapshot, Span, TargetId, Timestamp,
+    ChangeSetId, IntentId, ProbeReading, Sample, ServiceName, SettingKey, Snapshot, Span, TargetId,
+    Timestamp,
 };
 
 use crate::case::Case;
@@ -18,6 +21,10 @@ use crate::case::Case;
 const SAMPLES_MAX: usize = 3_600;
 /// Settled change sets kept in memory as cases to learn from; the journal has all.
 pub(crate) const SETTLED_MAX: usize = 1_000;
+/// Rollbacks are kept in mind for this long, whatever else is forgotten: budgets count them.
+const ROLLBACKS_KEPT: Span = Span::from_secs(86_400);
+/// Probe readings that wait for the next sample; beyond it the oldest are dropped.
+const PROBES_MAX: usize = 64;
 
 /// The desk of one target.
 pub(crate) struct Desk {
@@ -29,6 +36,8 @@ pub(crate) struct Desk {
     pub(crate) detect: DetectPolicy,
     /// How the target stands; `None` before the first sign of it.
     pub(crate) condition: Option<Condition>,
+    /// What was seen of it since the guard began.
+    pub(crate) sight: Sight,
     /// The newest configuration.
     pub(crate) snapshot: Option<Snapshot>,
     /// The newest configuration known to be good.
@@ -47,6 +56,48 @@ pub(crate) struct Desk {
     pub(crate) watches: BTreeMap<ChangeSetId, Watch>,
     /// Seconds of samples last told as progress.
     pub(crate) told_learning_s: i64,
+    /// When each setting was last seen moving.
+    pub(crate) moved: BTreeMap<SettingKey, Moved>,
+    /// Writes and inspections that were handed out and not answered yet.
+    pub(crate) awaited: BTreeMap<IntentId, Awaited>,
+}
+
+/// What was seen of a target since the guard began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// Its configuration was not read yet.
+    NotYet,
+    /// The server that is meant was read.
+    Itself,
+    /// Another server's configuration was read at its address.
+    Another,
+}
+
+/// A setting that was seen moving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moved {
+    /// The sequence number of the entry that says so.
+    pub(crate) seq: u64,
+    /// By whom.
+    pub(crate) by: Mover,
+}
+
+/// Who moved a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mover {
+    /// Backstay.
+    Us,
+    /// Somebody else.
+    Others,
+}
+
+/// Tasks of one intent that were handed out and not answered yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Awaited {
+    /// How many.
+    pub(crate) tasks: u32,
+    /// When the last of them was handed out.
+    pub(crate) since: Timestamp,
 }
 
 impl std::fmt::Debug for Desk {
@@ -94,6 +145,7 @@ impl Desk {
             dialect: setup.dialect,
             detect: setup.detect,
             condition: None,
+            sight: Sight::NotYet,
             snapshot: None,
             good: None,
             specs: Vec::new(),
@@ -104,6 +156,53 @@ impl Desk {
             cases: BTreeMap::new(),
             watches: BTreeMap::new(),
             told_learning_s: -1,
+            moved: BTreeMap::new(),
+            awaited: BTreeMap::new(),
+        }
+    }
+
+    /// Why nothing may be written or asked here now: another server answers at the address.
+    pub(crate) fn stranger(&self) -> Option<&'static str> {
+        let other = matches!(self.condition, Some(Condition::AnotherServer { .. }));
+        (other || self.sight == Sight::Another).then_some("another server answers at its address")
+    }
+
+    /// Why the mode of now forbids an attempt that an earlier guard may have begun in a wider one.
+    pub(crate) fn forbids(&self, by: &Authority) -> Option<&'static str> {
+        match (self.policy.mode, by) {
+            (Mode::Auto, _) | (Mode::Approve, Authority::Operator { .. }) => None,
+            (Mode::Approve, Authority::Policy) => {
+                Some("the target is in approve mode now: a person has to say yes")
+            }
+            (Mode::Observe, _) => Some("the target is in observe mode now"),
+        }
+    }
+
+    /// A probe ran; its reading waits for the next sample.
+    pub(crate) fn probed(&mut self, reading: ProbeReading) {
+        if self.probes.len() == PROBES_MAX {
+            self.probes.remove(0);
+        }
+        self.probes.push(reading);
+    }
+
+    /// A task of `intent` was handed out.
+    pub(crate) fn handed_out(&mut self, intent: IntentId, at: Timestamp) {
+        let awaited = self.awaited.entry(intent).or_insert(Awaited {
+            tasks: 0,
+            since: at,
+        });
+        awaited.tasks += 1;
+        awaited.since = at;
+    }
+
+    /// A task of `intent` was answered.
+    pub(crate) fn answered(&mut self, intent: IntentId) {
+        if let Some(awaited) = self.awaited.get_mut(&intent) {
+            awaited.tasks -= 1;
+            if awaited.tasks == 0 {
+                self.awaited.remove(&intent);
+            }
         }
     }
 
@@ -175,15 +274,21 @@ impl Desk {
     }
 
     /// Forgets the oldest settled cases beyond what is kept.
-    pub(crate) fn forget_old(&mut self) {
-        let settled: Vec<_> = self
+    pub(crate) fn forget_old(&mut self, now: Timestamp) {
+        let surplus = self.cases.len().saturating_sub(SETTLED_MAX);
+        if surplus == 0 {
+            return;
+        }
+        let lately = |case: &Case| {
+            let last = case.attempts.last();
+            last.is_some_and(|begun| now.since(begun.at) < ROLLBACKS_KEPT)
+        };
+        let old = self
             .cases
             .iter()
-            .filter(|(_, c)| c.state.settled())
-            .map(|(id, _)| *id)
-            .collect();
-        let surplus = settled.len().saturating_sub(SETTLED_MAX);
-        for id in settled.into_iter().take(surplus) {
+            .filter(|(_, c)| c.state.settled() && !lately(c));
+        let old: Vec<_> = old.map(|(id, _)| *id).take(surplus).collect();
+        for id in old {
             self.cases.remove(&id);
         }
     }

@@ -3,6 +3,7 @@
 use backstay_detect::{Opening, Watch};
 use backstay_journal::{Condition, MetricStore};
 use backstay_lifecycle::State;
+use backstay_lifecycle::policy::Brake;
 use backstay_lifecycle::state::Check;
 use backstay_model::change::{ChangeTime, TakesEffect};
 use backstay_model::decision::{HoldReason, SettingClass};
@@ -13,33 +14,36 @@ use backstay_model::{
 };
 
 use crate::books::Books;
-use crate::desk::Desk;
+use crate::desk::{Desk, Sight};
 use crate::news::{News, Tidings};
 use crate::observe::class_of;
 use crate::report::Report;
 use crate::tick::Guard;
 use crate::turn::Turn;
 
-/// Longest time that a writer takes to answer; after it an open intent is asked about again.
-const ANSWER_MAX: Span = Span::from_secs(10);
-/// Samples that wait to be stored, per target; beyond it the oldest are dropped (they are history,
-/// not evidence of an intent).
-pub(crate) const UNSTORED_MAX: usize = 600;
-
+/// An open intent that is not answered for is asked about again after this time.
+const ASK_AGAIN: Span = Span::from_secs(10);
+/// A writer that was handed a task and said nothing for so long is not going to answer it.
+const ANSWER_MAX: Span = Span::from_secs(120);
+/// A target is given this long after the start of the guard to be connected, before a watch that ended
+/// meanwhile is judged without it.
+const CONNECT_MAX: Span = Span::from_secs(30);
 impl<B: Books> Guard<B> {
     /// A second of metrics: kept, shown to every open watch, and to the placebo banks when nothing is
     /// being watched.
     pub(crate) fn sampled(&mut self, desk: &mut Desk, mut sample: Sample, turn: &mut Turn) {
+        // What another server measures says nothing about ours.
+        if desk.sight == Sight::Another {
+            return;
+        }
         sample.probes.append(&mut desk.probes);
         measure_probes(&mut sample);
         if sample.held == Held::Answers {
             self.answers(desk, turn);
         }
         desk.history.push(&sample);
-        self.unstored
-            .entry(desk.target.clone())
-            .or_default()
-            .push(sample.clone());
+        let unstored = self.unstored.entry(desk.target.clone()).or_default();
+        unstored.samples.push(sample.clone());
         turn.tell(&desk.target, Tidings::Sampled(sample.clone()));
         if desk.watches.is_empty() {
             desk.banks.push(&sample);
@@ -121,7 +125,11 @@ impl<B: Books> Guard<B> {
                 continue;
             };
             match state {
-                State::Watching { until, .. } if turn.now >= until + desk.detect.step => {
+                State::Watching { until, .. }
+                    if turn.now >= until + desk.detect.step
+                        && (desk.watches.contains_key(&id)
+                            || turn.now >= self.began_at + CONNECT_MAX) =>
+                {
                     let verdict = desk.watches.get(&id).map(|w| w.verdict(turn.now));
                     let verdict = verdict.unwrap_or_else(|| no_data(turn.now));
                     self.judged(desk, id, verdict, turn);
@@ -129,21 +137,34 @@ impl<B: Books> Guard<B> {
                 State::Verifying {
                     check: Check::Health { since },
                     ..
-                } if turn.now >= since + desk.policy.recovery_window => {
+                } if turn.now >= since.max(self.began_at) + desk.policy.recovery_window => {
                     self.recovery_over(desk, id, since, turn);
                 }
+                State::Judged { .. } => self.rule(desk, id, turn),
                 _ => self.ask_again(desk, id, turn),
             }
         }
     }
 
-    /// An intent whose answer was lost is asked about again, once the target answers.
+    /// An intent whose answer was lost is asked about again. The observer may be kept out by the very
+    /// change that is being put back, so as long as the intent can still be delivered the writer is
+    /// asked whatever the observer says; after that it is enough to know once the target answers.
     fn ask_again(&mut self, desk: &mut Desk, id: ChangeSetId, turn: &mut Turn) {
-        let waits = desk.cases.get(&id).is_some_and(|c| {
-            c.state.open_intent().is_some() && turn.now >= c.moments.moved_at + ANSWER_MAX
-        });
+        let Some(case) = desk.cases.get(&id) else {
+            return;
+        };
+        let Some(attempt) = case.state.open_attempt() else {
+            return;
+        };
+        let (intent, moved_at) = (attempt.intent, case.moments.moved_at);
         let answers = desk.condition.as_ref().is_none_or(Condition::watchable);
-        if waits && answers {
+        let worth = answers || turn.now < attempt.expires_at;
+        let silent = |since: Timestamp| turn.now >= since + ANSWER_MAX;
+        let due = turn.now >= moved_at + ASK_AGAIN
+            && desk.awaited.get(&intent).is_none_or(|a| silent(a.since));
+        let free = self.brake() == Brake::Off && desk.stranger().is_none();
+        if due && worth && free {
+            desk.awaited.remove(&intent);
             self.advance(desk, id, &Event::Resumed { at: turn.now }, turn);
         }
     }
@@ -326,18 +347,24 @@ impl<B: Books> Guard<B> {
         }
     }
 
-    /// Stores the samples that came in; a failure narrows sight and is told, it does not stop judging.
+    /// Stores the samples that came in; a failure narrows sight and is told as it begins and ends, it
+    /// does not stop judging.
     pub(crate) fn store_samples(&mut self) -> Vec<News> {
-        for (target, samples) in &mut self.unstored {
-            if let Err(error) = self.metrics.append(target, samples) {
-                tracing::warn!(%error, %target, "samples could not be stored");
-                let surplus = samples.len().saturating_sub(UNSTORED_MAX);
-                samples.drain(..surplus);
-            } else {
-                samples.clear();
+        let mut news = Vec::new();
+        for (target, unstored) in &mut self.unstored {
+            let Some(at) = unstored.samples.last().map(|s| s.at) else {
+                continue;
+            };
+            let stored = self.metrics.append(target, &unstored.samples);
+            if let Some((notice, presence)) = unstored.settle(stored) {
+                news.push(News {
+                    at,
+                    target: target.clone(),
+                    what: Tidings::Notice(notice, presence),
+                });
             }
         }
-        Vec::new()
+        news
     }
 }
 

@@ -1,10 +1,10 @@
 //! What the graph learns from each record, and what is known about a change.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use backstay_catalog::candidate::{At, Candidate};
 use backstay_catalog::{Pack, PackChoice, pack};
-use backstay_graph::{Batch, EdgeScope, Graph, GraphStore, Op, View};
+use backstay_graph::{Batch, EdgeFilter, EdgeScope, Graph, GraphStore, Op, View};
 use backstay_journal::{Record, SnapshotStore};
 use backstay_model::confidence::Confidence;
 use backstay_model::dependency::{Edge, EdgeKind, Evidence, EvidenceKind};
@@ -17,7 +17,7 @@ use backstay_simulate::Scene;
 use crate::case::Case;
 use crate::desk::Desk;
 
-/// Batches that may wait for the graph store; beyond it the oldest are dropped from memory, and the
+/// Batches that may wait for the graph store; beyond it the newest are not kept in memory, and the
 /// store is brought up to date from the journal at the next start.
 const WAITING_MAX: usize = 65_536;
 /// Log-likelihood ratio of a session seen: its service certainly uses the target.
@@ -28,17 +28,38 @@ pub(crate) fn knowledge(server: &Server) -> Option<PackChoice> {
     pack(server.engine, server.major()).ok()
 }
 
-/// What a record means for the graph. Every record has a batch with its own sequence number, most of
-/// them empty, so that the graph is as far as the journal when the numbers are equal.
-pub(crate) fn batch<S: SnapshotStore>(seq: u64, record: &Record, snapshots: &S) -> Batch {
-    let ops = match record {
+/// Enters a record into the working graph. Every record has a batch with its own sequence number, most
+/// of them empty, so that a graph is as far as the journal when the numbers are equal. The batch that
+/// was entered comes back, for the graph store.
+pub(crate) fn enter<S: SnapshotStore>(
+    graph: &mut Graph,
+    seq: u64,
+    record: &Record,
+    snapshots: &S,
+) -> Batch {
+    let ops = means(graph, record, snapshots);
+    let mut batch = Batch { seq, ops };
+    if let Err(error) = graph.apply(&batch) {
+        // What cannot be kept is left out: the numbers must go on, or nothing is kept after it.
+        tracing::error!(%error, seq, "the graph cannot hold what a record says");
+        batch.ops.clear();
+        if let Err(error) = graph.apply(&batch) {
+            tracing::error!(%error, seq, "the working graph is not where the journal is");
+        }
+    }
+    batch
+}
+
+/// What a record means for the graph as it stands.
+fn means<S: SnapshotStore>(graph: &Graph, record: &Record, snapshots: &S) -> Vec<Op> {
+    match record {
         Record::Baseline {
             target,
             snapshot,
             server,
         } => {
             let stored = snapshots.get(snapshot).ok().flatten();
-            baseline(target, server, stored.as_ref())
+            baseline(graph, target, server, stored.as_ref())
         }
         Record::Seen { change_set, .. } => change_set
             .changes
@@ -46,38 +67,65 @@ pub(crate) fn batch<S: SnapshotStore>(seq: u64, record: &Record, snapshots: &S) 
             .map(|c| set_value(&change_set.target, c, Some(change_set.id)))
             .collect(),
         _ => Vec::new(),
-    };
-    Batch { seq, ops }
+    }
 }
 
-/// The first reading of a target: the rules of its version, the values that somebody set, and the
-/// services that use it.
-fn baseline(target: &TargetId, server: &Server, snapshot: Option<&Snapshot>) -> Vec<Op> {
+/// A whole reading of a target: what the graph lacks of the rules of its version, of the values that
+/// somebody set, and of the services that use it.
+fn baseline(
+    graph: &Graph,
+    target: &TargetId,
+    server: &Server,
+    snapshot: Option<&Snapshot>,
+) -> Vec<Op> {
     let mut ops = vec![Op::UpsertNode(NodeKey::Target(target.clone()))];
-    if let Some(choice) = knowledge(server) {
+    if let Some(choice) = knowledge(server).filter(|c| !has_rules(graph, c.pack)) {
         ops.extend(rules(choice.pack));
     }
     let Some(snapshot) = snapshot else { return ops };
+    let at = snapshot.taken_at;
     for (key, standing) in &snapshot.settings {
-        if standing.source != ValueSource::Default {
+        let known = graph.setting_state(target, key, at);
+        let moved = known.is_none_or(|state| Some(&state.value) != standing.effective.as_ref());
+        if moved && standing.source != ValueSource::Default {
             ops.push(Op::SetValue {
                 target: target.clone(),
                 key: key.clone(),
                 old: None,
                 new: standing.effective.clone(),
                 author: Author::Unknown,
-                at: snapshot.taken_at,
+                at,
                 change_set: None,
             });
         }
     }
-    ops.extend(
-        snapshot
-            .services
-            .iter()
-            .map(|s| uses(target, s.service.clone(), snapshot.taken_at)),
-    );
+    let known = users(graph, target, at);
+    let mut services: Vec<_> = snapshot.services.iter().map(|s| &s.service).collect();
+    services.sort();
+    services.dedup();
+    let new = services
+        .into_iter()
+        .filter(|s| !known.contains(&NodeKey::Service((*s).clone())));
+    ops.extend(new.map(|s| uses(target, s.clone(), at)));
     ops
+}
+
+fn has_rules(graph: &Graph, pack: &Pack) -> bool {
+    let view = View::Scope(EdgeScope::rules(pack.engine, pack.major));
+    let from_the_start = Timestamp(0);
+    !graph
+        .edges(from_the_start, &EdgeFilter::view(view))
+        .is_empty()
+}
+
+/// The services that the graph knows to use `target`.
+fn users(graph: &Graph, target: &TargetId, at: Timestamp) -> BTreeSet<NodeKey> {
+    let filter = EdgeFilter {
+        node: Some(NodeKey::Target(target.clone())),
+        ..EdgeFilter::view(View::Scope(EdgeScope::Target(target.clone())))
+    };
+    let edges = graph.edges(at, &filter).into_iter();
+    edges.map(|edge| edge.from).collect()
 }
 
 /// The rule graph of a pack: projected constraints, and its effect seeds.
@@ -155,6 +203,14 @@ fn set_value(
 pub(crate) struct Ledger<G> {
     store: G,
     waiting: VecDeque<Batch>,
+    health: Health,
+}
+
+/// Whether the graph store takes what it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Health {
+    Good,
+    Ill,
 }
 
 impl<G: GraphStore> Ledger<G> {
@@ -162,7 +218,13 @@ impl<G: GraphStore> Ledger<G> {
         Self {
             store,
             waiting: VecDeque::new(),
+            health: Health::Good,
         }
+    }
+
+    /// How many batches wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// How far the store is; 0 when it cannot say, and then it is offered everything again.
@@ -171,13 +233,13 @@ impl<G: GraphStore> Ledger<G> {
     }
 
     pub(crate) fn line_up(&mut self, batch: Batch) {
-        self.waiting.push_back(batch);
-        if self.waiting.len() > WAITING_MAX {
-            tracing::warn!(
-                dropped = 1,
+        if self.waiting.len() < WAITING_MAX {
+            self.waiting.push_back(batch);
+        } else {
+            tracing::debug!(
+                seq = batch.seq,
                 "the graph store is too far behind; it catches up at the next start"
             );
-            self.waiting.pop_front();
         }
     }
 
@@ -185,9 +247,12 @@ impl<G: GraphStore> Ledger<G> {
     pub(crate) fn catch_up(&mut self) {
         while let Some(batch) = self.waiting.front() {
             if let Err(error) = self.store.apply(batch) {
-                tracing::warn!(%error, seq = batch.seq, "the graph store did not take a batch");
+                if std::mem::replace(&mut self.health, Health::Ill) == Health::Good {
+                    tracing::warn!(%error, seq = batch.seq, "the graph store did not take a batch");
+                }
                 return;
             }
+            self.health = Health::Good;
             self.waiting.pop_front();
         }
     }

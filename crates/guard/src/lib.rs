@@ -23,9 +23,11 @@ mod ask;
 mod judge;
 pub mod knowledge;
 mod observe;
+mod ours;
 mod resume;
 mod rule;
 mod turn;
+mod unstored;
 
 pub mod clock;
 pub mod config;

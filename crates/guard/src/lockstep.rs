@@ -86,7 +86,9 @@ impl<C: Connector> Lockstep<C> {
                 arrivals.extend(self.carry_out(command, now).await);
             }
         }
-        guard.keep_books();
+        // What was answered in the last round counts in the next second.
+        self.asked.append(&mut arrivals);
+        news.extend(guard.keep_books());
         Ok(news)
     }
 

@@ -5,45 +5,83 @@ use std::collections::BTreeMap;
 use backstay_engine::attribute::{changes, woken_by_restart};
 use backstay_engine::{Observation, ReadError};
 use backstay_journal::{Condition, Notice, Presence, Record, SnapshotStore};
-use backstay_lifecycle::State;
 use backstay_model::change::{Author, AuthorEvidence, Origin, TakesEffect};
 use backstay_model::decision::SettingClass;
-use backstay_model::plan::{Inverse, PlanStep};
-use backstay_model::{Change, ChangeSet, ChangeSetId, Event, Snapshot, Timestamp};
+use backstay_model::sample::Held;
+use backstay_model::snapshot::{FileError, ServiceUse};
+use backstay_model::{Change, ChangeSet, Event, Snapshot, Span, Timestamp};
 
 use crate::books::Books;
 use crate::case::Case;
-use crate::desk::Desk;
+use crate::desk::{Desk, Moved, Mover, Sight};
 use crate::knowledge::knowledge;
 use crate::news::Tidings;
+use crate::ours::{entry_of, is_ours, of_somebody};
 use crate::tick::Guard;
 use crate::turn::Turn;
 
+/// A change may be seen this much later than it can be.
+const BLIND_MAX: Span = Span::from_secs(10);
+
 impl<B: Books> Guard<B> {
-    /// A complete reading: the first one is the baseline, every later one is compared with the one
-    /// before it.
-    pub(crate) fn observed(&mut self, desk: &mut Desk, observation: Observation, turn: &mut Turn) {
+    /// A complete reading: the first one ever is the baseline, every later one is compared with the one
+    /// before it, which may be one that an earlier guard recorded.
+    pub(crate) fn observed(
+        &mut self,
+        desk: &mut Desk,
+        mut observation: Observation,
+        turn: &mut Turn,
+    ) {
+        if desk.sight == Sight::NotYet && observation.unmoved_at.is_none() {
+            observation.unmoved_at = last_looked_at(desk, self.began_at);
+        }
         let new = &observation.snapshot;
+        if let Some(error) = another_server(desk, new) {
+            desk.sight = Sight::Another;
+            self.failed(desk, &error, turn);
+            return;
+        }
         if let Err(error) = self.snapshots.put(new) {
             tracing::error!(%error, target = %desk.target, "a snapshot could not be stored");
         }
+        let sight = std::mem::replace(&mut desk.sight, Sight::Itself);
         let Some(old) = desk.snapshot.replace(new.clone()) else {
+            record_reading(desk, new, turn);
             self.baseline(desk, new, turn);
+            self.first_look(desk, new, turn);
             return;
         };
-        if !matches!(desk.condition, Some(Condition::Up)) {
-            desk.condition = Some(Condition::Up);
+        if sight == Sight::NotYet {
+            self.first_look(desk, new, turn);
         }
+        self.compared(desk, &old, &observation, turn);
+        // After what moved, so that the graph has its authors.
+        if sight == Sight::NotYet || teaches(&old, new) {
+            record_reading(desk, new, turn);
+        }
+    }
+
+    /// What moved between two readings.
+    fn compared(
+        &mut self,
+        desk: &mut Desk,
+        old: &Snapshot,
+        observation: &Observation,
+        turn: &mut Turn,
+    ) {
+        let new = &observation.snapshot;
         let restarted = new.server.started_at > old.server.started_at;
         if restarted {
             self.restarted(desk, new, turn);
+        } else {
+            self.answers(desk, turn);
         }
-        tell_file_errors(desk, &old, new, turn);
-        let seen = changes(&old, &observation);
+        tell_file_errors(desk, old, new, turn);
+        let seen = changes(old, observation);
         // What waited for the restart was seen when it was written.
         let (woken, fresh): (Vec<Change>, Vec<Change>) = seen
             .into_iter()
-            .partition(|c| restarted && woken_by_restart(c));
+            .partition(|c| restarted && woken_by_restart(c) && known_to_wait(desk, c));
         tracing::debug!(woken = woken.len(), fresh = fresh.len(), target = %desk.target, "configuration moved");
         let (ours, others): (Vec<Change>, Vec<Change>) =
             fresh.into_iter().partition(|c| is_ours(desk, c));
@@ -56,19 +94,23 @@ impl<B: Books> Guard<B> {
         }
     }
 
+    /// The first configuration ever read is the one to go back to; unless something is open, because
+    /// then the books of an earlier guard were lost and this one may be what hurts.
     fn baseline(&mut self, desk: &mut Desk, new: &Snapshot, turn: &mut Turn) {
+        if !desk.open_cases().is_empty() {
+            return;
+        }
         desk.good = Some(new.clone());
-        turn.record(Record::Baseline {
-            target: desk.target.clone(),
-            snapshot: new.id.clone(),
-            server: new.server.clone(),
-        });
         turn.record(Record::KnownGood {
             target: desk.target.clone(),
             snapshot: new.id.clone(),
             change_set: None,
         });
         self.mark_good(new, turn.now);
+    }
+
+    /// What every guard tells of a target that it reads for the first time.
+    fn first_look(&mut self, desk: &Desk, new: &Snapshot, turn: &mut Turn) {
         if let Some(choice) = knowledge(&new.server)
             && let backstay_catalog::PackFit::Carried { from } = choice.fit
         {
@@ -80,6 +122,10 @@ impl<B: Books> Guard<B> {
         }
         let dependencies =
             knowledge(&new.server).map_or(0, |c| c.pack.constraints.len() + c.pack.effects.len());
+        if !new.file_errors.is_empty() {
+            let notice = not_boot_safe(&new.file_errors);
+            self.noticed(desk, notice, Presence::Begins, turn);
+        }
         let mut services: Vec<String> =
             new.services.iter().map(|s| s.service.to_string()).collect();
         services.dedup();
@@ -94,6 +140,10 @@ impl<B: Books> Guard<B> {
     }
 
     pub(crate) fn mark_good(&mut self, snapshot: &Snapshot, at: Timestamp) {
+        // A mark that the journal does not know of would be one too many after the next start.
+        if self.stopped().is_some() {
+            return;
+        }
         if let Err(error) = self.snapshots.mark_good(&snapshot.id, at) {
             tracing::warn!(%error, "a snapshot could not be marked as good");
         }
@@ -105,6 +155,7 @@ impl<B: Books> Guard<B> {
             started_at: new.server.started_at,
             version: new.server.version.clone(),
         };
+        desk.condition = Some(condition.clone());
         turn.record(Record::Condition {
             target: desk.target.clone(),
             condition: condition.clone(),
@@ -116,7 +167,6 @@ impl<B: Books> Guard<B> {
                 at: turn.now,
                 watch_until: turn.now + desk.detect.watch,
             };
-            took_effect_at(desk, id, new.server.started_at);
             let moved = self.advance(desk, id, &event, turn);
             if moved
                 && desk
@@ -132,7 +182,7 @@ impl<B: Books> Guard<B> {
     /// Our own write showed up: it moves the graph and nothing else.
     fn record_ours(
         &mut self,
-        desk: &Desk,
+        desk: &mut Desk,
         mut changes: Vec<Change>,
         new: &Snapshot,
         turn: &mut Turn,
@@ -149,6 +199,7 @@ impl<B: Books> Guard<B> {
             target: desk.target.clone(),
             changes,
         };
+        note_moved(desk, &change_set, Mover::Us);
         turn.tell(&desk.target, Tidings::Ours(change_set.clone()));
         turn.record(Record::Seen {
             change_set,
@@ -168,6 +219,7 @@ impl<B: Books> Guard<B> {
             change_set: change_set.clone(),
             snapshot: Some(new.id.clone()),
         });
+        note_moved(desk, &change_set, Mover::Others);
         turn.tell(&desk.target, Tidings::Seen(change_set.clone()));
         desk.banks.disturb();
         self.supersede(desk, &change_set, turn);
@@ -241,7 +293,8 @@ impl<B: Books> Guard<B> {
 
     /// The target answers (again).
     pub(crate) fn answers(&mut self, desk: &mut Desk, turn: &mut Turn) {
-        if desk.condition.as_ref().is_some_and(Condition::watchable) {
+        if desk.condition.as_ref().is_some_and(Condition::watchable) || desk.sight == Sight::Another
+        {
             return;
         }
         desk.condition = Some(Condition::Up);
@@ -268,15 +321,59 @@ impl<B: Books> Guard<B> {
     }
 }
 
-/// What waited for the restart took effect with it: the watch must split time there.
-fn took_effect_at(desk: &mut Desk, id: ChangeSetId, restarted_at: Timestamp) {
-    let Some(case) = desk.cases.get_mut(&id) else {
-        return;
+/// When an earlier guard last found nothing moved: it looked before each sample, and its cheap looks
+/// may have been blind for as long as [`BLIND_MAX`].
+fn last_looked_at(desk: &Desk, began_at: Timestamp) -> Option<Timestamp> {
+    let mut samples = desk.history.samples().iter().rev();
+    let last = samples.find(|s| s.at < began_at && s.held == Held::Answers)?;
+    Some(last.at - BLIND_MAX)
+}
+
+/// Another server than the one whose configuration is known: its settings say nothing about ours.
+fn another_server(desk: &Desk, new: &Snapshot) -> Option<ReadError> {
+    let expected = &desk.snapshot.as_ref()?.server.data_directory;
+    let found = &new.server.data_directory;
+    // Where the directory may not be read, an identifier stands in its place.
+    let path = |text: &str| text.starts_with('/');
+    (path(expected) && path(found) && expected != found).then(|| ReadError::AnotherServer {
+        found: found.clone(),
+        expected: expected.clone(),
+    })
+}
+
+/// Whether a reading holds something for the graph beside changes: services that were not there, or
+/// another version of the server.
+fn teaches(old: &Snapshot, new: &Snapshot) -> bool {
+    let there = |used: &ServiceUse| old.services.iter().any(|s| s.service == used.service);
+    old.server.version != new.server.version || !new.services.iter().all(there)
+}
+
+fn record_reading(desk: &Desk, new: &Snapshot, turn: &mut Turn) {
+    turn.record(Record::Baseline {
+        target: desk.target.clone(),
+        snapshot: new.id.clone(),
+        server: new.server.clone(),
+    });
+}
+
+/// Whether the value that woke is one of which somebody was told when it was written, or ours.
+fn known_to_wait(desk: &Desk, change: &Change) -> bool {
+    let seen = |case: &Case| {
+        let mut seen = case.change_set.changes.iter();
+        seen.any(|c| c.key == change.key && c.new.entry == change.new.entry)
     };
-    if matches!(case.state, State::Dormant { .. }) {
-        for change in &mut case.change_set.changes {
-            change.time.exact = Some(restarted_at);
-        }
+    let ours = |case: &Case| {
+        let mut steps = case.state.plan().into_iter().flat_map(|p| &p.steps);
+        steps.any(|s| s.key == change.key && entry_of(s) == change.new.entry.as_ref())
+    };
+    desk.cases.values().any(|case| seen(case) || ours(case))
+}
+
+/// Notes that the settings of `change_set` were seen moving.
+fn note_moved(desk: &mut Desk, change_set: &ChangeSet, by: Mover) {
+    let seq = change_set.id.0;
+    for change in &change_set.changes {
+        desk.moved.insert(change.key.clone(), Moved { seq, by });
     }
 }
 
@@ -292,69 +389,6 @@ fn by_effect(changes: Vec<Change>) -> Vec<Vec<Change>> {
         groups.entry(when).or_default().push(change);
     }
     groups.into_values().collect()
-}
-
-/// Whether a change is our own write: by the application that made it, or, where no log says so, by
-/// being exactly what an open or just finished plan predicts.
-fn is_ours(desk: &Desk, change: &Change) -> bool {
-    let predicted = |case: &Case| {
-        let steps = case
-            .state
-            .plan()
-            .map(|p| p.steps.as_slice())
-            .unwrap_or_default();
-        steps
-            .iter()
-            .any(|s| s.key == change.key && (arrived(s, change) || on_its_way(s, change)))
-    };
-    let writing = |case: &&Case| {
-        matches!(
-            case.state.word(),
-            "reverting" | "verifying" | "rolled back" | "rollback failed"
-        )
-    };
-    let said = change.origin == Origin::Ours && !contradicted(desk, change);
-    said || desk.cases.values().filter(writing).any(predicted)
-}
-
-/// The step's value stands and is in effect.
-fn arrived(step: &PlanStep, change: &Change) -> bool {
-    step.predict.effective == change.new.effective && step.predict.source == change.new.source
-}
-
-/// The step's entry stands, and the value it takes away is still in effect: seen between our write and
-/// its reload.
-fn on_its_way(step: &PlanStep, change: &Change) -> bool {
-    let entry = match &step.inverse {
-        Inverse::Reset => None,
-        Inverse::Set(value) => Some(value),
-    };
-    change.new.entry.as_ref() == entry && change.new.effective == step.expect.effective
-}
-
-/// Whether the log names a statement of ours for an entry that no plan of ours writes: an older
-/// statement, and somebody's later write that was not logged.
-fn contradicted(desk: &Desk, change: &Change) -> bool {
-    let plans = desk.cases.values().filter_map(|c| c.state.plan());
-    let mut written = plans
-        .flat_map(|p| &p.steps)
-        .filter(|s| s.key == change.key)
-        .map(|s| match &s.inverse {
-            Inverse::Reset => None,
-            Inverse::Set(value) => Some(value),
-        })
-        .peekable();
-    written.peek().is_some() && written.all(|entry| entry != change.new.entry.as_ref())
-}
-
-/// The change as somebody else's: nothing says whose.
-fn of_somebody(mut change: Change) -> Change {
-    if change.origin == Origin::Ours {
-        change.origin = Origin::Observed;
-        change.author = Author::Unknown;
-        change.description = None;
-    }
-    change
 }
 
 /// Durability is reported whatever the metrics say: its harm shows only after a crash.
@@ -418,17 +452,20 @@ fn tell_file_errors(desk: &Desk, old: &Snapshot, new: &Snapshot, turn: &mut Turn
     } else {
         &new.file_errors
     };
-    let lines = errors
-        .iter()
-        .map(|e| format!("{}:{}: {}", e.path, e.line, e.message))
-        .collect();
-    let notice = Notice::NotBootSafe { lines };
+    let notice = not_boot_safe(errors);
     turn.record(Record::Notice {
         target: Some(desk.target.clone()),
         notice: notice.clone(),
         presence,
     });
     turn.tell(&desk.target, Tidings::Notice(notice, presence));
+}
+
+fn not_boot_safe(errors: &[FileError]) -> Notice {
+    let line = |e: &FileError| format!("{}:{}: {}", e.path, e.line, e.message);
+    Notice::NotBootSafe {
+        lines: errors.iter().map(line).collect(),
+    }
 }
 
 fn condition(error: &ReadError) -> Condition {

@@ -1,72 +1,203 @@
 //! Going on where the last guard stopped: everything is read back from the books, and open intents
 //! are the first thing that is asked about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use backstay_graph::{Graph, GraphStore};
-use backstay_journal::{Entry, Histories, MetricStore, Record, SnapshotStore};
-use backstay_lifecycle::State;
-use backstay_model::{Event, Span, Timestamp};
+use backstay_journal::{Condition, Entry, MetricStore, Record, SnapshotStore, StoreError};
+use backstay_lifecycle::{Illegal, State};
+use backstay_model::{
+    ChangeSet, ChangeSetId, Event, Origin, Snapshot, SnapshotId, Span, TargetId, Timestamp,
+};
 
 use crate::books::Books;
 use crate::case::Case;
-use crate::desk::Desk;
-use crate::knowledge::{Ledger, batch};
+use crate::desk::{Desk, Moved, Mover, SETTLED_MAX};
+use crate::knowledge::{self, Ledger};
 use crate::tick::{BeginError, Guard};
 use crate::turn::Turn;
 
 /// Samples read back at the start: as much as a desk keeps.
 const READ_BACK: Span = Span::from_secs(3_600);
+/// Batches that are handed to the graph store at once while the journal is read.
+const HAND_OVER: usize = 4_096;
 
-/// What the journal says about the past.
+/// What the journal says about the past, taken in entry by entry: it may be longer than memory.
 pub(crate) struct Past<'a, S, G> {
-    pub(crate) snapshots: &'a S,
-    pub(crate) ledger: &'a mut Ledger<G>,
+    snapshots: &'a S,
+    /// How far the graph store was before.
+    applied: u64,
+    ledger: &'a mut Ledger<G>,
     pub(crate) graph: Graph,
-    pub(crate) histories: Histories,
     pub(crate) paused: bool,
+    pub(crate) trails: BTreeMap<TargetId, Trail>,
+    /// Change sets that were seen and have no life yet.
+    unborn: BTreeMap<ChangeSetId, ChangeSet>,
+    /// The first step that cannot have happened.
+    pub(crate) illegal: Option<Illegal>,
 }
 
-impl<S: SnapshotStore, G: GraphStore> Past<'_, S, G> {
+/// What the journal says about one target. The configuration that it names last is the one to compare
+/// with: the snapshot store may be ahead of it by a crash, and what lies between would never be seen.
+#[derive(Default)]
+pub(crate) struct Trail {
+    snapshot: Option<SnapshotId>,
+    started_at: Option<Timestamp>,
+    good: Option<SnapshotId>,
+    moved: BTreeMap<backstay_model::SettingKey, Moved>,
+    cases: BTreeMap<ChangeSetId, Case>,
+    settled: VecDeque<ChangeSetId>,
+}
+
+impl<'a, S: SnapshotStore, G: GraphStore> Past<'a, S, G> {
+    pub(crate) fn new(snapshots: &'a S, ledger: &'a mut Ledger<G>) -> Self {
+        Self {
+            snapshots,
+            applied: ledger.applied(),
+            ledger,
+            graph: Graph::new(),
+            paused: false,
+            trails: BTreeMap::new(),
+            unborn: BTreeMap::new(),
+            illegal: None,
+        }
+    }
+
     /// Takes in one entry: the working graph is rebuilt from all of them, the graph store is handed
     /// those that it lacks.
     pub(crate) fn read(&mut self, entry: Entry) {
-        match &entry.record {
+        let seq = entry.seq.0;
+        let batch = knowledge::enter(&mut self.graph, seq, &entry.record, self.snapshots);
+        if seq > self.applied {
+            self.ledger.line_up(batch);
+            if self.ledger.waiting() % HAND_OVER == HAND_OVER - 1 {
+                self.ledger.catch_up();
+            }
+        }
+        match entry.record {
             Record::Paused { .. } => self.paused = true,
             Record::Resumed { .. } => self.paused = false,
+            Record::Seen {
+                change_set,
+                snapshot,
+            } => self.seen(seq, change_set, snapshot),
+            Record::Step {
+                change_set,
+                target,
+                event,
+                ..
+            } => self.step(change_set, &target, &event),
+            record => self.follow(record),
+        }
+    }
+
+    /// Takes in what a record says about how a target stands.
+    fn follow(&mut self, record: Record) {
+        match record {
+            Record::Baseline {
+                target,
+                snapshot,
+                server,
+            } => {
+                let trail = self.trails.entry(target).or_default();
+                trail.snapshot = Some(snapshot);
+                trail.started_at = Some(server.started_at);
+            }
+            Record::Condition {
+                target,
+                condition: Condition::Restarted { started_at, .. },
+            } => {
+                let trail = self.trails.entry(target).or_default();
+                trail.started_at = Some(started_at);
+            }
+            Record::KnownGood {
+                target, snapshot, ..
+            } => {
+                self.trails.entry(target).or_default().good = Some(snapshot);
+            }
             _ => {}
         }
-        let batch = batch(entry.seq.0, &entry.record, self.snapshots);
-        if let Err(error) = self.graph.apply(&batch) {
-            tracing::error!(%error, seq = batch.seq, "the working graph refused a batch of the journal");
+    }
+
+    fn seen(&mut self, seq: u64, change_set: ChangeSet, snapshot: Option<SnapshotId>) {
+        let trail = self.trails.entry(change_set.target.clone()).or_default();
+        trail.snapshot = snapshot.or_else(|| trail.snapshot.take());
+        let ours = |origin| origin == Origin::Ours;
+        for change in &change_set.changes {
+            let by = if ours(change.origin) {
+                Mover::Us
+            } else {
+                Mover::Others
+            };
+            trail.moved.insert(change.key.clone(), Moved { seq, by });
         }
-        if batch.seq > self.ledger.applied() {
-            self.ledger.line_up(batch);
+        // Our own writes have no life.
+        if !change_set.changes.iter().all(|c| ours(c.origin)) {
+            self.unborn.insert(change_set.id, change_set);
         }
-        self.histories.push(entry);
+    }
+
+    fn step(&mut self, id: ChangeSetId, target: &TargetId, event: &Event) {
+        let trail = self.trails.entry(target.clone()).or_default();
+        let moved = match trail.cases.get_mut(&id) {
+            Some(case) => case.apply(event).map(drop),
+            None => match self.unborn.remove(&id) {
+                Some(change_set) => Case::open(change_set, event).map(|(case, _)| {
+                    trail.cases.insert(id, case);
+                }),
+                None => Ok(()),
+            },
+        };
+        match moved {
+            Ok(()) => trail.forget(id),
+            Err(illegal) => {
+                self.illegal.get_or_insert(illegal);
+            }
+        }
+    }
+}
+
+impl Trail {
+    /// Forgets the oldest settled cases beyond what a desk keeps; rollbacks count against budgets and
+    /// are left to the desk, which knows what time it is.
+    fn forget(&mut self, moved: ChangeSetId) {
+        if self.cases.get(&moved).is_some_and(|c| c.state.settled()) {
+            self.settled.push_back(moved);
+        }
+        while self.settled.len() > SETTLED_MAX {
+            let oldest = self.settled.pop_front();
+            let oldest = oldest.filter(|id| self.cases[id].attempts.is_empty());
+            oldest.map(|id| self.cases.remove(&id));
+        }
+    }
+
+    /// Puts what is known of a target on its desk.
+    fn lay_on<S: SnapshotStore>(self, desk: &mut Desk, store: &S) -> Result<(), StoreError> {
+        let get = |id: Option<SnapshotId>| id.map_or(Ok(None), |id| store.get(&id));
+        desk.snapshot = get(self.snapshot)?.map(|mut snapshot: Snapshot| {
+            let known = snapshot.server.started_at;
+            snapshot.server.started_at = self.started_at.unwrap_or(known);
+            snapshot
+        });
+        desk.good = get(self.good)?;
+        desk.moved = self.moved;
+        desk.cases = self.cases;
+        Ok(())
     }
 }
 
 impl<B: Books> Guard<B> {
-    /// Puts the files of all change sets back on their desks.
+    /// Puts what the journal says about the targets on their desks.
     pub(crate) fn read_back(
         &mut self,
-        histories: &Histories,
+        mut trails: BTreeMap<TargetId, Trail>,
         now: Timestamp,
     ) -> Result<(), BeginError> {
-        for history in histories.iter() {
-            let case = Case::replay(history).map_err(|illegal| BeginError::Impossible {
-                why: illegal.to_string(),
-            })?;
-            let Some(case) = case else { continue };
-            if let Some(desk) = self.desks.get_mut(&case.change_set.target) {
-                desk.cases.insert(case.change_set.id, case);
-            }
-        }
         for (target, desk) in &mut self.desks {
-            let read = |source| BeginError::Store { source };
-            desk.snapshot = self.snapshots.latest(target).map_err(read)?;
-            desk.good = self.snapshots.last_good(target).map_err(read)?;
+            if let Some(trail) = trails.remove(target) {
+                let laid = trail.lay_on(desk, &self.snapshots);
+                laid.map_err(|source| BeginError::Store { source })?;
+            }
             // Metric history may be lost without harm: then there is no baseline yet.
             for sample in self
                 .metrics
@@ -111,6 +242,3 @@ impl<B: Books> Guard<B> {
         }
     }
 }
-
-/// Samples by target that are not stored yet.
-pub(crate) type Unstored = BTreeMap<backstay_model::TargetId, Vec<backstay_model::Sample>>;

@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_graph::Graph;
+use backstay_journal::SnapshotStore;
 use backstay_lifecycle::State;
-use backstay_lifecycle::attempt::Authority;
+use backstay_lifecycle::attempt::{Attempt, Authority};
 use backstay_lifecycle::policy::{Brake, Facts, PastRollback, RollbackBy, clear};
 use backstay_model::change::Pending;
-use backstay_model::decision::Clearance;
+use backstay_model::decision::{Clearance, HoldReason};
 use backstay_model::event::WriteReply;
+use backstay_model::name::EngineKind;
 use backstay_model::plan::{Found, Plan};
 use backstay_model::risk::Risk;
 use backstay_model::verdict::{Refusal, Verdict, VerdictKind};
-use backstay_model::{ChangeSetId, Event, IntentId, Scope, SettingKey, Span, ValueSource};
+use backstay_model::{
+    ChangeSetId, Event, IntentId, Scope, SettingKey, Span, Timestamp, ValueSource,
+};
 use backstay_risk::Outlook;
 use backstay_rollback::{Guilty, plan};
 use backstay_simulate::{Proposed, outlook, proposal};
@@ -44,7 +48,12 @@ impl<B: Books> Guard<B> {
         let risk = self.risk(desk, case, &verdict, turn);
         let plan = self.plan(desk, case);
         let facts = facts(desk, &plan, turn, self.brake());
-        let clearance = clear(&desk.policy, &facts, &verdict, &risk, &plan);
+        let clearance = match self.unable(desk) {
+            None => clear(&desk.policy, &facts, &verdict, &risk, &plan),
+            Some(why) => Clearance::Manual {
+                why: HoldReason::NoPlan { why },
+            },
+        };
         let intent = turn.next_intent();
         let event = Event::Ruled {
             at: turn.now,
@@ -94,8 +103,17 @@ impl<B: Books> Guard<B> {
         );
     }
 
-    pub(crate) const fn brake(&self) -> Brake {
-        if self.paused { Brake::On } else { Brake::Off }
+    /// Why nothing can be put back here now: it is another server, or the configuration of now cannot
+    /// be stored, and no intent may be recorded without it.
+    fn unable(&mut self, desk: &Desk) -> Option<String> {
+        if let Some(why) = desk.stranger() {
+            return Some(why.to_owned());
+        }
+        let stored = desk.snapshot.as_ref().map(|s| self.snapshots.put(s));
+        let error = stored?.err()?;
+        Some(format!(
+            "the configuration of now cannot be stored: {error}"
+        ))
     }
 
     fn risk(&self, desk: &Desk, case: &Case, verdict: &Verdict, turn: &Turn) -> Risk {
@@ -186,9 +204,14 @@ impl<B: Books> Guard<B> {
     /// How surely a change set reaches the metrics that alarmed; a little even where the graph knows
     /// no way, because the graph is never complete.
     fn reaches(&self, desk: &Desk, case: &Case, verdict: &Verdict) -> f64 {
+        // The rules are those of the pack in use, which may be an older version's.
+        let choice = desk.snapshot.as_ref().and_then(|s| knowledge(&s.server));
+        let (engine, major) = choice.map_or((EngineKind::Postgresql, 0), |c| {
+            (c.pack.engine, c.pack.major)
+        });
         let view = backstay_graph::View::Effective {
-            engine: backstay_model::name::EngineKind::Postgresql,
-            major: desk.snapshot.as_ref().map_or(0, |s| s.server.major()),
+            engine,
+            major,
             target: desk.target.clone(),
         };
         let start: Vec<_> = case
@@ -221,6 +244,7 @@ impl<B: Books> Guard<B> {
         reply: WriteReply,
         turn: &mut Turn,
     ) {
+        desk.answered(intent);
         let Some(id) = by_intent(desk, intent) else {
             return;
         };
@@ -241,7 +265,9 @@ impl<B: Books> Guard<B> {
         }
     }
 
-    /// The engine looked at the settings of an open intent.
+    /// The engine looked at the settings of an open intent. What is not in effect yet would be delivered
+    /// again: not while that is stopped (it is asked about again then), and not in a mode that is
+    /// stricter than when the intent was recorded.
     pub(crate) fn inspected(
         &mut self,
         desk: &mut Desk,
@@ -249,13 +275,29 @@ impl<B: Books> Guard<B> {
         found: Found,
         turn: &mut Turn,
     ) {
-        let Some(id) = by_intent(desk, intent) else {
+        desk.answered(intent);
+        let Some((id, case)) =
+            by_intent(desk, intent).and_then(|id| Some((id, desk.cases.get(&id)?)))
+        else {
             return;
         };
-        let event = Event::Inspected {
-            at: turn.now,
-            intent,
-            found,
+        let unfinished = matches!(found, Found::NotApplied | Found::Written | Found::Mixed);
+        let event = match &case.state {
+            State::Reverting { attempt, .. } if unfinished => {
+                if self.brake() == Brake::On || desk.stranger().is_some() {
+                    return;
+                }
+                let at = age_known(case, attempt, turn.now);
+                match desk.forbids(&attempt.by) {
+                    Some(why) => given_up(at, intent, found, why),
+                    None => Event::Inspected { at, intent, found },
+                }
+            }
+            _ => Event::Inspected {
+                at: turn.now,
+                intent,
+                found,
+            },
         };
         if self.advance(desk, id, &event, turn) {
             self.settle(desk, id, turn);
@@ -277,6 +319,25 @@ fn suspect(case: &Case) -> bool {
     }
 }
 
+/// The moment to judge the age of an attempt by. When the clock went back since it began, nobody knows
+/// how old it is, and it counts as expired.
+fn age_known(case: &Case, attempt: &Attempt, now: Timestamp) -> Timestamp {
+    let begun = case.moments.ruled_at.unwrap_or(now);
+    if now < begun { attempt.expires_at } else { now }
+}
+
+/// An attempt that is not delivered again, as if the engine had refused: what stands there decides who
+/// has to know.
+fn given_up(at: Timestamp, intent: IntentId, found: Found, why: &str) -> Event {
+    let reply = match found {
+        Found::NotApplied => WriteReply::Refused {
+            why: why.to_owned(),
+        },
+        found => WriteReply::NotEffective { found },
+    };
+    Event::Replied { at, intent, reply }
+}
+
 fn by_intent(desk: &Desk, intent: IntentId) -> Option<ChangeSetId> {
     desk.cases
         .iter()
@@ -289,7 +350,7 @@ fn bare_outlook() -> Outlook {
         failure_rate: backstay_risk::failure_rate(
             &[],
             &backstay_risk::Query {
-                engine: backstay_model::name::EngineKind::Postgresql,
+                engine: EngineKind::Postgresql,
                 category: "other".into(),
                 setting: backstay_model::SettingName::from_static("unknown"),
                 direction: backstay_risk::history::Direction::Up(0.0),
@@ -314,33 +375,21 @@ fn facts(desk: &Desk, plan: &Plan, turn: &Turn, brake: Brake) -> Facts {
     Facts {
         now: turn.now,
         brake,
-        rollbacks: desk.cases.values().filter_map(rollback_of).collect(),
+        rollbacks: desk.cases.values().flat_map(rollbacks_of).collect(),
         classes: changes.iter().map(|c| class_of(desk, c)).collect(),
         foreign_edits: foreign_edits(desk, &keys),
     }
 }
 
-/// The rollback that a case led to, if one began to write.
-fn rollback_of(case: &Case) -> Option<PastRollback> {
-    let by = match &case.state {
-        State::Reverting { attempt, .. }
-        | State::Verifying { attempt, .. }
-        | State::RollbackFailed { attempt, .. } => &attempt.by,
-        State::RolledBack { .. } if case.operator.is_some() => {
-            &Authority::Operator { by: String::new() }
-        }
-        State::RolledBack { .. } => &Authority::Policy,
-        _ => return None,
-    };
-    Some(PastRollback {
-        at: case.moments.ruled_at?,
-        keys: case
-            .change_set
-            .changes
-            .iter()
-            .map(|c| c.key.clone())
-            .collect(),
-        by: match by {
+/// The rollbacks of a case that began to write, however it ended: a tool that writes the bad value again
+/// supersedes the case, and must not win a fresh budget by that.
+fn rollbacks_of(case: &Case) -> impl Iterator<Item = PastRollback> {
+    let keys = case.change_set.changes.iter().map(|c| c.key.clone());
+    let keys: BTreeSet<SettingKey> = keys.collect();
+    case.attempts.iter().map(move |begun| PastRollback {
+        at: begun.at,
+        keys: keys.clone(),
+        by: match begun.by {
             Authority::Policy => RollbackBy::Policy,
             Authority::Operator { .. } => RollbackBy::Operator,
         },

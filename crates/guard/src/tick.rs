@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use backstay_graph::Graph;
-use backstay_journal::{
-    CommitError, Histories, Journal, OpenError, Presence, Record, Recorded, StoreError,
-};
+use backstay_graph::{Batch, Graph};
+use backstay_journal::{CommitError, Journal, OpenError, Presence, Record, Recorded, StoreError};
 use backstay_lifecycle::invariants::broken_by_write;
+use backstay_lifecycle::policy::Brake;
+use backstay_model::plan::Write;
 use backstay_model::{Command, Seq, TargetId, Timestamp};
 
 use crate::books::{Books, Shelf};
 use crate::desk::{Desk, DeskSetup};
 use crate::inbox::{Arrival, What};
-use crate::knowledge::Ledger;
+use crate::knowledge::{self, Ledger};
 use crate::news::{News, Tidings};
-use crate::resume::{Past, Unstored};
+use crate::resume::Past;
 use crate::turn::Turn;
+use crate::unstored::Unstored;
 
 /// A guard: watches targets, judges changes, and puts back what hurts. Synchronous and without a
 /// clock: what arrives, time included, is an argument, so that a simulated world and a real target
@@ -26,10 +27,23 @@ pub struct Guard<B: Books> {
     pub(crate) metrics: B::Metrics,
     pub(crate) graph: Graph,
     pub(crate) ledger: Ledger<B::Graph>,
-    pub(crate) unstored: Unstored,
+    pub(crate) unstored: BTreeMap<TargetId, Unstored>,
     pub(crate) paused: bool,
     pub(crate) desks: BTreeMap<TargetId, Desk>,
+    /// When this guard began.
+    pub(crate) began_at: Timestamp,
     begun: Begun,
+    halt: Option<Halt>,
+}
+
+/// The guard is ahead of its journal and never acts again: whatever it did would rest on something
+/// that is nowhere durable. It goes on looking.
+struct Halt {
+    why: String,
+    /// Records that are not in the journal, so that numbers stay unique.
+    unrecorded: u64,
+    /// What the turn that failed saw, told with the next one.
+    untold: Vec<News>,
 }
 
 impl<B: Books> std::fmt::Debug for Guard<B> {
@@ -106,18 +120,16 @@ impl<B: Books> Guard<B> {
         now: Timestamp,
     ) -> Result<Self, BeginError> {
         let mut ledger = Ledger::new(shelf.graph);
-        let mut past = Past {
-            snapshots: &shelf.snapshots,
-            ledger: &mut ledger,
-            graph: Graph::new(),
-            histories: Histories::default(),
-            paused: false,
-        };
+        let mut past = Past::new(&shelf.snapshots, &mut ledger);
         let journal = Journal::open_with(shelf.entries, |entry| past.read(entry))
             .map_err(|source| BeginError::Journal { source })?;
+        if let Some(illegal) = past.illegal {
+            let why = illegal.to_string();
+            return Err(BeginError::Impossible { why });
+        }
         let Past {
             graph,
-            histories,
+            trails,
             paused,
             ..
         } = past;
@@ -127,15 +139,17 @@ impl<B: Books> Guard<B> {
             metrics: shelf.metrics,
             graph,
             ledger,
-            unstored: Unstored::new(),
+            unstored: BTreeMap::new(),
             paused,
             desks: desks
                 .into_iter()
                 .map(|d| (d.target.clone(), Desk::new(d)))
                 .collect(),
+            began_at: now,
             begun: Begun::NotYet,
+            halt: None,
         };
-        guard.read_back(&histories, now)?;
+        guard.read_back(trails, now)?;
         Ok(guard)
     }
 
@@ -143,9 +157,11 @@ impl<B: Books> Guard<B> {
     /// comes out as recorded commands; without the commit there is nothing to carry out.
     ///
     /// # Errors
-    /// `TickError` when the journal failed: the guard goes on observing and never acts again.
+    /// `TickError`, once, when the turn could not be recorded. From then on turns only tell what was
+    /// seen: nothing is recorded, and no command comes out any more.
     pub fn tick(&mut self, now: Timestamp, arrivals: Vec<Arrival>) -> Result<Ticked, TickError> {
-        let mut turn = Turn::new(now, self.journal.next_seq());
+        let first = self.next_seq();
+        let mut turn = Turn::new(now, first);
         if std::mem::replace(&mut self.begun, Begun::Yes) == Begun::NotYet {
             self.first_turn(&mut turn);
         }
@@ -153,22 +169,61 @@ impl<B: Books> Guard<B> {
             self.take_in(arrival, &mut turn);
         }
         self.look_at_the_clock(&mut turn);
-        let first = self.journal.next_seq();
-        self.enter(first, &turn.records);
-        let commands = self
-            .journal
-            .commit(now, turn.records)
-            .map_err(|source| TickError::Commit { source })?;
-        let commands = commands.into_iter().filter(|c| self.may_begin(c, now));
-        Ok(Ticked {
-            commands: commands.collect(),
-            news: turn.news,
-        })
+        let Turn {
+            records, mut news, ..
+        } = turn;
+        let batches = self.enter(first, &records);
+        if let Some(halt) = &mut self.halt {
+            halt.unrecorded += records.len() as u64;
+            news.splice(..0, std::mem::take(&mut halt.untold));
+            return Ok(Ticked {
+                commands: Vec::new(),
+                news,
+            });
+        }
+        let count = records.len() as u64;
+        match self.journal.commit(now, records) {
+            Ok(commands) => {
+                for batch in batches {
+                    self.ledger.line_up(batch);
+                }
+                let commands = self.let_out(commands, now);
+                Ok(Ticked { commands, news })
+            }
+            Err(source) => {
+                self.halt = Some(halted(&source, count, news));
+                Err(TickError::Commit { source })
+            }
+        }
+    }
+
+    /// The number of the next record; of those that are not recorded any more as well.
+    fn next_seq(&self) -> Seq {
+        let unrecorded = self.halt.as_ref().map_or(0, |h| h.unrecorded);
+        Seq(self.journal.next_seq().0 + unrecorded)
+    }
+
+    /// The commands that may leave now, each of them noted as awaiting its answer.
+    fn let_out(
+        &mut self,
+        mut commands: Vec<Recorded<Command>>,
+        now: Timestamp,
+    ) -> Vec<Recorded<Command>> {
+        commands.retain(|c| self.may_begin(c, now));
+        for command in &commands {
+            if let Command::Write(task) | Command::Inspect(task) = command.command()
+                && let Some(desk) = self.desks.get_mut(&task.target)
+            {
+                desk.handed_out(task.intent, now);
+            }
+        }
+        commands
     }
 
     /// The last look before a write leaves: it must be the open attempt of its change set, under the
-    /// plan that was ruled on, unexpired and not paused. The exhaustive search of the lifecycle shows
-    /// that a stale command is the one way around the durable intent.
+    /// plan that was ruled on, unexpired and not paused, to the server that is meant, in a mode that
+    /// allows it. The exhaustive search of the lifecycle shows that a stale command is the one way
+    /// around the durable intent.
     fn may_begin(&self, command: &Recorded<Command>, now: Timestamp) -> bool {
         let Command::Write(write) = command.command() else {
             return true;
@@ -176,10 +231,20 @@ impl<B: Books> Guard<B> {
         let desk = self.desks.get(&write.target);
         let case = desk.and_then(|d| d.cases.get(&write.change_set));
         let broken = broken_by_write(case.map(|c| &c.state), write, now, self.brake());
-        if !broken.is_empty() {
-            tracing::error!(?broken, intent = %write.intent, "a write was not handed out");
+        let obstacle = desk.and_then(|desk| obstacle(desk, write));
+        if !broken.is_empty() || obstacle.is_some() {
+            tracing::error!(?broken, obstacle, intent = %write.intent, "a write was not handed out");
         }
-        broken.is_empty()
+        broken.is_empty() && obstacle.is_none()
+    }
+
+    /// Whether writes are stopped: by a person, or because nothing can be recorded.
+    pub(crate) const fn brake(&self) -> Brake {
+        if self.paused || self.halt.is_some() {
+            Brake::On
+        } else {
+            Brake::Off
+        }
     }
 
     fn first_turn(&mut self, turn: &mut Turn) {
@@ -191,28 +256,30 @@ impl<B: Books> Guard<B> {
         self.ask_about_open_intents(turn);
     }
 
-    /// Stops writing, or allows it again; recorded, so that it survives a restart.
-    pub(crate) fn pause(&mut self, by: &str, turn: &mut Turn) {
+    /// Stops writing, or allows it again; recorded, so that it survives a restart. The letter lies on
+    /// `desk`.
+    pub(crate) fn pause(&mut self, desk: &Desk, by: &str, turn: &mut Turn) {
         if !self.paused {
             self.paused = true;
             turn.record(Record::Paused {
                 by: by.to_owned(),
                 why: None,
             });
-            self.tell_everywhere(&Tidings::Paused(Presence::Begins), turn);
+            self.tell_everywhere(desk, &Tidings::Paused(Presence::Begins), turn);
         }
     }
 
-    pub(crate) fn unpause(&mut self, by: &str, turn: &mut Turn) {
+    pub(crate) fn unpause(&mut self, desk: &Desk, by: &str, turn: &mut Turn) {
         if self.paused {
             self.paused = false;
             turn.record(Record::Resumed { by: by.to_owned() });
-            self.tell_everywhere(&Tidings::Paused(Presence::Ends), turn);
+            self.tell_everywhere(desk, &Tidings::Paused(Presence::Ends), turn);
         }
     }
 
-    fn tell_everywhere(&self, what: &Tidings, turn: &mut Turn) {
-        for target in self.desks.keys() {
+    /// Tells something of every target: `desk` is in hand, the others are in their places.
+    fn tell_everywhere(&self, desk: &Desk, what: &Tidings, turn: &mut Turn) {
+        for target in self.desks.keys().chain([&desk.target]) {
             turn.tell(target, what.clone());
         }
     }
@@ -228,7 +295,7 @@ impl<B: Books> Guard<B> {
             }
             What::Observed(observation) => self.observed(&mut desk, *observation, turn),
             What::Sampled(sample) => self.sampled(&mut desk, sample, turn),
-            What::Probed(reading) => desk.probes.push(reading),
+            What::Probed(reading) => desk.probed(reading),
             What::Failed(error) => self.failed(&mut desk, &error, turn),
             What::Noticed(notice, presence) => self.noticed(&desk, notice, presence, turn),
             What::Replied { intent, reply } => self.replied(&mut desk, intent, reply, turn),
@@ -246,22 +313,18 @@ impl<B: Books> Guard<B> {
                 continue;
             };
             self.overdue(&mut desk, turn);
-            desk.forget_old();
+            desk.forget_old(turn.now);
             self.desks.insert(target, desk);
         }
     }
 
-    /// Enters records into the working graph, and lines them up for the graph store.
-    fn enter(&mut self, first: Seq, records: &[Record]) {
-        for (offset, record) in records.iter().enumerate() {
-            let seq = first.0 + offset as u64;
-            let batch = crate::knowledge::batch(seq, record, &self.snapshots);
-            // Our own numbers are gapless, so the working copy cannot refuse.
-            if let Err(error) = self.graph.apply(&batch) {
-                tracing::error!(%error, seq, "the working graph refused a batch");
-            }
-            self.ledger.line_up(batch);
-        }
+    /// Enters records into the working graph; the batches are for the graph store, once the journal
+    /// has the records.
+    fn enter(&mut self, first: Seq, records: &[Record]) -> Vec<Batch> {
+        let numbered = (first.0..).zip(records);
+        numbered
+            .map(|(seq, record)| knowledge::enter(&mut self.graph, seq, record, &self.snapshots))
+            .collect()
     }
 
     /// Brings the books that no decision waits for up to date: graph store and metric history. Call
@@ -275,7 +338,7 @@ impl<B: Books> Guard<B> {
     #[must_use]
     pub fn target_of(&self, request: &backstay_journal::Request) -> Option<TargetId> {
         if let backstay_journal::Request::TakeSnapshot { target } = request {
-            return Some(target.clone());
+            return self.desks.contains_key(target).then(|| target.clone());
         }
         let id = request.change_set()?;
         let holder = self.desks.values().find(|d| d.cases.contains_key(&id));
@@ -294,9 +357,30 @@ impl<B: Books> Guard<B> {
         self.paused
     }
 
-    /// The failure that stopped the journal, if one did.
+    /// Why nothing is recorded any more and no command comes out, if that is so.
     #[must_use]
     pub fn stopped(&self) -> Option<&str> {
-        self.journal.why_stopped()
+        self.halt.as_ref().map(|h| h.why.as_str())
+    }
+}
+
+/// What stands between a write and its target, whatever was decided.
+fn obstacle(desk: &Desk, write: &Write) -> Option<&'static str> {
+    let case = desk.cases.get(&write.change_set);
+    let attempt = case.and_then(|c| c.state.open_attempt());
+    desk.stranger()
+        .or_else(|| attempt.and_then(|a| desk.forbids(&a.by)))
+}
+
+/// The halt after a turn of `count` records that could not be recorded. What it saw is still told, what
+/// it decided is void.
+fn halted(error: &CommitError, count: u64, mut news: Vec<News>) -> Halt {
+    let source = std::error::Error::source(error).map(|s| format!(": {s}"));
+    let why = format!("{error}{}", source.unwrap_or_default());
+    news.retain(|n| !matches!(n.what, Tidings::Ruled { .. } | Tidings::Writing { .. }));
+    Halt {
+        why,
+        unrecorded: count,
+        untold: news,
     }
 }

@@ -1,0 +1,11 @@
+//! The guard's turns, tick by tick: hand-made arrivals in, news, states and writes out.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod room;
+
+mod tests_away;
+mod tests_lives;
+mod tests_ours;
+mod tests_stop;
+mod tests_writes;
