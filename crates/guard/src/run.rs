@@ -208,16 +208,6 @@ pub(crate) async fn act<C: Connector>(
             (Task::Page(_), _) => None,
         };
         let Some(what) = what else { continue };
-        // A lost reply means a lost connection: the next task opens a new one.
-        if matches!(
-            &what,
-            What::Replied {
-                reply: WriteReply::Unknown { .. },
-                ..
-            }
-        ) {
-            writer = None;
-        }
         if post.send(what).await.is_err() {
             return;
         }
@@ -230,7 +220,8 @@ async fn open<C: Connector>(connector: &Arc<C>, paused: &Arc<AtomicBool>) -> Opt
         .ok()
 }
 
-/// The writer with its connection open, or a new one.
+/// The writer with its connection open, or a new one. A writer outlives its connections: it alone knows
+/// which server it belongs to, and one that is made anew would take the next that answers for its own.
 async fn held<C: Connector>(
     connector: &Arc<C>,
     writer: Option<C::Writer>,
@@ -239,10 +230,10 @@ async fn held<C: Connector>(
     let Some(mut writer) = writer else {
         return open(connector, paused).await;
     };
-    limited(CONNECT_LIMIT, C::hold(&mut writer))
-        .await
-        .ok()
-        .map(|()| writer)
+    if let Err(error) = limited(CONNECT_LIMIT, C::hold(&mut writer)).await {
+        tracing::debug!(%error, "the connection for writing is not open");
+    }
+    Some(writer)
 }
 
 async fn carry_out<W: ConfigWriter>(
@@ -287,7 +278,8 @@ async fn limited<T>(
 pub struct PauseSwitch(Arc<AtomicBool>);
 
 impl PauseSwitch {
-    /// Sets it to what the guard says.
+    /// Sets it to what the guard says. A guard that has stopped hands nothing out any more; what is
+    /// under way has a durable intent, and half of it would be worse than all of it.
     pub(crate) fn follow<B: crate::books::Books>(&self, guard: &crate::tick::Guard<B>) {
         self.0.store(guard.paused(), Ordering::SeqCst);
     }

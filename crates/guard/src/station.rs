@@ -85,7 +85,7 @@ impl<B: Books, C: Connector> Station<B, C> {
                 let Ok(next) = arrivals.try_recv() else { break };
                 batch.push(next);
             }
-            self.turn(batch, &desks, &mut tell).await;
+            self.turn(batch, &desks, &mut tell);
         }
         crew.shutdown().await;
         self.guard
@@ -113,21 +113,19 @@ impl<B: Books, C: Connector> Station<B, C> {
         desks
     }
 
-    async fn turn(
+    fn turn(
         &mut self,
         batch: Vec<Arrival>,
         desks: &BTreeMap<TargetId, mpsc::Sender<Task>>,
         tell: &mut impl FnMut(News),
     ) {
-        if self.guard.stopped().is_some() {
-            return;
-        }
         let now = self.clock.now();
-        match self.guard.tick(now, batch) {
+        let ticked = self.guard.tick(now, batch);
+        self.pause.follow(&self.guard);
+        match ticked {
             Ok(Ticked { commands, news }) => {
-                self.pause.follow(&self.guard);
                 for command in commands {
-                    hand_out(command.into_task(), desks).await;
+                    hand_out(command.into_task(), desks);
                 }
                 news.into_iter().for_each(&mut *tell);
                 self.guard.keep_books().into_iter().for_each(tell);
@@ -150,9 +148,13 @@ impl<B: Books, C: Connector> Station<B, C> {
         }
     }
 
-    /// What people asked for since the last beat; the pause file counts as a letter.
+    /// What people asked for since the last beat; the pause file counts as a letter. A guard that has
+    /// stopped leaves letters lying: the next one can answer them.
     fn letters(&self) -> Vec<Arrival> {
-        let mut letters = self.letters.take();
+        let mut letters = match self.guard.stopped() {
+            None => self.letters.take(),
+            Some(_) => Vec::new(),
+        };
         let by = || self.letters.paused_by();
         match (self.letters.paused(), self.guard.paused()) {
             (true, false) => letters.push(Letter {
@@ -187,7 +189,7 @@ impl<B: Books, C: Connector> Station<B, C> {
 }
 
 /// Hands a recorded task to the writer of its target.
-async fn hand_out(task: Task, desks: &BTreeMap<TargetId, mpsc::Sender<Task>>) {
+fn hand_out(task: Task, desks: &BTreeMap<TargetId, mpsc::Sender<Task>>) {
     let target = match &task {
         Task::Write(write) | Task::Inspect(write) => write.command().target.clone(),
         Task::Page(page) => {
@@ -198,7 +200,8 @@ async fn hand_out(task: Task, desks: &BTreeMap<TargetId, mpsc::Sender<Task>>) {
     let Some(desk) = desks.get(&target) else {
         return;
     };
-    if desk.send(task).await.is_err() {
-        tracing::error!(%target, "the writer of a target is gone; its intent stays open");
+    // Never waited for: the loop must go on, and an intent that stays open is asked about again.
+    if let Err(error) = desk.try_send(task) {
+        tracing::error!(%target, %error, "the writer of a target takes no task; its intent stays open");
     }
 }
