@@ -289,3 +289,6 @@ impl PauseSwitch {
         Arc::clone(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;
