@@ -7,8 +7,9 @@ use anyhow::{Context, Result};
 use backstay_bench::books::{BATCH, ENTRIES};
 use backstay_bench::graphs::{EDGES, NODES};
 use backstay_bench::knowledge::{Known, PAST};
-use backstay_bench::lives::transitions;
+use backstay_bench::lives::{Transition, transitions};
 use backstay_bench::verdicts::{Case, WATCH_S};
+use backstay_model::Event;
 
 use crate::table::{Row, Section, Target, rate, time};
 
@@ -31,7 +32,8 @@ pub(crate) fn run() -> Result<Section> {
     if home.exists() {
         fs::remove_dir_all(&home).with_context(|| format!("removing {}", home.display()))?;
     }
-    crate::cargo(&BENCH, &[("CRITERION_HOME", &home)])?;
+    let arguments = [&BENCH[..], &["--", "--quiet"]].concat();
+    crate::cargo(&arguments, &[("CRITERION_HOME", &home)])?;
     let found = Found { home };
     let mut rows = vec![found.trace()?, found.ranked()?, found.ingest()?];
     rows.push(found.verify()?);
@@ -134,14 +136,14 @@ impl Found {
     }
 
     fn steps(&self) -> Result<Vec<Row>> {
-        let row = |name: &'static str| {
-            Ok(self.estimate(&format!("step/{name}"))?.row(
-                &format!("`lifecycle::step`: {}", name.replace('_', " ")),
+        let row = |t: &Transition| {
+            Ok(self.estimate(&format!("step/{}", t.name))?.row(
+                &format!("`lifecycle::step`: {}", t.name.replace('_', " ")),
                 Target::Below(5.0 * MICROSECOND),
-                "state and commands made anew; verdict over every metric",
+                weight(&t.event),
             ))
         };
-        transitions()?.iter().map(|t| row(t.name)).collect()
+        transitions()?.iter().map(row).collect()
     }
 
     fn verdicts(&self) -> Result<Vec<Row>> {
@@ -206,6 +208,20 @@ impl Found {
                 "the same for each target, books in memory, on one core",
             ),
         ])
+    }
+}
+
+/// What the next state copies out of an event.
+fn weight(event: &Event) -> String {
+    match event {
+        Event::Ruled { risk, .. } => format!(
+            "copies a plan, and a risk of `work_mem` that reaches {} nodes",
+            risk.reach.len()
+        ),
+        Event::Judged { verdict, .. } => {
+            format!("a verdict with {} findings", verdict.findings.len())
+        }
+        _ => "one setting".to_owned(),
     }
 }
 

@@ -120,6 +120,12 @@ impl Known {
         }
     }
 
+    /// The first of them alone: a setting that reaches much.
+    #[must_use]
+    pub fn one() -> Vec<Proposed> {
+        Self::proposal().into_iter().take(1).collect()
+    }
+
     /// Three settings at once.
     #[must_use]
     pub fn proposal() -> Vec<Proposed> {

@@ -88,12 +88,20 @@ fn backstay() -> Result<PathBuf> {
 /// Runs cargo in this workspace.
 fn cargo(arguments: &[&str], environment: &[(&str, &Path)]) -> Result<()> {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(arguments)
-        .envs(environment.iter().copied())
-        .status()
-        .context("starting cargo")?;
+        .envs(environment.iter().copied());
+    // What cargo tells a program that it runs: with it in their environment, some build scripts run
+    // anew, and all that depends on them is built again.
+    let told = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(told) {
+            command.env_remove(name);
+        }
+    }
+    let status = command.status().context("starting cargo")?;
     ensure!(status.success(), "`cargo {}` failed", arguments.join(" "));
     Ok(())
 }

@@ -26,6 +26,9 @@ pub(crate) const HOURS: i64 = 4;
 /// Seconds after which memory counts as that of a young guard.
 const YOUNG_S: i64 = 75;
 
+/// This program, also when cargo has put a newer one in its place meanwhile.
+const ME: &str = "/proc/self/exe";
+
 const COLD_PACK: &str = "child-cold-pack";
 const MEMORY: &str = "child-memory";
 
@@ -104,8 +107,7 @@ fn cold_pack() -> Result<Row> {
 
 /// Runs this program as a child that prints one number.
 fn own_child(part: &str) -> Result<f64> {
-    let program = std::env::current_exe().context("asking where this program is")?;
-    let output = Command::new(program)
+    let output = Command::new(ME)
         .arg(part)
         .output()
         .with_context(|| format!("starting {part}"))?;
