@@ -48,10 +48,10 @@ impl History {
         })
     }
 
-    /// The sealed report, when it is settled and has one.
+    /// The newest report: a held change set has one, and another one when it is settled.
     #[must_use]
     pub fn report(&self) -> Option<&serde_json::Value> {
-        self.records().find_map(|record| match record {
+        self.records().rev().find_map(|record| match record {
             Record::Reported { report, .. } => Some(report),
             _ => None,
         })
@@ -63,7 +63,7 @@ impl History {
         self.entries.last().map(|entry| entry.at)
     }
 
-    fn records(&self) -> impl Iterator<Item = &Record> {
+    fn records(&self) -> impl DoubleEndedIterator<Item = &Record> {
         self.entries.iter().map(|entry| &entry.record)
     }
 }
@@ -176,6 +176,17 @@ mod tests {
         assert_eq!(third.steps().count(), third.entries.len());
         assert_eq!(third.updated_at(), third.entries.last().map(|e| e.at));
         assert_eq!((third.change_set(), third.report()), (None, None));
+        let mut reported = third.clone();
+        for outcome in ["held", "kept"] {
+            let mut entry = third.entries[0].clone();
+            entry.record = Record::Reported {
+                change_set: third.id,
+                target: TargetId::new("shop"),
+                report: outcome.into(),
+            };
+            reported.entries.push(entry);
+        }
+        assert_eq!(reported.report(), Some(&"kept".into()));
         let newest = recent(&store, None, 2).unwrap();
         assert_eq!(newest.iter().map(|h| h.id.0).collect::<Vec<_>>(), [7, 6]);
         assert_eq!(of_change_set(&store, ChangeSetId(99)).unwrap(), None);
