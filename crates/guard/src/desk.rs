@@ -273,8 +273,10 @@ impl Desk {
         weights
     }
 
-    /// Forgets the oldest settled cases beyond what is kept.
+    /// Forgets the oldest settled cases beyond what is kept, and answers that never came.
     pub(crate) fn forget_old(&mut self, now: Timestamp) {
+        self.awaited
+            .retain(|_, awaited| now.since(awaited.since) < ROLLBACKS_KEPT);
         let surplus = self.cases.len().saturating_sub(SETTLED_MAX);
         if surplus == 0 {
             return;
