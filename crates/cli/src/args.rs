@@ -20,8 +20,8 @@ pub(crate) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  backstay demo                                    see a bad change caught, on a throw-away PostgreSQL
-  backstay doctor postgresql://me@db1/shop         which rights are missing, with the exact statements
+  backstay demo                                    see a bad change caught on a throw-away server
+  backstay doctor postgresql://me@db1/shop         missing rights, with the exact statements
   backstay watch postgresql://backstay@db1/shop    watch a database (observe mode: never writes)
   backstay simulate work_mem=256MB --memory 64GB   what a change would do, before it is made
   backstay check postgresql://me@db1/shop          rules that the configuration breaks now
@@ -38,7 +38,13 @@ pub(crate) struct Common {
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Where the guard keeps its state.
-    #[arg(long, global = true, env = "BACKSTAY_STATE_DIR", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "BACKSTAY_STATE_DIR",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
     pub(crate) state_dir: Option<PathBuf>,
     /// No colour (also: NO_COLOR, BACKSTAY_NO_COLOR, TERM=dumb, no terminal).
     #[arg(long, global = true)]
@@ -184,6 +190,9 @@ pub(crate) struct Watch {
     /// How long a change is watched (`15m`).
     #[arg(long, value_name = "TIME")]
     pub(crate) watch: Option<String>,
+    /// How often a watch that decided nothing goes on for its own length again.
+    #[arg(long, value_name = "N")]
+    pub(crate) extensions: Option<u32>,
     /// Least history before a change that a verdict needs (`60s`).
     #[arg(long, value_name = "TIME")]
     pub(crate) min_baseline: Option<String>,

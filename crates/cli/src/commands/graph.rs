@@ -45,10 +45,14 @@ pub(crate) fn run(args: &args::Graph, common: &Common, out: Out) -> Result<Exit,
 
 /// `--json` asks for JSON as `--format json` does.
 fn wanted_format(word: &str, out: Out) -> Result<Format, Failure> {
-    let word = if out.json_wanted() { "json" } else { word };
-    Format::parse(word).ok_or_else(|| {
+    let named = Format::parse(word).ok_or_else(|| {
         Failure::new(Code::Usage, format!("`--format {word}` is not a format"))
             .hint("formats are csv, json, cypher, dot and mermaid")
+    })?;
+    Ok(if out.json_wanted() {
+        Format::Json
+    } else {
+        named
     })
 }
 

@@ -54,10 +54,10 @@ pub(crate) fn run(args: &Rollback, common: &Common, out: Out) -> Result<Exit, Fa
         }
         Rollback::Approve { id } => {
             let case = book.case(id)?;
-            let plan = shown_plan(case)?;
+            let plan = shown_plan(&book, case)?;
             let request = Request::Approve {
                 change_set: case.change_set.id,
-                plan: plan.hash.clone(),
+                plan: plan.hash,
             };
             ask(&book, case, request, out)
         }
@@ -95,19 +95,21 @@ fn confirmed(case: &Case, confirm: Option<&str>) -> Result<(), Failure> {
         )))
 }
 
-/// The plan that a person has seen: the one that lies ready.
-fn shown_plan(case: &Case) -> Result<&Plan, Failure> {
+/// The plan that `rollback plan` shows: the one that lies ready, else one made from the record. The
+/// guard runs only a plan with the same hash.
+fn shown_plan(book: &Book, case: &Case) -> Result<Plan, Failure> {
     let id = case.change_set.id;
-    explain::plan(case).ok_or_else(|| {
-        Failure::new(
+    if case.state.settled() {
+        return Err(Failure::new(
             Code::Unknown,
-            format!("{id} is {}: no plan waits for approval", case.state.word()),
+            format!("{id} is {}: there is nothing to approve", case.state.word()),
         )
-        .hint(format!(
-            "backstay rollback run {id} --confirm {}    rolls it back all the same",
-            case.change_set.target
-        ))
-    })
+        .hint(format!("backstay changes show {id}")));
+    }
+    match explain::plan(case) {
+        Some(plan) => Ok(plan.clone()),
+        None => fresh_plan(book, case),
+    }
 }
 
 fn show_plan(book: &Book, case: &Case, out: Out) -> Result<Exit, Failure> {

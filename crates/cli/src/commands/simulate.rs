@@ -95,7 +95,6 @@ impl Simulation<'_> {
     /// everything that may happen, and must not hide what certainly will.
     pub(crate) fn ruling(&self) -> Ruling {
         let by_rule = self.broken().filter_map(|v| match v.severity {
-            Severity::Reject if v.confidence.get() >= BLOCKS_FROM => Some(Ruling::Block),
             Severity::Reject | Severity::Silent | Severity::Warn
                 if v.confidence.get() >= WARNS_FROM =>
             {
@@ -103,8 +102,11 @@ impl Simulation<'_> {
             }
             _ => None,
         });
-        let boot = matches!(self.boot, Boot::Failed { .. }).then_some(Ruling::Block);
-        by_rule.chain(boot).fold(self.report.ruling, Ruling::max)
+        let boot = matches!(self.boot, Boot::Failed { .. });
+        let blocked = boot || self.report.risk.blocked_by.is_some();
+        by_rule
+            .chain(blocked.then_some(Ruling::Block))
+            .fold(self.report.ruling, Ruling::max)
     }
 
     /// Whether the server would start: as was seen, else as the rules say.
@@ -159,6 +161,7 @@ pub(crate) fn run(args: &Simulate, common: &Common, out: Out) -> Result<Exit, Fa
     if proposed.is_empty() {
         report.risk = no_risk(report.risk);
     }
+    block(&mut report);
     let boot = if args.boot_check {
         boot::check(&ground, &proposed)?
     } else {
@@ -229,6 +232,19 @@ fn history(ground: &Ground, common: &Common, out: Out) -> Result<Vec<PastChange>
     }
 }
 
+/// A proposal that the server would refuse is blocked by that rule, whatever the score says.
+fn block(report: &mut Report<'_>) {
+    let refused = report.violations.iter().find(|b| {
+        b.by == BrokenBy::Proposal
+            && b.violation.severity == Severity::Reject
+            && b.violation.confidence.get() >= BLOCKS_FROM
+    });
+    if let (None, Some(broken)) = (&report.risk.blocked_by, refused) {
+        let constraint = broken.violation.constraint;
+        report.risk.blocked_by = Some(format!("{}: {}", constraint.subject, constraint.note));
+    }
+}
+
 /// Nothing moves, so nothing can hurt.
 fn no_risk(mut risk: Risk) -> Risk {
     risk.score = 0.0;
@@ -246,12 +262,6 @@ fn gate(simulation: &Simulation<'_>) -> Gate {
     }
     if let Some(rule) = &risk.blocked_by {
         return Gate::Tripped { why: rule.clone() };
-    }
-    let refused =
-        |v: &&Violation<'_>| v.severity == Severity::Reject && v.confidence.get() >= BLOCKS_FROM;
-    if let Some(v) = simulation.broken().find(refused) {
-        let why = format!("{}: {}", v.constraint.subject, v.constraint.note);
-        return Gate::Tripped { why };
     }
     if risk.score >= simulation.threshold && !simulation.wanted.is_empty() {
         return Gate::Tripped {

@@ -185,6 +185,9 @@ fn configuration(args: &Watch) -> Result<Config, Failure> {
         &mut config.policy.min_baseline,
     )?;
     set("--recovery", &args.recovery, &mut config.policy.recovery)?;
+    if let Some(times) = args.extensions {
+        config.policy.extensions = times;
+    }
     if let Some(word) = &args.mode {
         config.policy.mode = mode(word)?;
     }

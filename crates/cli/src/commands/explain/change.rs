@@ -157,17 +157,22 @@ pub(crate) fn next(case: &Case) -> Vec<String> {
             format!("backstay rollback approve {id}"),
             format!("backstay rollback deny {id}"),
         ],
-        (State::Held { ready, .. }, Awaits::Operator) => {
-            let mut lines: Vec<String> = match ready {
-                Ready::Plan(plan) => plan.commands.clone(),
-                _ => vec![format!(
-                    "backstay rollback run {id} --confirm {}",
-                    case.change_set.target
-                )],
-            };
+        (
+            State::Held {
+                ready: Ready::Plan(plan),
+                ..
+            },
+            _,
+        ) => {
+            let mut lines = plan.commands.clone();
             lines.push(format!("backstay rollback deny {id}"));
             lines
         }
+        (State::Held { .. }, Awaits::Operator) => vec![
+            format!("backstay rollback plan {id}"),
+            format!("backstay rollback approve {id}"),
+            format!("backstay rollback deny {id}"),
+        ],
         (_, Awaits::Restart) => vec!["restart the server when it suits you".into()],
         (State::RollbackFailed { attempt, .. }, _) => attempt.plan.commands.clone(),
         (State::Watching { .. }, _) => vec![format!(

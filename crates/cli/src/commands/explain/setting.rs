@@ -148,10 +148,8 @@ fn changes(book: &Book, def: &SettingDef) -> Vec<Made> {
     });
     let mut all: Vec<_> = lives.chain(ours).collect();
     all.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
-    all.into_iter()
-        .take(CHANGES_MAX)
-        .map(|(_, made)| made)
-        .collect()
+    let newest = all.into_iter().take(CHANGES_MAX);
+    newest.map(|(_, made)| made).collect()
 }
 
 /// Kind, unit and range in one line.

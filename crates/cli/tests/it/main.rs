@@ -1,0 +1,13 @@
+//! The real binary, offline: what people read, what programs parse, and what bad input meets.
+#![allow(clippy::unwrap_used, reason = "a test that finds nothing has failed")]
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod offline;
+#[cfg(test)]
+mod outputs;
+#[cfg(test)]
+mod record;
+#[cfg(test)]
+mod support;
