@@ -139,7 +139,7 @@ fn snapshots(bench: &Bench) {
         .min_by_key(|s| s["first_at"].as_str().unwrap().to_owned())
         .unwrap();
     let oldest = oldest["id"].as_str().unwrap();
-    let diff = bench.say(&format!("snapshot diff {}", &oldest[..8]));
+    let diff = bench.say(&format!("snapshot diff {}", oldest.get(..8).unwrap()));
     assert!(diff.out.contains("~ work_mem"), "{}", diff.out);
     assert!(diff.out.contains("4MB -> 8MB"), "{}", diff.out);
     let export = bench.say(&format!("snapshot export {}", id(0))).json();
