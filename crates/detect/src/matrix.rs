@@ -214,7 +214,8 @@ impl<'a> Case<'a> {
             Some(_) => return Some(VerdictKind::WorkloadShift),
             None => {}
         }
-        let contended = self.refusals.contains(&Refusal::HostContention) && !twice;
+        let taken = host(&self.watch.tracks) == Host::Taken;
+        let contended = self.refusals.contains(&Refusal::HostContention) && (taken || !twice);
         if contended || self.watch.baseline == Baseline::Dirty {
             return Some(VerdictKind::Confounded);
         }

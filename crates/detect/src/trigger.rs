@@ -55,6 +55,8 @@ pub(crate) enum Host {
     Busy,
     /// The hypervisor gives its processors to others.
     Stolen,
+    /// Other processes of the host have its processors: a slow target is no wonder.
+    Taken,
 }
 
 /// Whom a change reaches.

@@ -26,6 +26,8 @@ use crate::trigger::{self, Host, Reach, Scene, Tripped};
 const HOST_SD: f64 = 3.0;
 /// In the name of the metric of processor time that the hypervisor gave to others.
 const STEAL: &str = "steal";
+/// Part of the name of the metric of what other processes of the host take.
+const OTHERS: &str = "others";
 /// Time before the change in which an error class of the probe counts as known.
 const PROBES_LATELY: Span = Span::from_secs(120);
 /// Bins of the host's recent state.
@@ -241,24 +243,31 @@ impl Watch {
     }
 }
 
-/// Whether a host metric is beyond its own band.
+/// Whether a host metric is beyond its own band. Where it is known what others take, a busier host
+/// that they do not take from is busy with the target's own work, and that excuses nothing.
 pub(crate) fn host(tracks: &[Track]) -> Host {
-    let busy = |t: &Track| {
+    let beyond = |t: &Track| {
         let frame = t.frame.as_ref()?;
         let newest = t.newest(HOST_BINS);
         let now = stats::median(&crate::track::values(newest))?;
         let away = t.median_distance(newest)?;
         Some(away >= HOST_SD * frame.scale && (now - t.before()?).abs() >= t.floor)
     };
-    let beyond = |t: &&Track| t.role == MetricRole::Host && busy(t).unwrap_or(false);
-    let mut state = Host::Quiet;
-    for track in tracks.iter().filter(beyond) {
-        if track.name.as_str().contains(STEAL) {
-            return Host::Stolen;
+    let (mut stolen, mut busy, mut others) = (false, false, None);
+    for track in tracks.iter().filter(|t| t.role == MetricRole::Host) {
+        let moved = beyond(track);
+        match track.name.as_str() {
+            name if name.contains(OTHERS) => others = moved,
+            name if name.contains(STEAL) => stolen |= moved.unwrap_or(false),
+            _ => busy |= moved.unwrap_or(false),
         }
-        state = Host::Busy;
     }
-    state
+    match others {
+        Some(true) => Host::Taken,
+        _ if stolen => Host::Stolen,
+        None if busy => Host::Busy,
+        _ => Host::Quiet,
+    }
 }
 
 fn horizon(from: Timestamp, until: Timestamp, step: Span) -> usize {

@@ -28,7 +28,7 @@ type Line = (&'static str, MetricRole, Worse, f64, &'static str);
 /// Every metric of this engine. Floors: half a millisecond on a probe is noise of the network, one
 /// error in ten seconds is nobody's incident.
 #[rustfmt::skip]
-const LINES: [Line; 26] = [
+const LINES: [Line; 27] = [
     ("commits_per_s", MetricRole::Throughput, Worse::Down, 5.0, "Transactions committed per second, in application databases"),
     ("writes_per_s", MetricRole::Throughput, Worse::Down, 5.0, "Rows inserted, updated and deleted per second"),
     ("reads_per_s", MetricRole::Throughput, Worse::Down, 100.0, "Rows returned and fetched per second"),
@@ -53,6 +53,7 @@ const LINES: [Line; 26] = [
     ("checkpoint_buffers_per_s", MetricRole::Saturation, Worse::Up, 100.0, "Buffers written by checkpoints per second"),
     ("log_bytes_per_s", MetricRole::Saturation, Worse::Up, 65_536.0, "Bytes by which the server's log grows per second"),
     ("host_cpu_busy", MetricRole::Host, Worse::Up, 0.1, "Share of the host's processor time in use"),
+    ("host_cpu_others", MetricRole::Host, Worse::Up, 0.15, "Share of the host's processor time in use by others than the database"),
     ("host_steal", MetricRole::Host, Worse::Up, 0.05, "Share of processor time that the hypervisor gave to others"),
     ("host_run_queue", MetricRole::Host, Worse::Up, 1.0, "Processes that run or wait for a processor"),
 ];

@@ -471,7 +471,7 @@ impl MetricSource for PostgresObserver {
         };
         self.measured = Some(counts);
         if self.place() == Place::Here
-            && let Some(times) = CpuTimes::read()
+            && let Some(times) = self.backend_pid().and_then(CpuTimes::read)
         {
             sample.metrics.extend(times.metrics(self.host.as_ref()));
             self.host = Some(times);

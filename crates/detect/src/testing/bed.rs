@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) log_bytes: f64,
     pub(crate) host_busy: f64,
     pub(crate) host_steal: f64,
+    /// What other processes take, where that is measured.
+    pub(crate) host_others: Option<f64>,
     /// Error class of the probe's steps, with the share of readings that have it.
     pub(crate) connect_error: Option<(&'static str, f64)>,
     pub(crate) read_error: Option<(&'static str, f64)>,
@@ -61,6 +63,7 @@ impl State {
             log_bytes: 200.0,
             host_busy: 0.85,
             host_steal: 0.01,
+            host_others: None,
             connect_error: None,
             read_error: None,
             write_error: None,
@@ -128,7 +131,7 @@ pub(crate) struct Bed {
     drift: f64,
 }
 
-const METRICS: [(&str, MetricRole, Worse, f64); 17] = [
+const METRICS: [(&str, MetricRole, Worse, f64); 18] = [
     ("commits_per_s", MetricRole::Throughput, Worse::Down, 1.0),
     ("writes_per_s", MetricRole::Throughput, Worse::Down, 1.0),
     ("reads_per_s", MetricRole::Throughput, Worse::Down, 1.0),
@@ -146,6 +149,7 @@ const METRICS: [(&str, MetricRole, Worse, f64); 17] = [
     ("log_bytes_per_s", MetricRole::Saturation, Worse::Up, 1e5),
     ("host_cpu_busy", MetricRole::Host, Worse::Up, 0.05),
     ("host_steal", MetricRole::Host, Worse::Up, 0.05),
+    ("host_cpu_others", MetricRole::Host, Worse::Up, 0.15),
 ];
 
 /// The metrics of the bed.
@@ -207,6 +211,9 @@ impl Bed {
                 "host_cpu_busy" => {
                     Some((state.host_busy + 0.05 * self.random.normal()).clamp(0.0, 1.0))
                 }
+                "host_cpu_others" => state
+                    .host_others
+                    .map(|share| (share + 0.02 * self.random.normal()).clamp(0.0, 1.0)),
                 _ => Some((state.host_steal * (0.3 * self.random.normal()).exp()).clamp(0.0, 1.0)),
             };
             if let Some(value) = value {

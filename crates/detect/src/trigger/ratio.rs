@@ -24,6 +24,8 @@ const PRE_MIN: usize = 8;
 const TWICE: f64 = 2.0;
 /// The ratio when only metrics of the same kind agree, or when the host is taken away.
 const THRICE: f64 = 3.0;
+/// The ratio when other processes have the host's processors: sharing alone makes less of it.
+const MANYFOLD: f64 = 12.0;
 /// What a single bin of the window must reach, three out of four.
 const ALMOST: f64 = 1.6;
 /// What a second metric must reach to agree.
@@ -85,7 +87,9 @@ fn windows(scene: &Scene<'_>, witness: Witness) -> Option<&'static [usize]> {
         (Witness::None, _) => None,
         (Witness::Independent, Host::Quiet) => Some(&BINS),
         (Witness::Independent, Host::Busy) => Some(&BINS_BUSY),
-        (Witness::Independent, Host::Stolen) | (Witness::SameKind, _) => Some(&BINS_LONG),
+        (Witness::Independent, Host::Stolen | Host::Taken) | (Witness::SameKind, _) => {
+            Some(&BINS_LONG)
+        }
     }
 }
 
@@ -105,10 +109,10 @@ fn lasting(scene: &Scene<'_>, track: &Track, windows: &[usize]) -> Option<(usize
         return None;
     }
     let before = track.before()?;
-    let least = if scene.host == Host::Stolen {
-        THRICE
-    } else {
-        TWICE
+    let least = match scene.host {
+        Host::Quiet | Host::Busy => TWICE,
+        Host::Stolen => THRICE,
+        Host::Taken => MANYFOLD,
     };
     let worst = worst_window(track)
         .and_then(|worst| worse_by(track, before, worst))

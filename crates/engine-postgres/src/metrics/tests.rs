@@ -104,6 +104,9 @@ fn the_host_is_read_from_proc() {
     host_run_queue 2.000
     host_steal 0.100
     ");
+    let (before, now) = (before.with_server(Some(7)), now.with_server(Some(27)));
+    let others = shown(&now.metrics(Some(&before)));
+    assert!(others.contains("host_cpu_others 0.400"), "{others}");
     assert_eq!(CpuTimes::parse("cpu 1 2"), None);
 }
 

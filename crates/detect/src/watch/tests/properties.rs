@@ -457,3 +457,29 @@ fn a_stolen_host_needs_more_than_twice_as_bad_for_a_while() {
         end.last
     );
 }
+
+#[test]
+fn a_neighbour_that_takes_the_processors_is_not_blamed_on_the_change() {
+    let slow = |others: f64| {
+        move |_: i64| {
+            State::good().work(0.8).with(|s| {
+                (s.host_busy, s.host_others) = (1.0, Some(others));
+                (s.connect_ms, s.read_ms, s.write_ms) = (28.0, 9.0, 14.0);
+                (s.statement_ms, s.active) = (Some(3.2), 12.0);
+            })
+        }
+    };
+    let quiet = State::good().with(|s| (s.host_busy, s.host_others) = (0.3, Some(0.1)));
+    let ends = |others: f64| {
+        counts(0..40, |seed| {
+            let during = slow(others);
+            let before = quiet.clone();
+            let told = story(seed, &during);
+            crate::testing::bed::Story { before, ..told }.play()
+        })
+    };
+    let neighbour = ends(0.6);
+    assert!(!neighbour.contains_key("hurt"), "{neighbour:?}");
+    let own = ends(0.1);
+    assert_eq!(own.get("hurt"), Some(&40), "{own:?}");
+}
