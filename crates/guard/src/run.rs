@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use backstay_engine::{ChangeSource, ConfigWriter, MetricSource, Poll, Probe, ReadError};
 use backstay_journal::{Recorded, Task};
+use backstay_model::decision::Mode;
 use backstay_model::event::WriteReply;
 use backstay_model::plan::{Found, Write};
 use backstay_model::sample::Held;
@@ -180,20 +181,40 @@ pub(crate) async fn probe<C: Connector>(connector: Arc<C>, post: Post) {
     }
 }
 
+/// When the writing connection is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Open {
+    /// Before any trouble, and held: where new connections fail it still works.
+    Ahead,
+    /// Only when something is to be done: a target that is only observed spares the connection.
+    WhenNeeded,
+}
+
+impl Open {
+    pub(crate) const fn of(mode: Mode) -> Self {
+        match mode {
+            Mode::Observe => Self::WhenNeeded,
+            Mode::Approve | Mode::Auto => Self::Ahead,
+        }
+    }
+}
+
 /// Holds the writing connection and carries out recorded tasks, one after the other.
 pub(crate) async fn act<C: Connector>(
     connector: Arc<C>,
     post: Post,
     mut tasks: mpsc::Receiver<Task>,
+    ahead: Open,
     paused: Arc<AtomicBool>,
 ) {
-    let mut writer = open(&connector, &paused).await;
+    let mut writer = None;
+    // The first beat comes at once.
     let mut hold = interval(HOLD_EVERY);
     hold.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let task = tokio::select! {
             task = tasks.recv() => task,
-            _ = hold.tick() => {
+            _ = hold.tick(), if ahead == Open::Ahead => {
                 writer = held(&connector, writer, &paused).await;
                 continue;
             }

@@ -17,7 +17,7 @@ use crate::connector::Connector;
 use crate::inbox::{ARRIVALS_PER_TICK_MAX, Arrival, What};
 use crate::news::{News, Tidings};
 use crate::requests::{Letter, LetterBox};
-use crate::run::{INBOX_MAX, PauseSwitch, Post, act, observe, probe};
+use crate::run::{INBOX_MAX, Open, PauseSwitch, Post, act, observe, probe};
 use crate::tick::{Guard, Ticked};
 
 /// Without arrivals the loop still ticks this often: watches end, intents expire, letters are read.
@@ -107,7 +107,13 @@ impl<B: Books, C: Connector> Station<B, C> {
             let (hand, tasks) = mpsc::channel(TASKS_MAX);
             crew.spawn(observe(Arc::clone(connector), post.clone()));
             crew.spawn(probe(Arc::clone(connector), post.clone()));
-            crew.spawn(act(Arc::clone(connector), post, tasks, self.pause.flag()));
+            let open = self
+                .guard
+                .desks
+                .get(target)
+                .map_or(Open::WhenNeeded, |desk| Open::of(desk.policy.mode));
+            let flag = self.pause.flag();
+            crew.spawn(act(Arc::clone(connector), post, tasks, open, flag));
             desks.insert(target.clone(), hand);
         }
         desks

@@ -92,7 +92,9 @@ impl Bed {
         let turn = TURN.acquire_many(permits).await.unwrap();
         let pairs = wanted.settings.iter();
         let options = Options {
-            settings: pairs.map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            settings: pairs
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .collect(),
             ..Options::default()
         };
         let server = Server::start(options).await.unwrap();
@@ -200,7 +202,9 @@ impl Bed {
     /// The entry of `name` in `postgresql.auto.conf`.
     pub(crate) fn entry(&self, name: &str) -> Option<String> {
         let lines = self.auto_conf();
-        lines.into_iter().find(|l| l.split([' ', '=']).next() == Some(name))
+        lines
+            .into_iter()
+            .find(|l| l.split([' ', '=']).next() == Some(name))
     }
 
     /// A file of the data directory.
@@ -273,7 +277,11 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 /// The binary beside this test.
 pub(crate) fn binary() -> PathBuf {
     let own = std::env::current_exe().unwrap();
-    let path = own.parent().and_then(Path::parent).unwrap().join("backstay");
+    let path = own
+        .parent()
+        .and_then(Path::parent)
+        .unwrap()
+        .join("backstay");
     assert!(
         path.exists(),
         "{} is missing: run `cargo build -p backstay-cli` first",
@@ -285,7 +293,10 @@ pub(crate) fn binary() -> PathBuf {
 /// The binary, without anything of this machine's environment that would change what it does.
 pub(crate) fn backstay(arguments: &[&str]) -> Command {
     let mut command = Command::new(binary());
-    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     for (name, _) in std::env::vars() {
         if name.starts_with("PG") || name.starts_with("BACKSTAY_") {
             command.env_remove(name);

@@ -19,14 +19,20 @@ const RSS_KIB_MAX: u64 = 60 * 1024;
 fn cpu_s(pid: &str) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let after_name = stat.rsplit_once(')').unwrap().1;
-    let fields: Vec<f64> = after_name.split_whitespace().map(|f| f.parse().unwrap_or(0.0)).collect();
+    let fields: Vec<f64> = after_name
+        .split_whitespace()
+        .map(|f| f.parse().unwrap_or(0.0))
+        .collect();
     // The state is field 3 of the line and 0 here; user and system time are 14 and 15.
     (fields[11] + fields[12]) / TICKS_PER_S
 }
 
 fn rss_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|l| l.strip_prefix("VmRSS:"))
+        .unwrap();
     line.split_whitespace().next().unwrap().parse().unwrap()
 }
 
@@ -36,7 +42,9 @@ async fn watching_costs_little() {
         turn: Turn::Beside,
         ..Wanted::default()
     };
-    let Some(bed) = Bed::make(wanted).await else { return };
+    let Some(bed) = Bed::make(wanted).await else {
+        return;
+    };
     let person = bed.person().await;
     let guard = Guard::learnt(&bed).await;
     let pid = "SELECT pid FROM pg_stat_activity WHERE application_name = 'backstay/observer'";

@@ -17,7 +17,7 @@ use crate::say::Numbers;
 /// Longest time for learning a baseline of 15 s.
 const LEARNT_WITHIN: Duration = Duration::from_secs(45);
 /// Longest time for anything that a guard says about a change, watch included.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Longest time for ending in order.
 const END_WITHIN: Duration = Duration::from_secs(10);
 /// Lines of our own log that may come in any story: what a person has to do.
@@ -71,7 +71,12 @@ impl Start<'_> {
     }
 
     fn configuration(&self, policy: &str) -> String {
-        let Self { observer, probe, control, .. } = self;
+        let Self {
+            observer,
+            probe,
+            control,
+            ..
+        } = self;
         format!(
             "[policy]\n{policy}\n\n[[target]]\nname = \"shop\"\ndsn = \"{observer}\"\n\
              probe_dsn = \"{probe}\"\ncontrol_dsn = \"{control}\"\n"
@@ -93,8 +98,15 @@ impl Guard {
         let config = bed.state().join("backstay.toml").display().to_string();
         let mut arguments = vec!["watch", "--json", "--state-dir", &state];
         // Should this process be killed, its guards end all the same.
-        arguments.extend(["--duration", "180s"]);
-        arguments.extend(["--watch", "15s", "--min-baseline", "15s", "--recovery", "20s"]);
+        arguments.extend(["--duration", "240s", "--extensions", "4"]);
+        arguments.extend([
+            "--watch",
+            "15s",
+            "--min-baseline",
+            "15s",
+            "--recovery",
+            "20s",
+        ]);
         arguments.extend(["--mode", start.mode]);
         if let Some(policy) = start.policy {
             std::fs::write(&config, start.configuration(policy)).unwrap();
@@ -178,7 +190,8 @@ impl Guard {
 
     /// The line of `kind` about a change set.
     pub(crate) async fn about(&mut self, kind: &str, id: &str) -> Line {
-        self.hears(kind, PATIENCE, |l| l.text("change_set") == id).await
+        self.hears(kind, PATIENCE, |l| l.text("change_set") == id)
+            .await
     }
 
     /// The verdict of harm on a change set.
@@ -195,11 +208,21 @@ impl Guard {
         let decision = self.about("decision", &id).await;
         assert_eq!(decision.text("decision"), "roll back", "{}", self.told());
         let reply = self.about("write_reply", &id).await;
-        assert_eq!(reply.said["reply"]["outcome"], "effective", "{}", self.told());
+        assert_eq!(
+            reply.said["reply"]["outcome"],
+            "effective",
+            "{}",
+            self.told()
+        );
         let report = self.about("report", &id).await;
         assert_eq!(report.text("outcome"), "rolled_back", "{}", self.told());
         let seen_in_all = self.said("change_seen").len();
-        assert_eq!(seen_in_all, 1, "our own write is no change of somebody: {}", self.told());
+        assert_eq!(
+            seen_in_all,
+            1,
+            "our own write is no change of somebody: {}",
+            self.told()
+        );
         let numbers = Numbers {
             noticed: (seen.at - effect).as_secs_f64(),
             detected: (hurt.at - effect).as_secs_f64(),
@@ -219,7 +242,8 @@ impl Guard {
         let status = timeout(END_WITHIN, self.child.wait()).await;
         let status = status.unwrap_or_else(|_| panic!("it does not end\n{}", self.told()));
         assert!(status.unwrap().success(), "{}", self.told());
-        let expected = |l: &String| l.contains(EXPECTED) || complaints.iter().any(|c| l.contains(c));
+        let expected =
+            |l: &String| l.contains(EXPECTED) || complaints.iter().any(|c| l.contains(c));
         let log = lock(&self.log).clone();
         let odd: Vec<&String> = log.iter().filter(|l| !expected(l)).collect();
         assert!(odd.is_empty(), "complaints: {odd:#?}\n{}", self.told());
@@ -243,7 +267,10 @@ impl Guard {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let pid = self
+            .child
+            .id()
+            .and_then(|id| Pid::from_raw(id.cast_signed()));
         kill_process(pid.expect("it runs"), signal).unwrap();
     }
 
@@ -259,7 +286,11 @@ impl Guard {
         let learning = |l: &String| l.contains("\"kind\":\"learning\"");
         let shown: Vec<String> = shown.filter(|l| !learning(l)).collect();
         let process = format!("process {:?}", self.child.id());
-        format!("{}\n{}\n{process}", shown.join("\n"), lock(&self.log).join("\n"))
+        format!(
+            "{}\n{}\n{process}",
+            shown.join("\n"),
+            lock(&self.log).join("\n")
+        )
     }
 
     /// Every byte it printed so far.
@@ -279,8 +310,9 @@ async fn listen(
     let mut reader = BufReader::new(out).lines();
     while let Ok(Some(text)) = reader.next_line().await {
         let at = Instant::now();
-        let said = serde_json::from_str(&text)
-            .unwrap_or_else(|e| serde_json::json!({ "kind": "rubbish", "text": text, "why": e.to_string() }));
+        let said = serde_json::from_str(&text).unwrap_or_else(
+            |e| serde_json::json!({ "kind": "rubbish", "text": text, "why": e.to_string() }),
+        );
         let mut all = lock(&lines);
         all.push(Line { at, said });
         count.send_replace(all.len());

@@ -40,11 +40,16 @@ async fn three_harmless_changes_are_kept() {
         grants: &["log_rotation_age", "track_io_timing", "work_mem"],
         ..Wanted::default()
     };
-    let Some(bed) = Bed::make(wanted).await else { return };
+    let Some(bed) = Bed::make(wanted).await else {
+        return;
+    };
     let person = bed.person().await;
     let mut guard = Guard::learnt(&bed).await;
     let changes = [
-        ("log_rotation_age", "ALTER SYSTEM SET log_rotation_age = '2h'"),
+        (
+            "log_rotation_age",
+            "ALTER SYSTEM SET log_rotation_age = '2h'",
+        ),
         ("track_io_timing", "ALTER SYSTEM SET track_io_timing = on"),
         ("work_mem", "ALTER SYSTEM SET work_mem = '8MB'"),
     ];
@@ -54,7 +59,9 @@ async fn three_harmless_changes_are_kept() {
         if name == "work_mem" {
             burner = Some(Burner::light());
         }
-        person.changes(&[&format!("/* OPS-76 */ {statement}")]).await;
+        person
+            .changes(&[&format!("/* OPS-76 */ {statement}")])
+            .await;
         let seen = guard.sees(name).await;
         ids.push((name, seen.text("change_set").to_owned()));
     }

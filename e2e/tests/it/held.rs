@@ -9,24 +9,39 @@ use crate::say::Numbers;
 /// The statements that a held change shows.
 fn remedy(report: &Line) -> Vec<String> {
     let commands = report.said["remediation"].as_array().into_iter().flatten();
-    commands.filter_map(|c| c.as_str().map(str::to_owned)).collect()
+    commands
+        .filter_map(|c| c.as_str().map(str::to_owned))
+        .collect()
 }
 
 async fn refused_at_the_door() {
-    let Some(bed) = Bed::make(Wanted::default()).await else { return };
+    let Some(bed) = Bed::make(Wanted::default()).await else {
+        return;
+    };
     let person = bed.person().await;
     let mut guard = Guard::learnt(&bed).await;
     let rules = bed.read("pg_hba.conf");
-    bed.write("pg_hba.conf", &format!("host all app 127.0.0.1/32 reject\n{rules}"));
+    bed.write(
+        "pg_hba.conf",
+        &format!("host all app 127.0.0.1/32 reject\n{rules}"),
+    );
     let effect = person.changes(&[]).await;
     let seen = guard.sees("pg_hba").await;
     let id = seen.text("change_set").to_owned();
     let hurt = guard.hurt(&id).await;
     let report = guard.about("report", &id).await;
     assert_eq!(report.text("outcome"), "held", "{}", guard.told());
-    assert_eq!(report.text("run_by"), "waits for a person", "{}", report.said);
+    assert_eq!(
+        report.text("run_by"),
+        "waits for a person",
+        "{}",
+        report.said
+    );
     let remedy = remedy(&report).join("\n");
-    assert!(remedy.contains("pg_hba.conf") && remedy.contains("pg_reload_conf"), "{remedy}");
+    assert!(
+        remedy.contains("pg_hba.conf") && remedy.contains("pg_reload_conf"),
+        "{remedy}"
+    );
     assert_eq!(report.text("author"), "unknown", "a file has no author");
     assert!(guard.said("writing").is_empty());
     let numbers = Numbers {
@@ -35,7 +50,7 @@ async fn refused_at_the_door() {
         put_back: None,
     };
     numbers.tell("pg_hba.conf: reject app");
-    numbers.hold();
+    numbers.hold(&guard.told());
     guard.ends().await;
 }
 
@@ -44,7 +59,9 @@ async fn durability() {
         grants: &["fsync"],
         ..Wanted::default()
     };
-    let Some(bed) = Bed::make(wanted).await else { return };
+    let Some(bed) = Bed::make(wanted).await else {
+        return;
+    };
     let person = bed.person().await;
     let mut guard = Guard::learnt(&bed).await;
     let effect = person
@@ -57,8 +74,16 @@ async fn durability() {
     assert!((notice.at - effect).as_secs_f64() < 1.5, "reported at once");
     let report = guard.about("report", &id).await;
     assert_eq!(report.text("outcome"), "held", "{}", guard.told());
-    assert!(report.text("reason").contains("durability"), "{}", report.said);
-    assert!(remedy(&report).join("\n").contains("fsync"), "{}", report.said);
+    assert!(
+        report.text("reason").contains("durability"),
+        "{}",
+        report.said
+    );
+    assert!(
+        remedy(&report).join("\n").contains("fsync"),
+        "{}",
+        report.said
+    );
     assert_eq!(bed.fresh("app", "fsync").await.as_deref(), Some("off"));
     assert!(guard.said("writing").is_empty());
     guard.ends().await;
@@ -78,7 +103,9 @@ async fn logging_everything_is_put_back_or_held_with_evidence() {
         grants: &names,
         ..Wanted::default()
     };
-    let Some(bed) = Bed::make(wanted).await else { return };
+    let Some(bed) = Bed::make(wanted).await else {
+        return;
+    };
     let person = bed.person().await;
     let mut guard = Guard::learnt(&bed).await;
     let effect = person
@@ -92,7 +119,11 @@ async fn logging_everything_is_put_back_or_held_with_evidence() {
     let hurt = guard.hurt(&id).await;
     let report = guard.about("report", &id).await;
     let outcome = report.text("outcome");
-    assert!(["rolled_back", "held"].contains(&outcome), "{}", guard.told());
+    assert!(
+        ["rolled_back", "held"].contains(&outcome),
+        "{}",
+        guard.told()
+    );
     let findings = report.said["verdict"]["findings"].as_array();
     assert!(findings.is_some_and(|f| !f.is_empty()), "{}", report.said);
     assert!(!remedy(&report).is_empty(), "{}", report.said);
@@ -106,6 +137,6 @@ async fn logging_everything_is_put_back_or_held_with_evidence() {
         put_back,
     };
     numbers.tell("log_statement=all, log_min_duration_statement=0");
-    numbers.hold();
+    numbers.hold(&guard.told());
     guard.ends().await;
 }

@@ -20,11 +20,19 @@ async fn bed() -> Option<Bed> {
 
 /// Takes the lock that every writer takes, so that the guard waits with its intent recorded.
 async fn locks(person: &Person) {
-    person.says(&format!("SELECT pg_advisory_lock({LOCK_CLASS}, {LOCK_KEY})")).await;
+    person
+        .says(&format!(
+            "SELECT pg_advisory_lock({LOCK_CLASS}, {LOCK_KEY})"
+        ))
+        .await;
 }
 
 async fn unlocks(person: &Person) {
-    person.says(&format!("SELECT pg_advisory_unlock({LOCK_CLASS}, {LOCK_KEY})")).await;
+    person
+        .says(&format!(
+            "SELECT pg_advisory_unlock({LOCK_CLASS}, {LOCK_KEY})"
+        ))
+        .await;
 }
 
 /// Statements of ours that the server logged.
@@ -71,7 +79,9 @@ async fn before_the_read_back() {
     guard.sees(NAME).await;
     // The last question before the write is the one for the right to it.
     person.says("BEGIN READ WRITE").await;
-    person.says("LOCK TABLE pg_catalog.pg_parameter_acl IN ACCESS EXCLUSIVE MODE").await;
+    person
+        .says("LOCK TABLE pg_catalog.pg_parameter_acl IN ACCESS EXCLUSIVE MODE")
+        .await;
     guard.hears("writing", PATIENCE, |_| true).await;
     let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted \
                    AND relation = 'pg_catalog.pg_parameter_acl'::regclass";
@@ -114,5 +124,9 @@ async fn until_the_intent_expired() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_guard_finishes_or_gives_up() {
-    tokio::join!(before_the_write(), before_the_read_back(), until_the_intent_expired());
+    tokio::join!(
+        before_the_write(),
+        before_the_read_back(),
+        until_the_intent_expired()
+    );
 }

@@ -8,7 +8,13 @@ const NAME: &str = "default_transaction_read_only";
 /// Makes the harmful change and waits until it is held.
 async fn held(bed: &Bed, mode: &str) -> (Guard, Line) {
     let person = bed.person().await;
-    let mut guard = Guard::start(bed, &Start { mode, ..Start::on(bed) });
+    let mut guard = Guard::start(
+        bed,
+        &Start {
+            mode,
+            ..Start::on(bed)
+        },
+    );
     guard.learns().await;
     person
         .changes(&["/* OPS-77 */ ALTER SYSTEM SET default_transaction_read_only = on"])
@@ -20,7 +26,10 @@ async fn held(bed: &Bed, mode: &str) -> (Guard, Line) {
     assert!(report.text("reason").contains(mode), "{}", report.said);
     assert!(guard.said("writing").is_empty());
     assert_eq!(bed.read("postgresql.auto.conf"), before, "not one byte");
-    assert!(!bed.read("log/postgresql.json").contains("backstay rollback"));
+    assert!(
+        !bed.read("log/postgresql.json")
+            .contains("backstay rollback")
+    );
     (guard, report)
 }
 
@@ -29,14 +38,19 @@ async fn observe() {
         grants: &[NAME],
         ..Wanted::default()
     };
-    let Some(bed) = Bed::make(wanted).await else { return };
+    let Some(bed) = Bed::make(wanted).await else {
+        return;
+    };
     let (guard, _) = held(&bed, "observe").await;
     let person = bed.person().await;
     let names = "SELECT string_agg(DISTINCT application_name, ' ' ORDER BY application_name) \
                  FROM pg_stat_activity WHERE application_name LIKE 'backstay/%' \
                  AND application_name NOT IN ('backstay/probe', 'backstay/read-back')";
     let found = person.asks(names).await;
-    assert_eq!(found, "backstay/observer", "a mode that never writes holds no connection for it");
+    assert_eq!(
+        found, "backstay/observer",
+        "a mode that never writes holds no connection for it"
+    );
     guard.ends().await;
 }
 
@@ -45,11 +59,19 @@ async fn approve() {
         grants: &[NAME],
         ..Wanted::default()
     };
-    let Some(bed) = Bed::make(wanted).await else { return };
+    let Some(bed) = Bed::make(wanted).await else {
+        return;
+    };
     let (mut guard, report) = held(&bed, "approve").await;
     let id = report.text("change_set").to_owned();
-    let page = guard.hears("page", PATIENCE, |l| l.text("change_set") == id).await;
-    assert!(page.said["next"].to_string().contains("rollback approve"), "{}", page.said);
+    let page = guard
+        .hears("page", PATIENCE, |l| l.text("change_set") == id)
+        .await;
+    assert!(
+        page.said["next"].to_string().contains("rollback approve"),
+        "{}",
+        page.said
+    );
     guard.ends().await;
 }
 

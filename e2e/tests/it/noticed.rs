@@ -7,7 +7,13 @@ use crate::guard::{Guard, Line, PATIENCE, Start};
 
 /// A guard that only looks, from its first reading on.
 async fn looks(bed: &Bed) -> Guard {
-    let mut guard = Guard::start(bed, &Start { mode: "observe", ..Start::on(bed) });
+    let mut guard = Guard::start(
+        bed,
+        &Start {
+            mode: "observe",
+            ..Start::on(bed)
+        },
+    );
     guard.hears("baseline", PATIENCE, |_| true).await;
     guard.hears("learning", PATIENCE, |_| true).await;
     guard
@@ -35,11 +41,15 @@ async fn by_statement_and_by_hand() {
         settings: &[("include_if_exists", "extra.conf")],
         ..Wanted::default()
     };
-    let Some(bed) = Bed::make(wanted).await else { return };
+    let Some(bed) = Bed::make(wanted).await else {
+        return;
+    };
     let person = bed.person().await;
     let mut guard = looks(&bed).await;
 
-    person.says("/* OPS-1 */ ALTER DATABASE shop SET work_mem = '6MB'").await;
+    person
+        .says("/* OPS-1 */ ALTER DATABASE shop SET work_mem = '6MB'")
+        .await;
     let (told, source) = change(&guard.sees("work_mem").await);
     assert_eq!(told, "work_mem (database shop) not set -> 6MB by ann");
     assert_eq!(source, "ALTER DATABASE");
@@ -53,7 +63,10 @@ async fn by_statement_and_by_hand() {
     guard.forget();
 
     let text = bed.read("postgresql.conf");
-    bed.write("postgresql.conf", &format!("{text}\ncpu_tuple_cost = 0.02\n"));
+    bed.write(
+        "postgresql.conf",
+        &format!("{text}\ncpu_tuple_cost = 0.02\n"),
+    );
     person.changes(&[]).await;
     let (told, source) = change(&guard.sees("cpu_tuple_cost").await);
     assert_eq!(told, "cpu_tuple_cost (instance) 0.01 -> 0.02 by unknown");
@@ -64,7 +77,11 @@ async fn by_statement_and_by_hand() {
     person.changes(&[]).await;
     let broken = |l: &Line| l.text("text").contains("would not start");
     let notice = guard.hears("notice", PATIENCE, broken).await;
-    assert!(notice.text("text").contains("extra.conf:2"), "{}", notice.said);
+    assert!(
+        notice.text("text").contains("extra.conf:2"),
+        "{}",
+        notice.said
+    );
     assert!(guard.said("change_seen").is_empty(), "{}", guard.told());
     guard.ends().await;
 }
@@ -75,7 +92,9 @@ async fn at_the_restart() {
         load: Some(Mix::paced([10.0, 10.0, 0.5, 1.0])),
         ..Wanted::default()
     };
-    let Some(mut bed) = Bed::make(wanted).await else { return };
+    let Some(mut bed) = Bed::make(wanted).await else {
+        return;
+    };
     let mut guard = looks(&bed).await;
     let person = bed.person().await;
     person
@@ -92,7 +111,10 @@ async fn at_the_restart() {
     guard.hears("condition", PATIENCE, restarted).await;
     guard.about("watching", &id).await;
     assert_eq!(guard.said("change_seen").len(), 1, "{}", guard.told());
-    assert_eq!(bed.fresh("app", "max_connections").await.as_deref(), Some("60"));
+    assert_eq!(
+        bed.fresh("app", "max_connections").await.as_deref(),
+        Some("60")
+    );
     guard.ends().await;
 }
 

@@ -50,10 +50,13 @@ async fn secrets_stay_where_they_are() {
         ],
         ..Wanted::default()
     };
-    let Some(bed) = Bed::make(wanted).await else { return };
+    let Some(bed) = Bed::make(wanted).await else {
+        return;
+    };
     let person = bed.person().await;
     let with = |role: &str, secret: &str| {
-        bed.dsn(role).replacen(&format!("{role}@"), &format!("{role}:{secret}@"), 1)
+        bed.dsn(role)
+            .replacen(&format!("{role}@"), &format!("{role}:{secret}@"), 1)
     };
     let start = Start {
         observer: with(OBSERVER, "Kanari6dsn"),
@@ -71,14 +74,20 @@ async fn secrets_stay_where_they_are() {
         ])
         .await;
     let seen = guard.sees("primary_conninfo").await;
-    let shown = seen.said["changes"].to_string().matches("\"new\":\"(secret)\"").count();
+    let shown = seen.said["changes"]
+        .to_string()
+        .matches("\"new\":\"(secret)\"")
+        .count();
     assert_eq!(shown, 3, "that there is a secret is said: {}", seen.said);
     person.says("ALTER ROLE app PASSWORD 'Kanari5role'").await;
     person
         .changes(&["/* OPS-4 password=Kanari7comment */ ALTER SYSTEM SET work_mem = '8MB'"])
         .await;
     guard.sees("work_mem").await;
-    bed.write("extra.conf", "restore_command = 'fetch --token=Kanari8file'\n");
+    bed.write(
+        "extra.conf",
+        "restore_command = 'fetch --token=Kanari8file'\n",
+    );
     person.changes(&[]).await;
     guard.sees("restore_command").await;
     clean("the output of watch", guard.output().as_bytes());
