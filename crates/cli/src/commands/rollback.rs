@@ -2,6 +2,8 @@
 //! the writing; from here a letter goes into its box, and its answer is read from the journal.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use backstay_catalog::class::{class_of, class_of_change};
@@ -207,14 +209,24 @@ pub(crate) fn class(now: &Snapshot, change: &Change) -> SettingClass {
 /// Who asks.
 pub(crate) fn person() -> String {
     let named = |key: &str| std::env::var(key).ok().filter(|n| !n.is_empty());
-    match (
-        named("SUDO_USER"),
-        named("USER").or_else(|| named("LOGNAME")),
-    ) {
-        (Some(person), _) => format!("{person} (sudo)"),
-        (None, Some(person)) => person,
-        (None, None) => "somebody without a name".to_owned(),
+    if let Some(person) = named("SUDO_USER") {
+        return format!("{person} (sudo)");
     }
+    named("USER")
+        .or_else(|| named("LOGNAME"))
+        .unwrap_or_else(account)
+}
+
+/// The account that we run as, where the environment does not say.
+fn account() -> String {
+    let Ok(uid) = fs::metadata("/proc/self").map(|m| m.uid()) else {
+        return "somebody without a name".to_owned();
+    };
+    let table = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let own = |line: &&str| line.split(':').nth(2) == Some(uid.to_string().as_str());
+    let line = table.lines().find(own);
+    let name = line.and_then(|l| l.split(':').next());
+    name.map_or_else(|| format!("user {uid}"), str::to_owned)
 }
 
 /// Posts the request, and waits for what becomes of it.

@@ -8,11 +8,12 @@ mod undo;
 use std::collections::BTreeSet;
 
 use backstay_catalog::Violation;
+use backstay_model::change::TakesEffect;
 use backstay_model::plan::Plan;
 use backstay_model::risk::Risk;
-use backstay_model::{SettingName, Severity};
+use backstay_model::{SettingName, Severity, ValueSource};
 use backstay_risk::{Costs, PastChange};
-use backstay_simulate::report::BrokenBy;
+use backstay_simulate::report::{BrokenBy, Line};
 use backstay_simulate::{Proposed, Report, Ruling, Scene, WouldStart, report};
 
 use crate::args::{Common, Format, Simulate};
@@ -156,11 +157,16 @@ pub(crate) fn run(args: &Simulate, common: &Common, out: Out) -> Result<Exit, Fa
         costs: Costs::RELOAD,
         at: clock_now(),
     };
-    let proposed: Vec<Proposed> = wanted.iter().map(|w| w.proposed.clone()).collect();
+    let (masked, proposed): (Vec<Proposed>, Vec<Proposed>) = wanted
+        .iter()
+        .map(|w| w.proposed.clone())
+        .partition(|p| masked(&ground, p));
     let mut report = report(&scene, &proposed).map_err(|e| Failure::of(Code::BadValue, &e))?;
     if proposed.is_empty() {
         report.risk = no_risk(report.risk);
     }
+    let unheard = masked.iter().map(|p| masked_line(&ground, p));
+    report.lines.extend(unheard);
     block(&mut report);
     let boot = if args.boot_check {
         boot::check(&ground, &proposed)?
@@ -168,7 +174,7 @@ pub(crate) fn run(args: &Simulate, common: &Common, out: Out) -> Result<Exit, Fa
         Boot::NotAsked
     };
     let mut simulation = Simulation {
-        undo: undo::plan(&ground, &proposed),
+        undo: undo::plan(&ground, &[proposed, masked].concat()),
         ground: &ground,
         wanted,
         unchanged,
@@ -229,6 +235,23 @@ fn history(ground: &Ground, common: &Common, out: Out) -> Result<Vec<PastChange>
             out.note(format!("note: no history is used: {}", failure.primary));
             Ok(Vec::new())
         }
+    }
+}
+
+/// Whether a stronger source hides what is written into the server's own file: nothing moves then.
+fn masked(ground: &Ground, proposed: &Proposed) -> bool {
+    let live = ground.live.as_ref();
+    let standing = live.and_then(|l| l.snapshot.settings.get(&proposed.key));
+    standing.is_some_and(|s| matches!(s.source, ValueSource::CommandLine | ValueSource::Override))
+}
+
+/// The line of a proposal that has no effect.
+fn masked_line(ground: &Ground, proposed: &Proposed) -> Line {
+    Line {
+        key: proposed.key.clone(),
+        old: ground.now.shown(&proposed.key.name),
+        new: proposed.new.clone(),
+        takes_effect: TakesEffect::Masked,
     }
 }
 

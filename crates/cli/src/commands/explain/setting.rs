@@ -1,20 +1,23 @@
 //! The manual of a setting: what it means, what it depends on, what it moves, how it is undone; and,
 //! where there is a record, how it stands and who moved it last.
 
+mod words;
+
+use std::collections::BTreeSet;
+
 use backstay_catalog::expr::Environment;
-use backstay_catalog::pack::{Context, Meaning, SettingDef, ValueKind};
+use backstay_catalog::pack::SettingDef;
 use backstay_catalog::units::Quantity;
 use backstay_catalog::{Secrecy, secret};
 use backstay_graph::EdgeFilter;
 use backstay_guard::words::values;
 use backstay_journal::SnapshotStore;
 use backstay_model::change::Pending;
-use backstay_model::decision::SettingClass;
 use backstay_model::{Change, Edge, EdgeKind, NodeKey, Scope, TargetId};
 use serde_json::{Value, json};
 
 use crate::args::{Common, Subject};
-use crate::commands::graph::{no_setting, words};
+use crate::commands::graph::{no_setting, words as edge_words};
 use crate::commands::record::Book;
 use crate::commands::subject::{Ground, clock_now, offline};
 use crate::failure::{Code, Exit, Failure};
@@ -22,6 +25,7 @@ use crate::out::{Out, Tone};
 use crate::page::{Page, cell, dim, plain};
 use crate::view::verdict_line;
 use crate::wire::rules::evidence;
+use words::{class, kind, masks, meanings, takes_effect, undo};
 
 /// Dependencies that are told; the rest is counted.
 const EDGES_MAX: usize = 14;
@@ -90,10 +94,12 @@ pub(super) fn run(
 }
 
 fn here(book: &Book, def: &SettingDef) -> Result<Vec<Here>, Failure> {
+    let failed = |e| Failure::of(Code::Store, &e);
+    let lines = book.readers.snapshots.list(None).map_err(failed)?;
+    let targets: BTreeSet<&TargetId> = lines.iter().map(|l| &l.target).collect();
     let mut found = Vec::new();
-    for target in book.targets.keys() {
-        let snapshot = book.readers.snapshots.latest(target);
-        let snapshot = snapshot.map_err(|e| Failure::of(Code::Store, &e))?;
+    for target in targets {
+        let snapshot = book.readers.snapshots.latest(target).map_err(failed)?;
         for (key, standing) in snapshot.iter().flat_map(|s| &s.settings) {
             if key.name != def.name {
                 continue;
@@ -152,101 +158,6 @@ fn changes(book: &Book, def: &SettingDef) -> Vec<Made> {
     newest.map(|(_, made)| made).collect()
 }
 
-/// Kind, unit and range in one line.
-fn kind(def: &SettingDef) -> String {
-    let end = |n: Option<f64>| {
-        let n = n?;
-        Some(match def.unit {
-            Some(unit) => unit
-                .quantity(n as i128)
-                .map_or_else(|| n.to_string(), |q| q.to_string()),
-            None => n.to_string(),
-        })
-    };
-    let range = match (end(def.min), end(def.max)) {
-        (Some(min), Some(max)) => format!(", {min} to {max}"),
-        _ => String::new(),
-    };
-    let unit = def
-        .unit
-        .map(|u| format!(" in units of {u}"))
-        .unwrap_or_default();
-    match &def.kind {
-        ValueKind::Bool => "on or off".into(),
-        ValueKind::Integer => format!("whole number{unit}{range}"),
-        ValueKind::Real => format!("number{unit}{range}"),
-        ValueKind::Enum(words) => format!("one of {}", words.join(", ")),
-        ValueKind::Text => "text".into(),
-        ValueKind::List => "list, with commas".into(),
-    }
-}
-
-const fn takes_effect(context: Context) -> &'static str {
-    match context {
-        Context::Internal => "never: it tells a fact about the server",
-        Context::Postmaster => "at the next restart of the server",
-        Context::Sighup => "at a reload",
-        Context::Backend | Context::SuperuserBackend => "at a reload, in sessions that begin then",
-        Context::Superuser => "at a reload; superusers may set it in their session",
-        Context::User => "at a reload; everybody may set it in their session",
-    }
-}
-
-/// What is stronger than a value in the server's own file.
-const fn masks(context: Context) -> &'static str {
-    match context {
-        Context::Internal => "nothing sets it",
-        Context::Postmaster | Context::Sighup => "the server's command line",
-        Context::Backend | Context::SuperuserBackend => {
-            "the command line, the connection's own options"
-        }
-        Context::Superuser | Context::User => {
-            "the command line, ALTER DATABASE, ALTER ROLE, SET in a session"
-        }
-    }
-}
-
-fn meanings(def: &SettingDef) -> Vec<String> {
-    let word = |m: Meaning| match m {
-        Meaning::Derived => "derived by the server",
-        Meaning::Fallback => "as another setting says",
-        Meaning::Unlimited => "no limit",
-        Meaning::Off => "off",
-    };
-    def.sentinels
-        .iter()
-        .map(|s| match &s.effective {
-            Some(expr) => format!("{} = {}: {expr}", s.value, word(s.meaning)),
-            None => format!("{} = {}", s.value, word(s.meaning)),
-        })
-        .collect()
-}
-
-fn undo(def: &SettingDef) -> Vec<String> {
-    if def.context == Context::Internal {
-        return vec!["it cannot be set".into()];
-    }
-    let mut lines = vec![
-        format!("ALTER SYSTEM RESET {};", def.name),
-        "-- or SET to the value that stood in postgresql.auto.conf before".to_owned(),
-        "SELECT pg_reload_conf();".to_owned(),
-    ];
-    if def.context == Context::Postmaster {
-        lines.push("-- then restart the server".into());
-    }
-    lines
-}
-
-/// How far Backstay may go with it.
-fn class(def: &SettingDef) -> String {
-    let most = match def.class {
-        SettingClass::Reloadable => "may be rolled back automatically",
-        SettingClass::CodeRunning => "is never written by Backstay",
-        _ => "is rolled back only with a person's approval",
-    };
-    format!("{}: {most}", def.class.words())
-}
-
 fn default(sheet: &Sheet<'_>) -> String {
     let now = sheet.ground.now.setting(&sheet.def.name);
     match now {
@@ -276,7 +187,7 @@ const fn turned(kind: EdgeKind) -> &'static str {
         EdgeKind::Overrides => "stands in for",
         EdgeKind::ScalesWith => "sizes",
         EdgeKind::Uses => "is used by",
-        EdgeKind::ConflictsWith | EdgeKind::SharesResource | EdgeKind::Affects => words(kind),
+        EdgeKind::ConflictsWith | EdgeKind::SharesResource | EdgeKind::Affects => edge_words(kind),
     }
 }
 
@@ -286,8 +197,8 @@ fn seen(edge: &Edge, def: &SettingDef) -> (Side, &'static str, String) {
     let from_here = edge.from == own;
     let other = if from_here { &edge.to } else { &edge.from };
     let (side, how) = match (edge.kind.symmetric(), from_here) {
-        (true, _) => (Side::Both, words(edge.kind)),
-        (false, true) => (Side::On, words(edge.kind)),
+        (true, _) => (Side::Both, edge_words(edge.kind)),
+        (false, true) => (Side::On, edge_words(edge.kind)),
         (false, false) => (Side::By, turned(edge.kind)),
     };
     (side, how, crate::commands::rules::named(other))
