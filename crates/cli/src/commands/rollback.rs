@@ -150,11 +150,13 @@ fn show_plan(book: &Book, case: &Case, out: Out) -> Result<Exit, Failure> {
     if let Some(why) = &plan.manual {
         rows.push(vec![dim("by a person"), cell(Tone::Warn, why.to_string())]);
     }
-    for what in &plan.does_not_undo {
-        rows.push(vec![dim("stays so"), plain(what.clone())]);
+    for (i, what) in plan.does_not_undo.iter().enumerate() {
+        let head = if i == 0 { "stays so" } else { "" };
+        rows.push(vec![dim(head), plain(what.clone())]);
     }
     page.rows(2, &rows);
-    let next = explain::next(case);
+    let mut next = explain::next(case);
+    next.retain(|line| !line.starts_with("backstay rollback plan"));
     if plan.manual.is_none() && !next.is_empty() {
         page.head("next");
         next.iter().for_each(|l| page.line(&format!("  {l}")));

@@ -8,10 +8,10 @@ use backstay_journal::record::Answer;
 use backstay_journal::{Record, Request};
 use backstay_lifecycle::State;
 use backstay_lifecycle::state::{Awaits, Keeper, Ready};
+use backstay_model::Timestamp;
 use backstay_model::change::TakesEffect;
 use backstay_model::decision::Clearance;
 use backstay_model::verdict::{Finding, Recovery, VerdictKind};
-use backstay_model::{NodeKey, Timestamp};
 use serde_json::{Value, json};
 
 use crate::args::Common;
@@ -342,18 +342,21 @@ fn risk(page: &mut Page, case: &Case) {
         ]
     }));
     page.rows(2, &rows);
-    let felt = |r: &&backstay_model::risk::Reach| {
-        matches!(r.node, NodeKey::Service(_) | NodeKey::Metric(_))
-    };
-    let named: Vec<String> = risk
-        .reach
-        .iter()
-        .filter(felt)
-        .take(REACH_MAX)
-        .map(|r| format!("{} {}", r.node, r.confidence))
-        .collect();
-    if !named.is_empty() {
-        page.rows(2, &[vec![dim("reach"), plain(named.join(", "))]]);
+    for kind in ["service", "metric"] {
+        let named: Vec<String> = risk
+            .reach
+            .iter()
+            .filter(|r| r.node.kind() == kind)
+            .take(REACH_MAX)
+            .map(|r| format!("{} {}", r.node, r.confidence))
+            .collect();
+        if !named.is_empty() {
+            let head = format!("{kind}s");
+            page.rows(
+                2,
+                &[vec![dim(format!("{head:<8}")), plain(named.join(", "))]],
+            );
+        }
     }
 }
 
