@@ -72,7 +72,7 @@ pub(crate) fn light() -> Mix {
 /// A server with everything on it. Dropping it ends and removes all of it.
 pub(crate) struct Bed {
     pub(crate) server: Server,
-    load: Option<LoadHandle>,
+    _load: Option<LoadHandle>,
     state: TempDir,
     _turn: SemaphorePermit<'static>,
 }
@@ -105,13 +105,13 @@ impl Bed {
             .unwrap();
         let mut bed = Self {
             server,
-            load: None,
+            _load: None,
             state: TempDir::with_prefix("backstay-e2e-").unwrap(),
             _turn: turn,
         };
         bed.roles(&wanted).await;
         if let Some(mix) = &wanted.load {
-            bed.load = Some(Load::start(&bed.dsn("app"), mix).unwrap());
+            bed._load = Some(Load::start(&bed.dsn("app"), mix).unwrap());
         }
         Some(bed)
     }
@@ -150,13 +150,6 @@ impl Bed {
         self.state.path()
     }
 
-    /// Ends the load.
-    pub(crate) async fn calm(&mut self) {
-        if let Some(load) = self.load.take() {
-            load.stop().await;
-        }
-    }
-
     /// Runs a statement as superuser in the database of the story.
     pub(crate) async fn execute(&self, sql: &str) {
         let done = self.server.execute_in(DATABASE, sql).await;
@@ -176,20 +169,6 @@ impl Bed {
     pub(crate) async fn fresh(&self, role: &str, name: &str) -> Option<String> {
         let client = self.server.connect_as(role, DATABASE).await.ok()?;
         cell(&client, &format!("SHOW {name}")).await
-    }
-
-    /// Waits until a new session of `role` gets `text` for `name`.
-    pub(crate) async fn shows(&self, role: &str, name: &str, text: &str) {
-        let until = Instant::now() + SOON;
-        let mut last = None;
-        while Instant::now() < until {
-            last = self.fresh(role, name).await;
-            if last.as_deref() == Some(text) {
-                return;
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        panic!("{name} never became {text:?} for {role}; it is {last:?}");
     }
 
     /// The lines of `postgresql.auto.conf` without comments.

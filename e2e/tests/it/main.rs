@@ -2,18 +2,32 @@
 //! process; the database is a throw-away server with a load on it and with roles made by the
 //! statements that `backstay doctor` prints. Needs `cargo build -p backstay-cli` first.
 
+#[cfg(test)]
 mod bed;
+#[cfg(test)]
 mod guard;
+#[cfg(test)]
 mod say;
 
+#[cfg(test)]
 mod cost;
+#[cfg(test)]
 mod full;
+#[cfg(test)]
 mod harmful;
+#[cfg(test)]
 mod harmless;
+#[cfg(test)]
 mod held;
+#[cfg(test)]
 mod killed;
+#[cfg(test)]
 mod lost;
+#[cfg(test)]
 mod modes;
+#[cfg(test)]
 mod noticed;
+#[cfg(test)]
 mod overtaken;
+#[cfg(test)]
 mod secrets;

@@ -1,6 +1,8 @@
 //! How far Backstay goes in each mode.
 
-use crate::bed::{Bed, Wanted};
+use serde_json::Value;
+
+use crate::bed::{Bed, Wanted, backstay};
 use crate::guard::{Guard, Line, PATIENCE, Start};
 
 const NAME: &str = "default_transaction_read_only";
@@ -67,12 +69,36 @@ async fn approve() {
     let page = guard
         .hears("page", PATIENCE, |l| l.text("change_set") == id)
         .await;
-    assert!(
-        page.said["next"].to_string().contains("rollback approve"),
-        "{}",
-        page.said
-    );
+    let next = page.said["next"].to_string();
+    assert!(next.contains("rollback approve"), "{}", page.said);
+    let plan = ask(&bed, &["rollback", "plan", &id, "--json"]).await;
+    let plan: Value = serde_json::from_slice(&plan).unwrap();
+    ask(&bed, &["rollback", "approve", &id]).await;
+    guard.about("write_reply", &id).await;
+    let outcome = |l: &Line| l.text("outcome") == "rolled_back";
+    let report = guard.hears("report", PATIENCE, outcome).await;
+    assert_eq!(report.said["remediation"], plan["commands"]);
+    let log = bed.read("log/postgresql.json");
+    let ours: Vec<&str> = log
+        .lines()
+        .filter(|l| l.contains("backstay rollback"))
+        .collect();
+    let shown = plan["commands"][0].as_str().unwrap_or_default();
+    assert_eq!(ours.len(), 1, "{ours:?}");
+    assert!(ours[0].contains(shown.trim_end_matches(';')), "{ours:?}");
+    assert_eq!(bed.entry(NAME), None);
+    assert_eq!(bed.fresh("app", NAME).await.as_deref(), Some("off"));
     guard.ends().await;
+}
+
+/// What a command says of the guard's state directory; it must succeed.
+async fn ask(bed: &Bed, arguments: &[&str]) -> Vec<u8> {
+    let state = bed.state().join("state").display().to_string();
+    let all = [arguments, &["--state-dir", &state]].concat();
+    let output = backstay(&all).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    output.stdout
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
