@@ -10,7 +10,7 @@ use backstay_graph::impact::Felt;
 use backstay_graph::{Graph, Impact, ImpactSpec, View};
 use backstay_model::name::EngineKind;
 use backstay_model::risk::{FailureRate, Reach};
-use backstay_model::{MetricName, NodeKey, ServiceName, Severity, Timestamp};
+use backstay_model::{EdgeKind, MetricName, NodeKey, ServiceName, Severity, Timestamp};
 use backstay_risk::assess::Mechanism;
 use backstay_risk::history::Direction;
 use backstay_risk::{Costs, Outlook, PastChange, Query, failure_rate, severity};
@@ -55,13 +55,14 @@ pub fn outlook(scene: &Scene<'_>, then: &Candidate<'_>, proposal: &[Proposed]) -
     }
 }
 
-/// Rules that hold now and would not hold then, or would be further from holding.
+/// Rules that hold now and would not hold then, or would be further from holding. A setting whose
+/// switch is off has no effect: that is told, but it is no way to be hurt.
 fn mechanisms(scene: &Scene<'_>, after: &CheckReport<'_>, proposal: &[Proposed]) -> Vec<Mechanism> {
     let before = check_touched(scene.pack, &scene.now, &touched(proposal));
     let mut found: Vec<Mechanism> = after
         .violations
         .iter()
-        .filter(|v| newly(v, &before))
+        .filter(|v| newly(v, &before) && v.constraint.kind != EdgeKind::Enables)
         .map(mechanism)
         .collect();
     found.sort_by(|a, b| b.probability.total_cmp(&a.probability));
