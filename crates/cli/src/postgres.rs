@@ -167,14 +167,8 @@ impl Notices for Sight {
     fn take_notices(&mut self) -> Vec<(Notice, Presence)> {
         let told = |notice: backstay_engine::Notice| {
             let remedy = notice.remedy.map(|r| format!("; {r}")).unwrap_or_default();
-            let why = format!("{}{remedy}", notice.effect);
-            (
-                Notice::PartUnreadable {
-                    what: notice.what,
-                    why,
-                },
-                Presence::Begins,
-            )
+            let text = format!("{}: {}{remedy}", notice.what, notice.effect);
+            (Notice::Other { text }, Presence::Begins)
         };
         self.0.notices().into_iter().map(told).collect()
     }
