@@ -69,7 +69,7 @@ pub(super) fn standings(
         if seen.hidden {
             found.hidden.push(row.name.clone());
         }
-        let standing = Standing {
+        let mut standing = Standing {
             effective: seen.text.map(|text| redactor.value(&name, &text)),
             source: seen.source,
             entry: files.entry(&name).map(|text| redactor.value(&name, text)),
@@ -79,13 +79,17 @@ pub(super) fn standings(
                 Pending::No
             },
         };
-        found.settings.insert(
-            SettingKey {
-                scope: Scope::Instance,
-                name,
-            },
-            standing,
-        );
+        let broken = files.broken(&name) && !row.pending_restart;
+        let key = SettingKey {
+            scope: Scope::Instance,
+            name,
+        };
+        // A line that the server could not use gave it nothing: what gave the value still does.
+        let known = last.and_then(|last| last.settings.get(&key));
+        if let Some(known) = known.filter(|k| broken && k.effective == standing.effective) {
+            standing.source = known.source.clone();
+        }
+        found.settings.insert(key, standing);
     }
     unknown_to_the_server(&files, redactor, &mut found);
     for row in &reading.scoped {
@@ -143,6 +147,10 @@ impl<'a> Files<'a> {
 
     fn winner(&self, name: &SettingName) -> Option<&'a FileRow> {
         self.winners.get(name).copied()
+    }
+
+    fn broken(&self, name: &SettingName) -> bool {
+        self.winner(name).is_some_and(|line| line.error.is_some())
     }
 
     fn entry(&self, name: &SettingName) -> Option<&'a str> {

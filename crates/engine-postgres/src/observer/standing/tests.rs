@@ -248,3 +248,18 @@ fn secrets_of_rules_are_fingerprints() {
     );
     assert_ne!(text, rule_text(&options("hunter3"), &redactor()));
 }
+
+#[test]
+fn a_line_that_the_server_cannot_use_gives_nothing() {
+    let reading = |lines: &str| Reading {
+        settings: settings("work_mem 4096 session user"),
+        files: files(lines),
+        ..Reading::default()
+    };
+    let see = |lines: &str, last| standings(&reading(lines), &redactor(), last, Loaded::Yes);
+    let first = see("", None);
+    let last = snapshot(first.clone());
+    let broken = see("/c/extra.conf work_mem lots unusable", Some(&last));
+    assert_eq!(broken.settings, first.settings);
+    assert_eq!(broken.file_errors.len(), 1);
+}
