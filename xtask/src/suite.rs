@@ -32,6 +32,7 @@ pub(crate) fn test(rest: &[String]) -> Result<ExitCode> {
     let all = [
         &[
             "test",
+            "--no-fail-fast",
             "--workspace",
             "--all-features",
             "--exclude",
