@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::bed::{Bed, Turn, Wanted};
-use crate::guard::Guard;
+use crate::guard::{Guard, PATIENCE, Start};
 use crate::say::say;
 
 /// How long is measured.
@@ -46,7 +46,8 @@ async fn watching_costs_little() {
         return;
     };
     let person = bed.person().await;
-    let guard = Guard::learnt(&bed).await;
+    let mut guard = Guard::start(&bed, &Start::on(&bed));
+    guard.hears("learning", PATIENCE, |_| true).await;
     let pid = "SELECT pid FROM pg_stat_activity WHERE application_name = 'backstay/observer'";
     let pid = person.asks(pid).await;
     let (before, began) = (cpu_s(&pid), Instant::now());
