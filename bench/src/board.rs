@@ -11,7 +11,7 @@ use backstay_bench::lives::{Transition, transitions};
 use backstay_bench::verdicts::{Case, WATCH_S};
 use backstay_model::Event;
 
-use crate::table::{Row, Section, Target, rate, time};
+use crate::table::{Row, Section, Target, count, rate, time};
 
 const MICROSECOND: f64 = 1e3;
 const MILLISECOND: f64 = 1e6;
@@ -108,10 +108,14 @@ impl Found {
     fn ingest(&self) -> Result<Row> {
         let batch = self.estimate("journal/ingest")?;
         let per_s = |ns: f64| BATCH as f64 * 1e9 / ns;
+        let slowest = slowest(&self.home.join("journal/ingest/new/sample.json"))?;
         let how = format!(
-            "batches of {BATCH}: journal with hash chain in SQLite, synchronous=FULL, then applied to \
-             the graph; {} a batch",
-            time(batch.mean)
+            "batches of {}: journal with hash chain in SQLite, synchronous=FULL, then applied to the \
+             graph; {} a batch, in the slowest of 20 samples {} ({})",
+            count(BATCH),
+            time(batch.mean),
+            time(slowest),
+            rate(per_s(slowest))
         );
         let row = Row::measured(
             "durable ingest of changes",
@@ -131,7 +135,10 @@ impl Found {
             Target::None,
             ENTRIES as f64 * 1e9 / whole.mean,
             rate,
-            format!("every entry of a log of {ENTRIES}: hash, link, decoding"),
+            format!(
+                "every entry of a log of {}: hash, link, decoding",
+                count(ENTRIES)
+            ),
         ))
     }
 
@@ -173,18 +180,18 @@ impl Found {
     }
 
     fn knowledge(&self) -> Result<Vec<Row>> {
-        let dependencies = Known::new()?.dependencies();
+        let dependencies = count(Known::new()?.dependencies() as u64);
         Ok(vec![
             self.estimate("knowledge/simulate")?.row(
                 "`simulate::report`, warm",
                 Target::Below(300.0 * MILLISECOND),
-                format!("three settings on the PostgreSQL 15 pack, {PAST} past changes"),
+                format!("three settings on the PostgreSQL 15 pack, {} past changes", count(PAST as u64)),
             ),
             self.estimate("knowledge/impact")?.row(
                 "impact on the real pack",
                 Target::None,
                 format!(
-                    "`Graph::impact`, {dependencies} dependencies of PostgreSQL 15, each setting in turn"
+                    "`Graph::impact`, {dependencies} rules and effects of PostgreSQL 15, each setting in turn"
                 ),
             ),
             self.estimate("knowledge/overlay")?.row(
@@ -223,6 +230,20 @@ fn weight(event: &Event) -> String {
         }
         _ => "one setting".to_owned(),
     }
+}
+
+/// The longest time of one iteration, as the mean of a sample.
+fn slowest(path: &Path) -> Result<f64> {
+    let document: serde_json::Value = serde_json::from_slice(&fs::read(path)?)?;
+    let numbers = |key: &str| {
+        let list = document.get(key).and_then(serde_json::Value::as_array);
+        let list = list.into_iter().flatten();
+        list.filter_map(serde_json::Value::as_f64)
+            .collect::<Vec<_>>()
+    };
+    let (times, iterations) = (numbers("times"), numbers("iters"));
+    let each = times.iter().zip(&iterations).map(|(time, n)| time / n);
+    each.reduce(f64::max).context("criterion kept no samples")
 }
 
 fn read(path: &Path) -> Result<Estimate> {

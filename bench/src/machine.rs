@@ -58,15 +58,16 @@ fn date() -> String {
 
 fn commit() -> String {
     let head = said("git", &["rev-parse", "--short=12", "HEAD"]);
-    let dirty = said("git", &["status", "--porcelain", "--untracked-files=no"]);
+    let changed = said("git", &["diff", "--name-only", "HEAD"]);
     // This program's own output is no reason to call the tree changed.
-    let changed = dirty
+    let changed: Vec<&str> = changed
         .lines()
-        .any(|l| !l.ends_with("bench/RESULTS.md") && !l.is_empty());
-    if changed && dirty != unknown() {
-        format!("{head}, with uncommitted changes")
-    } else {
-        head
+        .filter(|l| *l != unknown() && *l != "bench/RESULTS.md")
+        .collect();
+    match changed.as_slice() {
+        [] => head,
+        [one] => format!("{head}, with an uncommitted change of {one}"),
+        more => format!("{head}, with uncommitted changes of {} files", more.len()),
     }
 }
 

@@ -66,7 +66,8 @@ fn everything() -> Result<()> {
     ];
     let took = began.elapsed();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
-    let document = table::document(&machine, &sections, took);
+    let old = std::fs::read_to_string(&path).unwrap_or_default();
+    let document = table::document(&machine, &sections, took, &old);
     std::fs::write(&path, &document).with_context(|| format!("writing {}", path.display()))?;
     print!("{document}");
     Ok(())

@@ -86,7 +86,12 @@ pub(crate) fn time(ns: f64) -> String {
 
 /// So many a second.
 pub(crate) fn rate(per_s: f64) -> String {
-    let whole = format!("{per_s:.0}");
+    format!("{}/s", count(per_s.round().max(0.0) as u64))
+}
+
+/// A number with commas.
+pub(crate) fn count(number: u64) -> String {
+    let whole = number.to_string();
     let mut text = String::new();
     for (i, digit) in whole.chars().enumerate() {
         if i > 0 && (whole.len() - i).is_multiple_of(3) {
@@ -94,7 +99,7 @@ pub(crate) fn rate(per_s: f64) -> String {
         }
         text.push(digit);
     }
-    format!("{text}/s")
+    text
 }
 
 /// Bytes in MB of a million bytes.
@@ -148,8 +153,17 @@ pub(crate) fn markdown(sections: &[Section]) -> String {
     text
 }
 
-/// The whole page.
-pub(crate) fn document(machine: &Machine, sections: &[Section], took: Duration) -> String {
+/// What follows this line in the page is written by hand, and kept.
+pub(crate) const BY_HAND: &str = "<!-- what follows is written by hand, and kept -->";
+
+/// The whole page; `old` is the one that it replaces.
+pub(crate) fn document(
+    machine: &Machine,
+    sections: &[Section],
+    took: Duration,
+    old: &str,
+) -> String {
+    let by_hand = old.split_once(BY_HAND).map_or("", |(_, text)| text.trim());
     let missed: Vec<&str> = sections
         .iter()
         .flat_map(|s| &s.rows)
@@ -162,8 +176,7 @@ pub(crate) fn document(machine: &Machine, sections: &[Section], took: Duration) 
         format!("Missed: {}.", missed.join("; "))
     };
     format!(
-        "# Results\n\nMeasured by `cargo xtask bench` (this file is its output, in {took:.0} s after the \
-         build). {missed}\nA number is one run on one machine: compare runs on the same one.\n\n{facts}\n{table}",
+        "# Results\n\nMeasured by `cargo xtask bench` (in {took:.0} s, after the build). {missed}\nA number is one run on one machine: compare runs on the same one.\n\n{facts}\n{table}\n{BY_HAND}\n\n{by_hand}\n",
         took = took.as_secs_f64(),
         facts = machine.markdown(),
         table = markdown(sections).trim_end().to_owned() + "\n",
