@@ -165,6 +165,7 @@ fn uses(service: &str, target: &TargetId) -> Edge {
             kind: EvidenceKind::History,
             anchor: "sessions".into(),
             log_lr: 9.0,
+            observed_at: None,
         }],
         valid_from: Timestamp(0),
         valid_to: Timestamp::OPEN_END,

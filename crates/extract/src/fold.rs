@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_model::dependency::{Evidence, EvidenceKind};
-use backstay_model::{Confidence, Constraint, EdgeKind, NodeKey, SettingName, Severity};
+use backstay_model::{
+    Confidence, Constraint, EdgeKind, NodeKey, Reach, SettingName, Severity, Versions,
+};
 
 use crate::catalogue::Known;
 use crate::finding::Finding;
@@ -99,6 +101,8 @@ fn constraint(
         note: note(kind, &from, &to),
         evidence: evidence(items),
         confidence: Confidence::clamped(confidence),
+        reach: Reach::SameNode,
+        versions: Versions::default(),
     })
 }
 
@@ -196,6 +200,7 @@ fn evidence(items: &[&Finding]) -> Vec<Evidence> {
             kind: f.source,
             anchor: f.anchor.clone(),
             log_lr: round(f.log_lr),
+            observed_at: None,
         })
         .collect()
 }

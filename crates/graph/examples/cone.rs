@@ -57,6 +57,7 @@ fn edge(from: NodeKey, kind: EdgeKind, to: NodeKey, percent: f64) -> Edge {
         kind: EvidenceKind::Review,
         anchor: "example".into(),
         log_lr: 3.0,
+        observed_at: None,
     };
     Edge {
         from,

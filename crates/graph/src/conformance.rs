@@ -112,6 +112,7 @@ pub(crate) fn edge(from: &str, to: &str, kind: EdgeKind, from_at: i64, to_at: i6
         kind: backstay_model::dependency::EvidenceKind::Review,
         anchor: format!("{from}#{to}"),
         log_lr: 0.1,
+        observed_at: None,
     };
     Edge {
         from: NodeKey::setting(from),

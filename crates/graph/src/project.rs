@@ -96,8 +96,11 @@ mod tests {
                 kind: EvidenceKind::Review,
                 anchor: id.into(),
                 log_lr: 2.0,
+                observed_at: None,
             }],
             confidence: Confidence::clamped(p),
+            reach: backstay_model::Reach::SameNode,
+            versions: backstay_model::Versions::default(),
         }
     }
 

@@ -235,6 +235,60 @@ pub struct Evidence {
     pub anchor: String,
     /// Natural logarithm of the likelihood ratio it contributes; negative speaks against.
     pub log_lr: f64,
+    /// When it was observed; `None` for what is bound to a version and not to a moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_at: Option<Timestamp>,
+}
+
+/// Between which instances a rule holds.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Reach {
+    /// Inside one instance.
+    #[default]
+    SameNode,
+    /// Between a primary and its standbys: the other side's value is written `primary.x`.
+    PrimaryStandby,
+    /// Between an instance and what stands in front of it: `pgbouncer.x`.
+    AcrossInstances,
+}
+
+impl Reach {
+    /// Whether it is inside one instance.
+    #[must_use]
+    pub fn is_same_node(&self) -> bool {
+        *self == Self::SameNode
+    }
+}
+
+/// Major versions in which something holds.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
+)]
+#[serde(deny_unknown_fields)]
+pub struct Versions {
+    /// First of them; `None` = as far back as is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u32>,
+    /// First in which it no longer holds; `None` while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u32>,
+}
+
+impl Versions {
+    /// Whether it holds in `major`.
+    #[must_use]
+    pub fn hold_in(&self, major: u32) -> bool {
+        self.since.is_none_or(|s| s <= major) && self.until.is_none_or(|u| major < u)
+    }
+
+    /// Whether no bound is known.
+    #[must_use]
+    pub fn unbounded(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A rule over one or more settings and host resources.
@@ -258,6 +312,12 @@ pub struct Constraint {
     pub evidence: Vec<Evidence>,
     /// How sure we are.
     pub confidence: Confidence,
+    /// Between which instances it holds.
+    #[serde(default, skip_serializing_if = "Reach::is_same_node")]
+    pub reach: Reach,
+    /// In which major versions it holds.
+    #[serde(default, skip_serializing_if = "Versions::unbounded")]
+    pub versions: Versions,
 }
 
 /// A typed, directed edge, valid from `valid_from` (inclusive) to `valid_to` (exclusive).

@@ -32,7 +32,7 @@ pub mod event;
 
 pub use change::{Author, Change, ChangeSet, ChangeTime, Origin};
 pub use confidence::Confidence;
-pub use dependency::{Constraint, Edge, EdgeKind, Evidence, NodeKey, Severity};
+pub use dependency::{Constraint, Edge, EdgeKind, Evidence, NodeKey, Reach, Severity, Versions};
 pub use event::{Command, Event};
 pub use id::{ChangeSetId, IntentId, Seq, SnapshotId, TargetId};
 pub use name::{MetricName, ServiceName, SettingName};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_model::dependency::{Evidence, EvidenceKind};
 use backstay_model::name::EngineKind;
-use backstay_model::{Confidence, Constraint, MetricName, NodeKey, SettingName};
+use backstay_model::{Confidence, Constraint, MetricName, NodeKey, Reach, SettingName, Versions};
 
 use crate::class::class_of;
 use crate::expr::{self, Expr, Type};
@@ -342,6 +342,7 @@ fn constraint_of(reviewed: ReviewedRule) -> Constraint {
         kind: EvidenceKind::Review,
         anchor: reviewed.id.clone(),
         log_lr,
+        observed_at: None,
     };
     let node = |name: &String| match name.strip_prefix("host.") {
         Some(fact) => NodeKey::Resource(fact.to_owned()),
@@ -357,6 +358,8 @@ fn constraint_of(reviewed: ReviewedRule) -> Constraint {
         note: reviewed.note,
         evidence: std::iter::once(review).chain(reviewed.evidence).collect(),
         confidence,
+        reach: Reach::SameNode,
+        versions: Versions::default(),
     }
 }
 

@@ -132,6 +132,7 @@ fn uses(service: &ServiceName, target: &TargetId) -> Edge {
             kind: EvidenceKind::History,
             anchor: "sessions".into(),
             log_lr: SEEN_LOG_LR,
+            observed_at: None,
         }],
         valid_from: Timestamp(0),
         valid_to: Timestamp::OPEN_END,
