@@ -1,0 +1,1 @@
+//! Confidence in a dependency: a pure fold over its evidence.

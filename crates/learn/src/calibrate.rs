@@ -1,0 +1,1 @@
+//! Fitting the weights of evidence groups to labelled pairs.

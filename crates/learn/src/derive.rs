@@ -1,0 +1,1 @@
+//! Passive derivation: one change, another effective value moved.

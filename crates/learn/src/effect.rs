@@ -1,0 +1,1 @@
+//! Effects of settings on metrics, from watched changes.

@@ -1,0 +1,1 @@
+//! Fix pairs: X changed, trouble, Y changed, recovered.

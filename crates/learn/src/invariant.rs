@@ -1,0 +1,1 @@
+//! Relations that hold in every snapshot of a fleet.

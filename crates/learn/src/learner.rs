@@ -1,0 +1,1 @@
+//! The learner: observations in, what is learnt out.

@@ -1,0 +1,1 @@
+//! Exact tests of 2×2 tables.

@@ -1,0 +1,1 @@
+//! Logistic regression, isotonic regression and Platt scaling.

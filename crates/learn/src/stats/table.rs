@@ -1,0 +1,1 @@
+//! Association in 2×2 tables.
