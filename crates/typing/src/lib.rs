@@ -1,0 +1,2 @@
+//! What a sentence says about two settings: kind of dependency, direction and rule.
+#![deny(missing_docs)]
