@@ -6,9 +6,10 @@ mod tree;
 
 use std::collections::BTreeMap;
 
-use backstay_model::{Confidence, EdgeKind, NodeKey};
+use backstay_model::{Confidence, Edge, EdgeKind, NodeKey};
 
 use crate::compact::CompactGraph;
+use crate::export::{Told, counter_evidence};
 use crate::impact::{Impact, ImpactSpec};
 
 pub use svg::svg;
@@ -155,6 +156,30 @@ pub struct ConeEdge {
     pub confidence: Confidence,
     /// Whether it is part of a best path.
     pub part: Part,
+    /// Why not to take the confidence at its word, where that is known.
+    pub doubt: Option<Doubt>,
+}
+
+/// How far the confidence of an edge can be trusted.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Doubt {
+    /// Lower end of the 90 % interval of the confidence.
+    pub low: Confidence,
+    /// Upper end of it.
+    pub high: Confidence,
+    /// Pieces of evidence against the edge.
+    pub against: usize,
+}
+
+impl std::fmt::Display for Doubt {
+    /// `[0.73–0.97]`, `[0.02–0.21], 1 against`
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{}–{}]", self.low, self.high)?;
+        match self.against {
+            0 => Ok(()),
+            n => write!(f, ", {n} against"),
+        }
+    }
 }
 
 /// What changed settings reach. Every edge leads to a service, which nothing leaves, or to a node that
@@ -212,6 +237,32 @@ impl Cone {
         self
     }
 
+    /// The cone with the interval of each edge that is among `edges`, and what speaks against it.
+    #[must_use]
+    pub fn with_doubts(mut self, edges: &[Told<'_>]) -> Self {
+        let mut known = BTreeMap::new();
+        for told in edges {
+            let doubt = Doubt {
+                low: told.low,
+                high: told.high,
+                against: counter_evidence(told.edge),
+            };
+            let Edge { from, to, kind, .. } = told.edge;
+            known.insert((from, to, *kind), doubt);
+        }
+        for i in 0..self.edges.len() {
+            let edge = &self.edges[i];
+            let ends = (self.nodes[edge.from].key(), self.nodes[edge.to].key());
+            let (Some(a), Some(b)) = ends else { continue };
+            // An impact may walk against the arrow.
+            let doubt = [(a, b, edge.kind), (b, a, edge.kind)]
+                .iter()
+                .find_map(|way| known.get(way).copied());
+            self.edges[i].doubt = doubt;
+        }
+        self
+    }
+
     /// Number of reached nodes of a kind, those in groups counted.
     #[must_use]
     pub fn count(&self, kind: &str) -> usize {
@@ -241,6 +292,7 @@ impl Cone {
                         kind,
                         confidence,
                         part: Part::Beside,
+                        doubt: None,
                     });
                 }
             }
@@ -262,6 +314,7 @@ impl Cone {
                 kind,
                 confidence,
                 part: Part::BestPath,
+                doubt: None,
             });
         }
         let strength = |e: &ConeEdge| self.nodes[e.from].score.and(e.confidence).get();
@@ -299,6 +352,7 @@ impl Cone {
                     kind,
                     confidence,
                     part: Part::Beside,
+                    doubt: None,
                 };
                 ways.entry(from).or_insert(way);
             }

@@ -4,7 +4,7 @@ mod text;
 
 use std::collections::BTreeSet;
 
-use backstay_model::{Edge, NodeKey, Timestamp};
+use backstay_model::{Confidence, Edge, Evidence, NodeKey, Timestamp};
 use serde_json::{Value, json};
 use text::{csv_field, cypher_text, dot_text, mermaid_text};
 
@@ -38,9 +38,61 @@ impl Format {
     }
 }
 
+/// An edge as it goes out: with the 90 % interval of its confidence.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Told<'a> {
+    /// The edge.
+    pub edge: &'a Edge,
+    /// Lower end of the interval.
+    pub low: Confidence,
+    /// Upper end of the interval.
+    pub high: Confidence,
+}
+
+impl<'a> Told<'a> {
+    /// An edge of whose interval nothing is known: both ends are the confidence.
+    #[must_use]
+    pub const fn bare(edge: &'a Edge) -> Self {
+        let (low, high) = (edge.confidence, edge.confidence);
+        Self { edge, low, high }
+    }
+
+    /// `0.87 [0.73–0.97]`, with the pieces of evidence against it, when there are any.
+    fn sure(&self) -> String {
+        let against = match counter_evidence(self.edge) {
+            0 => String::new(),
+            n => format!(", {n} against"),
+        };
+        let confidence = self.edge.confidence;
+        format!("{confidence} [{}–{}]{against}", self.low, self.high)
+    }
+}
+
+/// Pieces of evidence that speak against an edge.
+#[must_use]
+pub fn counter_evidence(edge: &Edge) -> usize {
+    edge.evidence.iter().filter(|e| e.log_lr < 0.0).count()
+}
+
+/// The id of a piece of evidence: `documentation:GUC-WORK-MEM`. The same in every export.
+#[must_use]
+pub fn evidence_id(evidence: &Evidence) -> String {
+    let kind = evidence.kind.word().replace(' ', "_");
+    format!("{kind}:{}", evidence.anchor)
+}
+
+/// The name of a node where settings stand beside others: `work_mem`, `host.memory`.
+#[must_use]
+pub fn canonical_name(node: &NodeKey) -> String {
+    match node {
+        NodeKey::Resource(name) => format!("host.{name}"),
+        other => other.name().to_owned(),
+    }
+}
+
 /// These edges in a format, in the order in which they come.
 #[must_use]
-pub fn export(edges: &[Edge], format: Format) -> String {
+pub fn export(edges: &[Told<'_>], format: Format) -> String {
     match format {
         Format::Csv => csv(edges),
         Format::Json => json(edges),
@@ -50,24 +102,26 @@ pub fn export(edges: &[Edge], format: Format) -> String {
     }
 }
 
-/// Header `from,to,type,confidence,rule,evidence`; several pieces of evidence are joined by `; `.
+/// Header `from,to,type,rule,confidence,lo,hi,evidence_ids` (dependencies.md, section 18); ids are
+/// joined by `;`, edges of symmetric types stand once.
 #[must_use]
-pub fn csv(edges: &[Edge]) -> String {
-    let mut text = "from,to,type,confidence,rule,evidence\n".to_owned();
-    for edge in edges {
-        let confidence = format!("{:.3}", edge.confidence.get());
-        let rule = edge.rule.as_deref().unwrap_or_default();
-        let evidence = evidence(edge).join("; ");
-        let kind = edge.kind.word();
+pub fn csv(edges: &[Told<'_>]) -> String {
+    let mut text = "from,to,type,rule,confidence,lo,hi,evidence_ids\n".to_owned();
+    for told in edges {
+        let edge = told.edge;
+        let number = |p: Confidence| format!("{:.4}", p.get());
+        let ids: Vec<String> = edge.evidence.iter().map(evidence_id).collect();
         let fields = [
-            edge.from.name(),
-            edge.to.name(),
-            kind,
-            &confidence,
-            rule,
-            &evidence,
+            canonical_name(&edge.from),
+            canonical_name(&edge.to),
+            edge.kind.word().to_owned(),
+            edge.rule.clone().unwrap_or_default(),
+            number(edge.confidence),
+            number(told.low),
+            number(told.high),
+            ids.join(";"),
         ];
-        text.push_str(&fields.map(csv_field).join(","));
+        text.push_str(&fields.map(|f| csv_field(&f)).join(","));
         text.push('\n');
     }
     text
@@ -76,7 +130,7 @@ pub fn csv(edges: &[Edge]) -> String {
 /// `{"format_version", "nodes": [{name, kind}], "edges": [..]}`; moments as RFC 3339 text, open ends as
 /// null.
 #[must_use]
-pub fn json(edges: &[Edge]) -> String {
+pub fn json(edges: &[Told<'_>]) -> String {
     let nodes = nodes(edges)
         .into_iter()
         .map(|n| json!({ "name": n.name(), "kind": n.kind() }));
@@ -88,15 +142,21 @@ pub fn json(edges: &[Edge]) -> String {
     format!("{document:#}\n")
 }
 
-fn json_edge(edge: &Edge) -> Value {
+fn json_edge(told: &Told<'_>) -> Value {
+    let edge = told.edge;
     let moment = |t: Timestamp| match t {
         Timestamp(i64::MIN) | Timestamp::OPEN_END => Value::Null,
         t => Value::from(t.to_string()),
     };
-    let evidence = edge
-        .evidence
-        .iter()
-        .map(|e| json!({ "kind": e.kind.word(), "anchor": e.anchor, "log_lr": e.log_lr }));
+    let evidence = edge.evidence.iter().map(|e| {
+        json!({
+            "id": evidence_id(e),
+            "kind": e.kind.word(),
+            "anchor": e.anchor,
+            "log_lr": e.log_lr,
+            "observed_at": e.observed_at.map(|t| t.to_string()),
+        })
+    });
     json!({
         "from": edge.from.name(),
         "from_kind": edge.from.kind(),
@@ -104,9 +164,11 @@ fn json_edge(edge: &Edge) -> Value {
         "to_kind": edge.to.kind(),
         "type": edge.kind.word(),
         "confidence": edge.confidence.get(),
+        "interval": [told.low.get(), told.high.get()],
         "constraint": edge.constraint,
         "rule": edge.rule,
         "evidence": evidence.collect::<Vec<_>>(),
+        "counter_evidence": counter_evidence(edge),
         "valid_from": moment(edge.valid_from),
         "valid_to": moment(edge.valid_to),
     })
@@ -115,7 +177,7 @@ fn json_edge(edge: &Edge) -> Value {
 /// MERGE statements, one a line. Labels and relationship types come from closed lists; everything
 /// else is a quoted string.
 #[must_use]
-pub fn cypher(edges: &[Edge]) -> String {
+pub fn cypher(edges: &[Told<'_>]) -> String {
     let mut text = String::new();
     for node in nodes(edges) {
         text.push_str(&format!(
@@ -124,7 +186,8 @@ pub fn cypher(edges: &[Edge]) -> String {
             cypher_text(node.name())
         ));
     }
-    for edge in edges {
+    for told in edges {
+        let edge = told.edge;
         let end = |name: &str, node: &NodeKey| {
             format!(
                 "({name}:{} {{name: {}}})",
@@ -132,28 +195,31 @@ pub fn cypher(edges: &[Edge]) -> String {
                 cypher_text(node.name())
             )
         };
-        let evidence: Vec<String> = evidence(edge).iter().map(|e| cypher_text(e)).collect();
+        let ids = edge.evidence.iter().map(|e| cypher_text(&evidence_id(e)));
+        let ids: Vec<String> = ids.collect();
         let rule = edge.rule.as_deref().map_or("null".to_owned(), cypher_text);
         let constraint = edge
             .constraint
             .as_deref()
             .map_or("null".to_owned(), cypher_text);
         text.push_str(&format!(
-            "MATCH {}, {} MERGE (a)-[r:{}]->(b) SET r.dependency_type = {}, r.confidence = {:?}, r.rule = {rule}, r.constraint = {constraint}, r.evidence = [{}];\n",
+            "MATCH {}, {} MERGE (a)-[r:{}]->(b) SET r.dependency_type = {}, r.confidence = {:?}, r.lo = {:?}, r.hi = {:?}, r.rule = {rule}, r.constraint = {constraint}, r.evidence = [{}];\n",
             end("a", &edge.from),
             end("b", &edge.to),
             edge.kind.word().to_uppercase(),
             cypher_text(&edge.kind.word().replace('_', " ")),
             edge.confidence.get(),
-            evidence.join(", "),
+            told.low.get(),
+            told.high.get(),
+            ids.join(", "),
         ));
     }
     text
 }
 
-/// A Graphviz digraph.
+/// A Graphviz digraph. What has evidence against it is dashed.
 #[must_use]
-pub fn dot(edges: &[Edge]) -> String {
+pub fn dot(edges: &[Told<'_>]) -> String {
     let mut text =
         "digraph backstay {\n  rankdir=LR;\n  node [fontname=\"monospace\"];\n".to_owned();
     for node in nodes(edges) {
@@ -167,23 +233,28 @@ pub fn dot(edges: &[Edge]) -> String {
         let (id, name) = (dot_text(&id(node)), dot_text(node.name()));
         text.push_str(&format!("  {id} [label={name}, shape={shape}];\n"));
     }
-    for edge in edges {
+    for told in edges {
+        let edge = told.edge;
         let (from, to) = (dot_text(&id(&edge.from)), dot_text(&id(&edge.to)));
         let both = if edge.kind.symmetric() {
             ", dir=both"
         } else {
             ""
         };
-        let label = dot_text(&format!("{} {}", edge.kind, edge.confidence));
-        text.push_str(&format!("  {from} -> {to} [label={label}{both}];\n"));
+        let doubt = match counter_evidence(edge) {
+            0 => "",
+            _ => ", style=dashed",
+        };
+        let label = dot_text(&format!("{} {}", edge.kind, told.sure()));
+        text.push_str(&format!("  {from} -> {to} [label={label}{both}{doubt}];\n"));
     }
     text.push_str("}\n");
     text
 }
 
-/// A Mermaid flowchart.
+/// A Mermaid flowchart. What has evidence against it is dashed.
 #[must_use]
-pub fn mermaid(edges: &[Edge]) -> String {
+pub fn mermaid(edges: &[Told<'_>]) -> String {
     let nodes: Vec<&NodeKey> = nodes(edges).into_iter().collect();
     let place = |node: &NodeKey| nodes.binary_search(&node).unwrap_or(0);
     let mut text = "flowchart LR\n".to_owned();
@@ -200,27 +271,28 @@ pub fn mermaid(edges: &[Edge]) -> String {
             mermaid_text(node.name())
         ));
     }
-    for edge in edges {
-        let arrow = if edge.kind.symmetric() { "<-->" } else { "-->" };
+    for told in edges {
+        let edge = told.edge;
+        let arrow = match (edge.kind.symmetric(), counter_evidence(edge)) {
+            (true, 0) => "<-->",
+            (true, _) => "<-.->",
+            (false, 0) => "-->",
+            (false, _) => "-.->",
+        };
         let (from, to) = (place(&edge.from), place(&edge.to));
         let kind = edge.kind.word().replace('_', " ");
         text.push_str(&format!(
             "  n{from} {arrow}|\"{kind} {}\"| n{to}\n",
-            edge.confidence
+            told.sure()
         ));
     }
     text
 }
 
-fn nodes(edges: &[Edge]) -> BTreeSet<&NodeKey> {
-    edges.iter().flat_map(|e| [&e.from, &e.to]).collect()
-}
-
-/// `documentation GUC-WORK-MEM`.
-fn evidence(edge: &Edge) -> Vec<String> {
-    edge.evidence
+fn nodes<'a>(edges: &[Told<'a>]) -> BTreeSet<&'a NodeKey> {
+    edges
         .iter()
-        .map(|e| format!("{} {}", e.kind.word(), e.anchor))
+        .flat_map(|t| [&t.edge.from, &t.edge.to])
         .collect()
 }
 

@@ -7,7 +7,8 @@ use backstay_model::{Confidence, Edge, EdgeKind, NodeKey, TargetId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// To what an edge belongs: the rules of an engine and major version, or one target.
+/// To what an edge belongs: the rules of an engine and major version, what this installation learnt
+/// about them, or one target.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeScope {
@@ -18,8 +19,16 @@ pub enum EdgeScope {
         /// Its major version.
         major: u32,
     },
-    /// The overlay of one target. Such an edge wins over the rule edge of the same ends and kind; with
-    /// confidence zero it mutes it.
+    /// What this installation learnt about an engine and major version, from all its targets and its
+    /// people. Such an edge wins over the rule edge of the same ends and kind.
+    Learnt {
+        /// The engine.
+        engine: EngineKind,
+        /// Its major version.
+        major: u32,
+    },
+    /// The overlay of one target. Such an edge wins over the others of the same ends and kind; with
+    /// confidence zero it mutes them.
     Target(TargetId),
 }
 
@@ -30,31 +39,41 @@ impl EdgeScope {
         Self::Rules { engine, major }
     }
 
+    /// What this installation learnt about an engine and its major version.
+    #[must_use]
+    pub const fn learnt(engine: EngineKind, major: u32) -> Self {
+        Self::Learnt { engine, major }
+    }
+
     /// Reads the form that `Display` writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(target) = text.strip_prefix("db:") {
             return Some(Self::Target(TargetId::new(target)));
         }
-        let (engine, major) = text.strip_prefix("rule:")?.split_once('/')?;
+        let (word, version) = text.split_once(':')?;
+        let (engine, major) = version.split_once('/')?;
         let engines = [
             EngineKind::Postgresql,
             EngineKind::Mariadb,
             EngineKind::Redis,
         ];
         let engine = engines.into_iter().find(|e| e.to_string() == engine)?;
-        Some(Self::Rules {
-            engine,
-            major: major.parse().ok()?,
-        })
+        let major = major.parse().ok()?;
+        match word {
+            "rule" => Some(Self::Rules { engine, major }),
+            "learnt" => Some(Self::Learnt { engine, major }),
+            _ => None,
+        }
     }
 }
 
 impl fmt::Display for EdgeScope {
-    /// `rule:postgresql/15` or `db:shop-1`.
+    /// `rule:postgresql/15`, `learnt:postgresql/15` or `db:shop-1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rules { engine, major } => write!(f, "rule:{engine}/{major}"),
+            Self::Learnt { engine, major } => write!(f, "learnt:{engine}/{major}"),
             Self::Target(target) => write!(f, "db:{target}"),
         }
     }
@@ -164,7 +183,9 @@ mod tests {
     fn scopes_read_what_they_write() {
         for scope in [
             EdgeScope::rules(EngineKind::Postgresql, 15),
+            EdgeScope::learnt(EngineKind::Postgresql, 18),
             EdgeScope::Target(TargetId::new("shop-1")),
+            EdgeScope::Target(TargetId::new("learnt:postgresql/15")),
         ] {
             assert_eq!(EdgeScope::parse(&scope.to_string()), Some(scope));
         }

@@ -20,8 +20,9 @@ pub enum View {
     All,
     /// The edges of one scope.
     Scope(EdgeScope),
-    /// What holds for one target: the rules of its engine and version, and its overlay, which wins
-    /// over a rule edge of the same ends and kind. Edges of confidence zero are not part of it.
+    /// What holds for one target: the rules of its engine and version, over them what the installation
+    /// learnt, over that the target's own overlay; of edges of the same ends and kind the uppermost
+    /// wins. Edges of confidence zero are not part of it.
     Effective {
         /// The engine.
         engine: EngineKind,
@@ -44,6 +45,10 @@ impl View {
                 EdgeScope::Rules {
                     engine: e,
                     major: m,
+                }
+                | EdgeScope::Learnt {
+                    engine: e,
+                    major: m,
                 },
             ) => engine == e && major == m,
             (Self::Effective { target, .. }, EdgeScope::Target(t)) => target == t,
@@ -55,7 +60,7 @@ impl View {
     pub fn target(&self) -> Option<&TargetId> {
         match self {
             Self::Effective { target, .. } | Self::Scope(EdgeScope::Target(target)) => Some(target),
-            Self::All | Self::Scope(EdgeScope::Rules { .. }) => None,
+            Self::All | Self::Scope(EdgeScope::Rules { .. } | EdgeScope::Learnt { .. }) => None,
         }
     }
 }
@@ -349,7 +354,7 @@ pub trait GraphStore {
     }
 }
 
-/// From the edges visible at one moment (any scopes) to those of a filter, overlay over rules, in
+/// From the edges visible at one moment (any scopes) to those of a filter, overlays over rules, in
 /// the order every store answers in. A store needs only to select by time, and may select by
 /// [`View::covers`].
 #[must_use]
@@ -369,7 +374,7 @@ pub fn effective<'a>(
         .collect();
     found.sort_by(|(s, a), (t, b)| (&a.from, &a.to, a.kind, s).cmp(&(&b.from, &b.to, b.kind, t)));
     if matches!(filter.view, View::Effective { .. }) {
-        // Rules sort before the target, so the last of equals is the overlay.
+        // Rules sort before what is learnt, and that before the target: the last of equals wins.
         let same = |a: &Edge, b: &Edge| (&a.from, &a.to, a.kind) == (&b.from, &b.to, b.kind);
         found = found
             .chunk_by(|(_, a), (_, b)| same(a, b))

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use backstay_graph::cone::{Changed, NODES_MAX, svg, tree};
-use backstay_graph::export::{Format, export};
+use backstay_graph::export::{Format, Told, export};
 use backstay_graph::impact::{DEPTH_MAX, Felt};
 use backstay_graph::{Cone, EdgeFilter, Graph, Impact, ImpactSpec};
 use backstay_model::{Confidence, EdgeKind, MetricName, NodeKey, ServiceName};
@@ -79,7 +79,8 @@ fn write_edges(
     let mut filter = EdgeFilter::view(ground.view());
     filter.min_confidence = least;
     let edges = ground.graph()?.edges(clock_now(), &filter);
-    out.text(&export(&edges, format));
+    let told: Vec<Told<'_>> = edges.iter().map(Told::bare).collect();
+    out.text(&export(&told, format));
     Ok(Exit::Ok)
 }
 

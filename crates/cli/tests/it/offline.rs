@@ -195,7 +195,7 @@ fn the_graph_is_exported_in_every_format() {
     let csv = bench.say("graph export").out;
     assert_eq!(
         csv.lines().next(),
-        Some("from,to,type,confidence,rule,evidence")
+        Some("from,to,type,rule,confidence,lo,hi,evidence_ids")
     );
     assert!(csv.lines().count() > 500);
     let sure = bench.say("graph export --min-confidence 0.9").out;

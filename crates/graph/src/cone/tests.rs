@@ -73,6 +73,23 @@ fn a_cone_reads_as_a_tree() {
 }
 
 #[test]
+fn intervals_and_what_speaks_against_an_edge_are_told() {
+    let mut edge = open("hash_mem_multiplier", EdgeKind::ScalesWith, "work_mem", 0.9);
+    edge.evidence[0].log_lr = -2.0;
+    let told = Told {
+        low: Confidence::clamped(0.71),
+        high: Confidence::clamped(0.98),
+        ..Told::bare(&edge)
+    };
+    let cone = small().with_doubts(&[told]);
+    let tree = tree(&cone);
+    let line = tree.lines().last().unwrap_or_default();
+    insta::assert_snapshot!(line, @"└─ scales_with     hash_mem_multiplier  0.36  edge 0.90 [0.71–0.98], 1 against");
+    assert!(svg(&cone).contains("confidence 0.90 [0.71–0.98], 1 against"));
+    assert_eq!(cone.edges.iter().filter(|e| e.doubt.is_some()).count(), 1);
+}
+
+#[test]
 fn a_drawing_is_the_same_every_time_and_well_formed() {
     let drawing = svg(&small());
     assert_eq!(drawing, svg(&small()));

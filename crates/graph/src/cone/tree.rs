@@ -55,6 +55,11 @@ fn branches(cone: &Cone, place: usize, indent: &str, text: &mut String) {
         let label = format!("{:width$}", node.label());
         let kind = edge.kind.word();
         let told = format!("{indent}{branch}{kind:<15} {label}  {}{badge}", node.score);
+        // The score is of the whole path, the interval of the last edge on it.
+        let doubt = edge
+            .doubt
+            .map(|d| format!("  edge {} {d}", edge.confidence));
+        let told = told + &doubt.unwrap_or_default();
         text.push_str(told.trim_end());
         text.push('\n');
         branches(cone, edge.to, &format!("{indent}{rail}"), text);

@@ -149,21 +149,22 @@ impl Oracle {
                 .map(|(_, e)| e.clone())
                 .collect();
         };
-        let mine = EdgeScope::Target(target.clone());
-        let rules = EdgeScope::rules(*engine, *major);
-        let own: Vec<&Edge> = self
-            .visible(at)
-            .filter(|(s, _)| *s == mine)
-            .map(|(_, e)| e)
-            .collect();
         let same = |a: &Edge, b: &Edge| (&a.from, &a.to, a.kind) == (&b.from, &b.to, b.kind);
-        let rules = self
-            .visible(at)
-            .filter(|(s, _)| *s == rules)
-            .map(|(_, e)| e);
-        let rules = rules.filter(|rule| !own.iter().any(|o| same(o, rule)));
-        rules
-            .chain(own.iter().copied())
+        let mut found: Vec<&Edge> = Vec::new();
+        for upper_first in [
+            EdgeScope::Target(target.clone()),
+            EdgeScope::learnt(*engine, *major),
+            EdgeScope::rules(*engine, *major),
+        ] {
+            let here = self.visible(at).filter(|(s, _)| *s == upper_first);
+            let below: Vec<&Edge> = here
+                .map(|(_, e)| e)
+                .filter(|e| !found.iter().any(|o| same(o, e)))
+                .collect();
+            found.extend(below);
+        }
+        found
+            .into_iter()
             .filter(|e| e.confidence.get() > 0.0)
             .cloned()
             .collect()

@@ -102,6 +102,7 @@ impl Run<'_> {
             View::All,
             View::Scope(rules()),
             View::Scope(EdgeScope::Target(target())),
+            View::Scope(EdgeScope::learnt(EngineKind::Postgresql, 15)),
             effective_view(),
         ] {
             let mut want = self.oracle.edges(at, &view);
@@ -252,9 +253,10 @@ pub(crate) fn random_batch(dice: &mut Dice, seq: u64) -> Batch {
 }
 
 fn random_scope(dice: &mut Dice) -> EdgeScope {
-    match dice.below(6) {
+    match dice.below(8) {
         0 | 1 => EdgeScope::Target(target()),
         2 => EdgeScope::rules(EngineKind::Postgresql, 16),
+        3 | 4 => EdgeScope::learnt(EngineKind::Postgresql, 15),
         _ => rules(),
     }
 }

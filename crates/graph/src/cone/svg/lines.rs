@@ -55,8 +55,9 @@ fn line(cone: &Cone, edge: &ConeEdge, path: &str, (x, y): (f64, f64), out: &mut 
         ""
     };
     let (from, to) = (cone.nodes[edge.from].label(), cone.nodes[edge.to].label());
+    let doubt = edge.doubt.map(|d| format!(" {d}")).unwrap_or_default();
     let told = format!(
-        "{from} → {to}: {}, confidence {}",
+        "{from} → {to}: {}, confidence {}{doubt}",
         edge.kind.word(),
         edge.confidence
     );
