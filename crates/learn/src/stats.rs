@@ -4,4 +4,5 @@ pub mod fisher;
 pub mod logistic;
 pub mod meta;
 pub mod multiple;
+pub mod permutation;
 pub mod table;
