@@ -1,12 +1,12 @@
 //! Knowledge packs: what is known about the settings of one major version of one engine.
 //!
-//! A pack is four files in `packs/<engine>/<major>/`. `settings.json` ([`SettingsFile`]) and
-//! `constraints.json` ([`ConstraintsFile`]) are generated; `overrides.toml` ([`OverridesFile`]) and
-//! `effects.toml` ([`EffectsFile`]) are written and reviewed by hand. Loading joins them, and refuses a
-//! pack that contradicts itself.
+//! A pack is two files of its major version in `packs/<engine>/<major>/` and two of its engine in
+//! `packs/<engine>/`. `settings.json` ([`SettingsFile`]) and `constraints.json` ([`ConstraintsFile`]) are
+//! generated; `overrides.toml` ([`OverridesFile`]) and `effects.toml` ([`EffectsFile`]) are written and
+//! reviewed by hand and say in which versions an entry holds. Loading joins them, and refuses a pack
+//! that contradicts itself.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use backstay_model::decision::SettingClass;
 use backstay_model::name::EngineKind;
@@ -16,13 +16,19 @@ use serde::{Deserialize, Serialize};
 use crate::expr::Expr;
 use crate::units::Unit;
 
+pub mod diff;
 mod file;
 mod load;
+mod shipped;
 
 pub use file::{
     ConstraintsFile, EffectsFile, FORMAT, OverridesFile, Retired, ReviewedEffect, ReviewedRule,
     ReviewedSetting, SettingFact, SettingsFile,
 };
+pub use shipped::{Elsewhere, elsewhere, pack, packs};
+
+/// Natural log-odds of a dependency between two settings picked at random: 0.4 % of all pairs.
+const PRIOR_LOG_ODDS: f64 = -5.5;
 
 /// What is known about one major version of one engine.
 #[derive(Clone, Debug)]
@@ -206,7 +212,8 @@ pub struct PackChoice {
 pub enum PackFit {
     /// Made for this major version.
     Exact,
-    /// Made for the older major version `from`: everything in it is carried over, unconfirmed.
+    /// Made for the older major version `from`: everything in it is carried over, unconfirmed. Its
+    /// evidence weighs half and its confidences are lowered already ([`Pack::carried`]).
     Carried {
         /// The major version it was made for.
         from: u32,
@@ -223,7 +230,7 @@ pub enum NoPack {
         engine: EngineKind,
         /// The major version asked for.
         major: u32,
-        /// What there is, for a person: `postgresql 15`.
+        /// What there is, for a person: `postgresql 14, 15`.
         known: String,
     },
     /// The pack is damaged, or contradicts itself.
@@ -253,62 +260,6 @@ pub struct Texts<'a> {
     pub effects: &'a str,
 }
 
-struct Shipped {
-    engine: EngineKind,
-    major: u32,
-    pack: &'static LazyLock<Result<Pack, NoPack>>,
-}
-
-static POSTGRESQL_15: LazyLock<Result<Pack, NoPack>> = LazyLock::new(|| {
-    Pack::load(
-        EngineKind::Postgresql,
-        15,
-        Texts {
-            settings: include_str!("../packs/postgresql/15/settings.json"),
-            constraints: include_str!("../packs/postgresql/15/constraints.json"),
-            overrides: include_str!("../packs/postgresql/15/overrides.toml"),
-            effects: include_str!("../packs/postgresql/15/effects.toml"),
-        },
-    )
-});
-
-static SHIPPED: &[Shipped] = &[Shipped {
-    engine: EngineKind::Postgresql,
-    major: 15,
-    pack: &POSTGRESQL_15,
-}];
-
-/// The pack for `engine` at `major`, or the nearest older one, marked as carried over.
-///
-/// # Errors
-/// `Missing` when nothing is shipped at this version or below, `Corrupt` when the pack cannot be read.
-pub fn pack(engine: EngineKind, major: u32) -> Result<PackChoice, NoPack> {
-    let fitting = SHIPPED
-        .iter()
-        .filter(|s| s.engine == engine && s.major <= major);
-    let Some(shipped) = fitting.max_by_key(|s| s.major) else {
-        let known: Vec<_> = SHIPPED
-            .iter()
-            .map(|s| format!("{} {}", s.engine, s.major))
-            .collect();
-        return Err(NoPack::Missing {
-            engine,
-            major,
-            known: known.join(", "),
-        });
-    };
-    let pack = shipped.pack.as_ref().map_err(Clone::clone)?;
-    let exact = shipped.major == major;
-    let fit = if exact {
-        PackFit::Exact
-    } else {
-        PackFit::Carried {
-            from: shipped.major,
-        }
-    };
-    Ok(PackChoice { pack, fit })
-}
-
 impl Pack {
     /// Reads a pack from its four texts.
     ///
@@ -316,6 +267,23 @@ impl Pack {
     /// `Corrupt`, naming the file and what is wrong with it.
     pub fn load(engine: EngineKind, major: u32, texts: Texts<'_>) -> Result<Self, NoPack> {
         load::load(engine, major, texts)
+    }
+
+    /// The same pack for a newer version that nobody looked at: every log-likelihood ratio is halved,
+    /// and confidence with it (design note "dependencies", section 13). Rules and settings stay.
+    #[must_use]
+    pub fn carried(&self) -> Self {
+        let mut pack = self.clone();
+        for constraint in &mut pack.constraints {
+            let p = constraint.confidence.get().clamp(1e-6, 1.0 - 1e-6);
+            let weight = (p / (1.0 - p)).ln() - PRIOR_LOG_ODDS;
+            let odds = PRIOR_LOG_ODDS + 0.5 * weight;
+            constraint.confidence = Confidence::clamped(1.0 / (1.0 + (-odds).exp()));
+            for evidence in &mut constraint.evidence {
+                evidence.log_lr *= 0.5;
+            }
+        }
+        pack
     }
 
     /// The definition of the setting `name`.

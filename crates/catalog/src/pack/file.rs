@@ -2,7 +2,7 @@
 
 use backstay_model::dependency::Evidence;
 use backstay_model::name::EngineKind;
-use backstay_model::{Confidence, Constraint, EdgeKind, Severity};
+use backstay_model::{Confidence, Constraint, EdgeKind, Reach, Severity, Versions};
 use serde::{Deserialize, Serialize};
 
 use crate::pack::{Context, ResourceClass, Sentinel};
@@ -71,7 +71,7 @@ pub struct ConstraintsFile {
     pub constraints: Vec<Constraint>,
 }
 
-/// `overrides.toml`: what people know and reviewed. Stronger than the generated files: a rule with the
+/// `overrides.toml` of an engine: what people know and reviewed, for all its versions. Stronger than the generated files: a rule with the
 /// id or the meaning of a generated one replaces it and takes over its evidence.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,6 +114,15 @@ pub struct ReviewedRule {
     /// Evidence besides the review: server verdicts, probes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
+    /// Between which instances it holds.
+    #[serde(default, skip_serializing_if = "Reach::is_same_node")]
+    pub reach: Reach,
+    /// First major version in which it holds; absent: as far back as is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u32>,
+    /// First major version in which it no longer holds; absent: it still does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u32>,
 }
 
 /// What people know about a setting.
@@ -131,6 +140,12 @@ pub struct ReviewedSetting {
     /// What it is about, where the category does not say it.
     #[serde(default)]
     pub resource: Option<ResourceClass>,
+    /// First major version that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u32>,
+    /// First major version that it is no longer about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u32>,
 }
 
 /// A generated constraint that is wrong.
@@ -170,4 +185,43 @@ pub struct ReviewedEffect {
     pub confidence: Confidence,
     /// By what mechanism, in our words.
     pub mechanism: String,
+    /// First major version in which it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u32>,
+    /// First major version in which it no longer holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u32>,
+}
+
+impl ReviewedRule {
+    /// The versions in which it holds.
+    #[must_use]
+    pub fn versions(&self) -> Versions {
+        Versions {
+            since: self.since,
+            until: self.until,
+        }
+    }
+}
+
+impl ReviewedSetting {
+    /// The versions that it is about.
+    #[must_use]
+    pub fn versions(&self) -> Versions {
+        Versions {
+            since: self.since,
+            until: self.until,
+        }
+    }
+}
+
+impl ReviewedEffect {
+    /// The versions in which it holds.
+    #[must_use]
+    pub fn versions(&self) -> Versions {
+        Versions {
+            since: self.since,
+            until: self.until,
+        }
+    }
 }

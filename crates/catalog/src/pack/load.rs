@@ -2,23 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backstay_model::dependency::{Evidence, EvidenceKind};
 use backstay_model::name::EngineKind;
-use backstay_model::{Confidence, Constraint, MetricName, NodeKey, Reach, SettingName, Versions};
+use backstay_model::{MetricName, SettingName};
 
 use crate::class::class_of;
 use crate::expr::{self, Expr, Type};
 use crate::pack::file::{
-    ConstraintsFile, EffectsFile, FORMAT, OverridesFile, ReviewedRule, ReviewedSetting,
-    SettingFact, SettingsFile,
+    ConstraintsFile, EffectsFile, FORMAT, OverridesFile, ReviewedSetting, SettingFact, SettingsFile,
 };
-use crate::pack::{Effect, Expansion, NoPack, Pack, ResourceClass, SettingDef, Texts, ValueKind};
+use crate::pack::{Effect, Expansion, NoPack, Pack, SettingDef, Texts, ValueKind};
 use crate::units::{self, Dimension, Unit};
 
-/// How sure we are of a reviewed rule that says nothing else.
-const REVIEWED: f64 = 0.97;
-/// Natural log-odds of a dependency between two settings picked at random: 0.4 % of all pairs.
-const PRIOR_LOG_ODDS: f64 = -5.5;
+mod resource;
+mod rules;
+
 /// Settings that exist only for us: the authentication rules.
 const PSEUDO: &[&str] = &["pg_hba", "pg_ident"];
 
@@ -44,13 +41,7 @@ pub(super) fn load(engine: EngineKind, major: u32, texts: Texts<'_>) -> Result<P
 
     let settings = loader.settings(facts.settings, &reviewed.setting)?;
     let expansions = loader.expansions(&settings)?;
-    let generated = found.constraints.into_iter().map(canonical);
-    let retired: BTreeSet<_> = reviewed.retired.iter().map(|r| r.id.as_str()).collect();
-    let generated = generated
-        .filter(|c| !retired.contains(c.id.as_str()))
-        .collect();
-    let reviewed = reviewed.constraint.into_iter().map(constraint_of).collect();
-    let (constraints, rules) = loader.rules(&settings, generated, reviewed)?;
+    let (constraints, rules) = loader.rules(&settings, found.constraints, reviewed)?;
     let effects = loader.effects(&settings, effects)?;
     Ok(Pack {
         engine,
@@ -116,7 +107,7 @@ impl Loader {
                 return Err(self.corrupt("settings.json", format!("{} is there twice", twice.name)));
             }
         }
-        for note in reviewed {
+        for note in reviewed.iter().filter(|n| n.versions().hold_in(self.major)) {
             let Some(def) = settings.get_mut(&SettingName::new(&note.name)) else {
                 return Err(self.corrupt("overrides.toml", format!("no setting {}", note.name)));
             };
@@ -154,7 +145,7 @@ impl Loader {
             default: fact.default,
             context: fact.context,
             class: backstay_model::decision::SettingClass::Restart,
-            resource: resource(&fact.name, &fact.category),
+            resource: resource::resource(&fact.name, &fact.category),
             category: fact.category,
             sentinels: Vec::new(),
             summary: String::new(),
@@ -203,97 +194,17 @@ impl Loader {
         Ok(expr)
     }
 
-    fn rules(
-        &self,
-        settings: &BTreeMap<SettingName, SettingDef>,
-        generated: Vec<Constraint>,
-        reviewed: Vec<Constraint>,
-    ) -> Result<(Vec<Constraint>, BTreeMap<String, Expr>), NoPack> {
-        let mut constraints: BTreeMap<String, Constraint> = BTreeMap::new();
-        let mut rules = BTreeMap::new();
-        let mut meanings: BTreeMap<String, String> = BTreeMap::new();
-        let sources = [
-            ("overrides.toml", reviewed),
-            ("constraints.json", generated),
-        ];
-        for (file, all) in sources {
-            for constraint in all {
-                let rule = self.rule(settings, file, &constraint)?;
-                let meaning = rule.clone().map(|r| expr::normalise(r).to_string());
-                let same = meaning
-                    .as_ref()
-                    .and_then(|m| meanings.get(m))
-                    .unwrap_or(&constraint.id);
-                if let Some(known) = constraints.get_mut(same) {
-                    if file == "overrides.toml" {
-                        return Err(
-                            self.corrupt(file, format!("{} says what {same} says", constraint.id))
-                        );
-                    }
-                    join(known, constraint);
-                    continue;
-                }
-                if let Some(meaning) = meaning {
-                    meanings.insert(meaning, constraint.id.clone());
-                }
-                if let Some(rule) = rule {
-                    rules.insert(constraint.id.clone(), rule);
-                }
-                constraints.insert(constraint.id.clone(), constraint);
-            }
-        }
-        Ok((constraints.into_values().collect(), rules))
-    }
-
-    /// The parsed rule of a constraint whose parts all exist and fit together.
-    fn rule(
-        &self,
-        settings: &BTreeMap<SettingName, SettingDef>,
-        file: &'static str,
-        constraint: &Constraint,
-    ) -> Result<Option<Expr>, NoPack> {
-        let wrong = |why: String| self.corrupt(file, format!("{}: {why}", constraint.id));
-        let known = |node: &NodeKey| match node {
-            NodeKey::Setting(name) => {
-                settings.contains_key(name) || PSEUDO.contains(&name.as_str())
-            }
-            _ => true,
-        };
-        let subject = NodeKey::Setting(constraint.subject.clone());
-        let participants: Vec<_> = std::iter::once(&subject)
-            .chain(&constraint.others)
-            .collect();
-        if let Some(stranger) = participants.iter().find(|n| !known(n)) {
-            return Err(wrong(format!("no setting {stranger}")));
-        }
-        if constraint.evidence.is_empty() {
-            return Err(wrong("without evidence".to_owned()));
-        }
-        let Some(text) = &constraint.rule else {
-            return Ok(None);
-        };
-        let rule = expr::parse(text).map_err(|e| wrong(e.to_string()))?;
-        let found = expr::type_of(&rule, &|name| type_of_setting(settings, name));
-        if found.map_err(|e| wrong(e.to_string()))? != Type::Bool {
-            return Err(wrong(
-                "the rule is not something that holds or not".to_owned(),
-            ));
-        }
-        match expr::vars(&rule).iter().find(|v| !participants.contains(v)) {
-            Some(stranger) => Err(wrong(format!(
-                "{stranger} is in the rule but no participant"
-            ))),
-            None => Ok(Some(rule)),
-        }
-    }
-
     fn effects(
         &self,
         settings: &BTreeMap<SettingName, SettingDef>,
         file: EffectsFile,
     ) -> Result<Vec<Effect>, NoPack> {
         let mut found: BTreeMap<(SettingName, MetricName), Effect> = BTreeMap::new();
-        for family in file.effect {
+        let held = file
+            .effect
+            .into_iter()
+            .filter(|e| e.versions().hold_in(self.major));
+        for family in held {
             let mut names: BTreeSet<_> = family
                 .settings
                 .iter()
@@ -331,62 +242,20 @@ impl Loader {
     }
 }
 
-fn constraint_of(reviewed: ReviewedRule) -> Constraint {
-    let confidence = reviewed
-        .confidence
-        .unwrap_or_else(|| Confidence::clamped(REVIEWED));
-    let p = confidence.get().clamp(0.001, 0.999);
-    let others: f64 = reviewed.evidence.iter().map(|e| e.log_lr).sum();
-    let log_lr = (p / (1.0 - p)).ln() - PRIOR_LOG_ODDS - others;
-    let review = Evidence {
-        kind: EvidenceKind::Review,
-        anchor: reviewed.id.clone(),
-        log_lr,
-        observed_at: None,
-    };
-    let node = |name: &String| match name.strip_prefix("host.") {
-        Some(fact) => NodeKey::Resource(fact.to_owned()),
-        None => NodeKey::setting(name),
-    };
-    Constraint {
-        others: reviewed.others.iter().map(node).collect(),
-        subject: SettingName::new(&reviewed.subject),
-        id: reviewed.id,
-        kind: reviewed.kind,
-        rule: reviewed.rule,
-        severity: reviewed.severity,
-        note: reviewed.note,
-        evidence: std::iter::once(review).chain(reviewed.evidence).collect(),
-        confidence,
-        reach: Reach::SameNode,
-        versions: Versions::default(),
-    }
-}
-
-/// Names in generated files come as the server spells them.
-fn canonical(mut constraint: Constraint) -> Constraint {
-    constraint.subject = SettingName::new(constraint.subject.as_str());
-    for node in &mut constraint.others {
-        if let NodeKey::Setting(name) = node {
-            *name = SettingName::new(name.as_str());
-        }
-    }
-    constraint
-}
-
-/// The reviewed constraint stays as it is and takes over the generated one's evidence.
-fn join(known: &mut Constraint, generated: Constraint) {
-    if known.confidence < generated.confidence {
-        known.confidence = generated.confidence;
-    }
-    known.evidence.extend(generated.evidence);
-}
-
 fn type_of_setting(
     settings: &BTreeMap<SettingName, SettingDef>,
     name: &SettingName,
 ) -> Option<Type> {
-    let def = settings.get(name)?;
+    // On the other side of a pair of instances a setting has the same type; a pooler has numbers.
+    let own = SettingName::new(
+        name.as_str()
+            .strip_prefix("primary.")
+            .unwrap_or(name.as_str()),
+    );
+    if own.as_str().starts_with("pgbouncer.") {
+        return Some(Type::Number(Some(Dimension::Plain)));
+    }
+    let def = settings.get(&own)?;
     Some(match (&def.kind, def.unit) {
         (ValueKind::Bool, _) => Type::Bool,
         (ValueKind::Enum(_) | ValueKind::Text, _) => Type::Text,
@@ -395,55 +264,4 @@ fn type_of_setting(
         (_, Some(Unit::Micros(_))) => Type::Number(Some(Dimension::Micros)),
         (_, None) => Type::Number(Some(Dimension::Plain)),
     })
-}
-
-/// What a setting is about, from its name where that says it, else from the engine's grouping.
-fn resource(name: &str, category: &str) -> ResourceClass {
-    let by_name: [(&[&str], ResourceClass); 5] = [
-        (
-            &["_timeout", "_interval", "_delay", "_naptime"],
-            ResourceClass::Timeouts,
-        ),
-        (&["_workers", "_processes"], ResourceClass::Workers),
-        (&["_work_mem", "_buffers"], ResourceClass::Memory),
-        (&["_locks_per_transaction"], ResourceClass::Locks),
-        (&["_connections"], ResourceClass::Connections),
-    ];
-    let by_category: [(&str, ResourceClass); 17] = [
-        ("Autovacuum", ResourceClass::Vacuum),
-        ("Resource Usage / Cost-Based", ResourceClass::Vacuum),
-        ("Resource Usage / Memory", ResourceClass::Memory),
-        ("Resource Usage", ResourceClass::Io),
-        ("Write-Ahead Log / Arch", ResourceClass::Replication),
-        ("Write-Ahead Log / Recovery", ResourceClass::Replication),
-        ("Write-Ahead Log", ResourceClass::Wal),
-        ("Replication", ResourceClass::Replication),
-        ("Query Tuning", ResourceClass::Planner),
-        ("Reporting and Logging", ResourceClass::Log),
-        ("Lock Management", ResourceClass::Locks),
-        (
-            "Connections and Authentication / SSL",
-            ResourceClass::Security,
-        ),
-        (
-            "Connections and Authentication / Auth",
-            ResourceClass::Security,
-        ),
-        ("Connections and Authentication", ResourceClass::Connections),
-        ("Statistics", ResourceClass::Statistics),
-        ("Client Connection Defaults", ResourceClass::Client),
-        ("Version and Platform", ResourceClass::Client),
-    ];
-    let named = by_name
-        .iter()
-        .find(|(ends, _)| ends.iter().any(|end| name.ends_with(end)));
-    let grouped = || {
-        by_category
-            .iter()
-            .find(|(start, _)| category.starts_with(start))
-    };
-    named
-        .map(|(_, class)| *class)
-        .or_else(|| grouped().map(|(_, class)| *class))
-        .unwrap_or(ResourceClass::Other)
 }

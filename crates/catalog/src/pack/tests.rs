@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use backstay_model::EdgeKind;
+
 use super::*;
 
 fn postgres() -> &'static Pack {
@@ -88,7 +90,7 @@ fn the_evidence_of_reviewed_rules_sums_to_their_confidence() {
     let texts = Texts {
         settings: include_str!("../../packs/postgresql/15/settings.json"),
         constraints: CONSTRAINTS,
-        overrides: include_str!("../../packs/postgresql/15/overrides.toml"),
+        overrides: include_str!("../../packs/postgresql/overrides.toml"),
         effects: "format = 1",
     };
     let reviewed = Pack::load(EngineKind::Postgresql, 15, texts).unwrap();
@@ -106,19 +108,164 @@ fn the_evidence_of_reviewed_rules_sums_to_their_confidence() {
 
 #[test]
 fn an_older_pack_is_carried_and_says_so() {
-    let newer = pack(EngineKind::Postgresql, 18).unwrap();
-    assert_eq!(newer.fit, PackFit::Carried { from: 15 });
-    assert_eq!(
-        pack(EngineKind::Postgresql, 15).unwrap().fit,
-        PackFit::Exact
-    );
+    let newest = pack(EngineKind::Postgresql, 18).unwrap();
+    assert_eq!(newest.fit, PackFit::Exact);
+    let newer = pack(EngineKind::Postgresql, 19).unwrap();
+    assert_eq!(newer.fit, PackFit::Carried { from: 18 });
+    assert_eq!(newer.pack.constraints.len(), newest.pack.constraints.len());
+    for (carried, exact) in newer.pack.constraints.iter().zip(&newest.pack.constraints) {
+        assert!(carried.confidence < exact.confidence, "{}", exact.id);
+        for (half, whole) in carried.evidence.iter().zip(&exact.evidence) {
+            assert!(
+                (2.0 * half.log_lr - whole.log_lr).abs() < 1e-9,
+                "{}",
+                exact.id
+            );
+        }
+    }
     let missing = pack(EngineKind::Redis, 7).unwrap_err();
     assert_eq!(
         missing.to_string(),
-        "no knowledge is shipped for redis 7; there is some for postgresql 15"
+        "no knowledge is shipped for redis 7; there is some for postgresql 14, 15, 16, 17, 18"
     );
-    assert!(pack(EngineKind::Postgresql, 14).is_err());
+    assert!(pack(EngineKind::Postgresql, 13).is_err());
 }
+
+#[test]
+fn every_major_loads_and_reviewed_entries_name_only_what_it_has() {
+    let majors: Vec<u32> = packs().map(|(_, major)| major).collect();
+    assert_eq!(majors, [14, 15, 16, 17, 18]);
+    for (engine, major) in packs() {
+        let pack = pack(engine, major).unwrap_or_else(|e| panic!("{e}")).pack;
+        assert!(
+            pack.settings.len() > 340,
+            "{major}: {}",
+            pack.settings.len()
+        );
+        assert!(pack.rules.len() > 200, "{major}: {}", pack.rules.len());
+        for constraint in &pack.constraints {
+            assert!(
+                constraint.versions.hold_in(major),
+                "{major}: {}",
+                constraint.id
+            );
+            let reviewed = constraint.id.starts_with("pg.");
+            assert_eq!(
+                reviewed,
+                !constraint.id.starts_with("gen."),
+                "{}",
+                constraint.id
+            );
+        }
+    }
+}
+
+/// A range must be needed: an entry that could hold in a further version, by its settings, is there
+/// because its meaning differs, and then another entry takes over.
+#[test]
+fn ranges_leave_no_gap() {
+    let file: OverridesFile =
+        toml::from_str(include_str!("../../packs/postgresql/overrides.toml")).unwrap();
+    for rule in file.constraint.iter().filter(|r| !r.versions().unbounded()) {
+        for (engine, major) in packs() {
+            let pack = pack(engine, major).unwrap().pack;
+            let names = std::iter::once(&rule.subject).chain(&rule.others);
+            let has = |name: &String| name.contains('.') || pack.def(name).is_some();
+            let possible = names.into_iter().all(has) && !rule.versions().hold_in(major);
+            let replaced = pack
+                .constraints
+                .iter()
+                .any(|c| c.subject.as_str() == rule.subject && c.id != rule.id)
+                || pack.constraint(&rule.id).is_some();
+            assert!(!possible || replaced, "{} could hold in {major}", rule.id);
+        }
+    }
+}
+
+#[test]
+fn settings_of_other_versions_are_known() {
+    let said = |major, name| {
+        elsewhere(EngineKind::Postgresql, major, &SettingName::new(name)).map(|e| e.to_string())
+    };
+    assert_eq!(
+        said(18, "old_snapshot_threshold").as_deref(),
+        Some("removed in 17")
+    );
+    assert_eq!(
+        said(15, "reserved_connections").as_deref(),
+        Some("new in 16")
+    );
+    assert_eq!(said(17, "io_method").as_deref(), Some("new in 18"));
+    assert_eq!(
+        said(19, "db_user_namespace").as_deref(),
+        Some("removed in 17")
+    );
+    assert_eq!(said(16, "work_mem"), None);
+    assert_eq!(said(99, "io_method"), None);
+    assert_eq!(said(16, "no_such_thing"), None);
+}
+
+#[test]
+fn the_difference_of_two_majors_is_readable() {
+    let of = |major| pack(EngineKind::Postgresql, major).unwrap().pack;
+    let text = diff::diff(of(15), of(16)).to_string();
+    for line in [
+        "postgresql 15 -> postgresql 16",
+        "  reserved_connections",
+        "  promote_trigger_file",
+        "  pg.wal.archive_one_way: severity silent -> warn",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    let same = diff::diff(of(15), of(15));
+    assert_eq!(same.to_string(), "postgresql 15 -> postgresql 15\n");
+}
+
+/// Every byte of a shipped pack may be damaged: reading it ends in a pack or in words.
+#[test]
+fn damaged_bytes_and_cuts_never_panic() {
+    let whole = Texts {
+        settings: SETTINGS,
+        constraints: GENERATED,
+        overrides: "format = 1\n[[constraint]]\nid = \"r\"\nkind = \"enables\"\nsubject = \"a\"\nothers = [\"b\"]\nrule = \"is_set(a) => b\"\nseverity = \"advice\"\nnote = \"n\"\nsince = 14\nuntil = 16\n",
+        effects: "format = 1\n[[effect]]\nsettings = [\"a\"]\nmetrics = [\"m\"]\nconfidence = 0.5\nmechanism = \"x\"\n",
+    };
+    assert!(Pack::load(EngineKind::Postgresql, 15, whole).is_ok());
+    let parts = [
+        whole.settings,
+        whole.constraints,
+        whole.overrides,
+        whole.effects,
+    ];
+    for (which, part) in parts.iter().enumerate() {
+        let broken = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let mut texts = whole;
+            *[
+                &mut texts.settings,
+                &mut texts.constraints,
+                &mut texts.overrides,
+                &mut texts.effects,
+            ][which] = &text;
+            match Pack::load(EngineKind::Postgresql, 15, texts) {
+                Ok(_) | Err(NoPack::Corrupt { .. }) => {}
+                Err(other) => panic!("{other}"),
+            }
+        };
+        for at in 0..part.len() {
+            broken(&part.as_bytes()[..at]);
+            for byte in [0, b'"', b'9', b'}', 0xff] {
+                let mut bytes = part.as_bytes().to_vec();
+                bytes[at] = byte;
+                broken(&bytes);
+            }
+        }
+    }
+}
+
+const GENERATED: &str = r#"{"format": 1, "engine": "postgresql", "major": 15, "built_from": "", "constraints": [
+    {"id": "g", "kind": "enables", "subject": "A", "others": [{"setting": "B"}], "rule": "is_set(A) => b",
+     "severity": "silent", "note": "", "evidence": [{"kind": "probe", "anchor": "p", "log_lr": 8.5}], "confidence": 0.99}]}"#;
 
 const SETTINGS: &str = r#"{"format": 1, "engine": "postgresql", "major": 15, "server_version": "15.0", "settings": [
     {"name": "A", "kind": "integer", "unit": "kB", "min": 0, "default": "4", "context": "user", "category": "x"},
@@ -196,18 +343,12 @@ fn damaged_packs_say_where() {
 
 #[test]
 fn a_generated_rule_adds_its_evidence_to_the_reviewed_one() {
-    let generated = CONSTRAINTS.replace(
-        "[]",
-        r#"[{"id": "g", "kind": "enables", "subject": "A", "others": [{"setting": "B"}], "rule": "is_set(A) => b",
-            "severity": "silent", "note": "", "evidence": [{"kind": "probe", "anchor": "p", "log_lr": 8.5}],
-            "confidence": 0.99}]"#,
-    );
     let overrides = "format = 1\n[[constraint]]\nid = \"r\"\nkind = \"enables\"\nsubject = \"a\"\nothers = [\"b\"]\n\
                      rule = \"is_set(a) => b\"\nseverity = \"advice\"\nnote = \"n\"\nconfidence = 0.9";
     let load = |overrides: &str| {
         let texts = Texts {
             settings: SETTINGS,
-            constraints: &generated,
+            constraints: GENERATED,
             overrides,
             effects: "format = 1",
         };
@@ -224,6 +365,23 @@ fn a_generated_rule_adds_its_evidence_to_the_reviewed_one() {
             .len(),
         0
     );
+}
+
+#[test]
+fn reviewed_kinds_win_over_generated_ones() {
+    let overrides = "format = 1\n[[constraint]]\nid = \"r\"\nkind = \"bounded_by\"\nsubject = \"b\"\nothers = [\"a\"]\n\
+                     severity = \"advice\"\nnote = \"n\"\nconfidence = 0.9";
+    let texts = Texts {
+        settings: SETTINGS,
+        constraints: GENERATED,
+        overrides,
+        effects: "format = 1",
+    };
+    let joined = Pack::load(EngineKind::Postgresql, 15, texts).unwrap();
+    let only = joined.constraint("r").unwrap();
+    assert_eq!(joined.constraints.len(), 1);
+    assert_eq!((only.kind, only.rule.as_ref()), (EdgeKind::BoundedBy, None));
+    assert_eq!(only.evidence.len(), 2);
 }
 
 #[test]
