@@ -1,6 +1,7 @@
 //! Statistics, tested against SciPy and statsmodels.
 
 pub mod fisher;
+pub mod linear;
 pub mod logistic;
 pub mod meta;
 pub mod multiple;
