@@ -6,6 +6,7 @@
 )]
 
 mod run;
+mod servers;
 mod setup;
 mod suite;
 #[cfg(test)]
@@ -25,7 +26,9 @@ cargo xtask <command>
   tidy              the house rules: sizes, layers, purity, documents
   bench             run the benches and renew bench/RESULTS.md
   docs              renew generated documents: command reference, transcript, pictures
-  pack build        rebuild the knowledge pack from a scratch server and the documentation package
+  pack build        rebuild the knowledge packs from scratch servers and documentation packages
+                    (--major N: only this one)
+  pack diff A B     what changed in settings and rules between two major versions
   setup             only install what is missing
 ";
 
@@ -55,7 +58,11 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
             .map(|()| ExitCode::SUCCESS),
         "docs" => docs(),
         "pack" => pack(rest),
-        "setup" => setup::postgres().map(|_| ExitCode::SUCCESS),
+        "setup" => {
+            setup::postgres()?;
+            servers::ensure(&servers::majors());
+            Ok(ExitCode::SUCCESS)
+        }
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(ExitCode::SUCCESS)
@@ -91,31 +98,43 @@ fn docs() -> Result<ExitCode> {
 
 fn pack(rest: &[String]) -> Result<ExitCode> {
     match rest.split_first() {
-        Some((verb, more)) if verb == "build" => {
-            setup::postgres()?;
-            setup::documentation()?;
-            let out = "crates/catalog/packs/postgresql/15";
-            let fixed = [
-                "run",
-                "--release",
-                "--package",
-                "backstay-extract",
-                "--",
-                "build",
-                "--engine",
-                "postgresql",
-                "--major",
-                "15",
-                "--out",
-                out,
-            ];
-            let all: Vec<&str> = fixed
-                .into_iter()
-                .chain(more.iter().map(String::as_str))
-                .collect();
-            run::cargo(&all)?;
-            Ok(ExitCode::SUCCESS)
-        }
-        _ => bail!("usage: cargo xtask pack build"),
+        Some((verb, more)) if verb == "build" => build_packs(more),
+        Some((verb, more)) if verb == "diff" => extract("diff", more),
+        _ => bail!("usage: cargo xtask pack build [--major N] | diff A B"),
     }
+}
+
+/// Builds the packs of all major versions, or of one, from pinned servers.
+fn build_packs(rest: &[String]) -> Result<ExitCode> {
+    let majors = match rest {
+        [] => servers::majors(),
+        [flag, major] if flag == "--major" => vec![major.parse()?],
+        _ => bail!("usage: cargo xtask pack build [--major N]"),
+    };
+    let there = servers::ensure(&majors);
+    setup::documentation(&majors)?;
+    for major in &there {
+        eprintln!("building the pack of PostgreSQL {major} …");
+        extract("build", &["--major".to_owned(), major.to_string()])?;
+    }
+    if there.len() < majors.len() {
+        bail!("built {there:?} of {majors:?}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a command of the extractor.
+fn extract(verb: &str, rest: &[String]) -> Result<ExitCode> {
+    let fixed = [
+        "run",
+        "--release",
+        "--package",
+        "backstay-extract",
+        "--",
+        verb,
+    ];
+    let rest = rest.iter().map(String::as_str);
+    let all: Vec<&str> = fixed.into_iter().chain(rest).collect();
+    run::cargo(&all)?;
+    Ok(ExitCode::SUCCESS)
 }

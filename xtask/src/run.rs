@@ -73,7 +73,7 @@ pub(crate) fn as_root(program: &str, arguments: &[&str]) -> Result<()> {
     check(status.with_context(|| format!("starting {line}"))?, &line)
 }
 
-fn am_root() -> Result<bool> {
+pub(crate) fn am_root() -> Result<bool> {
     let output = Command::new("id")
         .arg("-u")
         .output()

@@ -19,12 +19,40 @@ pub(crate) fn postgres() -> Result<PathBuf> {
         .context("PostgreSQL was installed, but its server binaries are not where they should be")
 }
 
-/// Makes sure the documentation package is there; only building a pack needs it.
-pub(crate) fn documentation() -> Result<()> {
-    if Path::new("/usr/share/doc/postgresql-doc-15/html").is_dir() {
+/// Makes sure the documentation packages that the distribution has are there, and says which it lacks;
+/// only building a pack needs them.
+pub(crate) fn documentation(majors: &[u32]) -> Result<()> {
+    let folder = |major: u32| PathBuf::from(format!("/usr/share/doc/postgresql-doc-{major}/html"));
+    let missing: Vec<u32> = (majors.iter().copied())
+        .filter(|m| !folder(*m).is_dir())
+        .collect();
+    if missing.is_empty() {
         return Ok(());
     }
-    apt_install(&["postgresql-doc-15"])
+    let offered: Vec<String> = (missing.iter())
+        .map(|m| format!("postgresql-doc-{m}"))
+        .filter(|package| offers(package))
+        .collect();
+    for major in missing {
+        let package = format!("postgresql-doc-{major}");
+        if !offered.contains(&package) {
+            eprintln!(
+                "NOTE: this distribution has no {package}: sentences of the nearest version count half"
+            );
+        }
+    }
+    if offered.is_empty() {
+        return Ok(());
+    }
+    apt_install(&offered.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Whether the distribution has a package.
+fn offers(package: &str) -> bool {
+    let shown = std::process::Command::new("apt-cache")
+        .args(["show", "--no-all-versions", package])
+        .output();
+    shown.is_ok_and(|output| output.status.success() && !output.stdout.is_empty())
 }
 
 /// The newest folder with server binaries: `BACKSTAY_PG_BIN`, the distribution's folders, the path.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use crate::{run, setup};
+use crate::{run, servers, setup};
 
 /// What the runs printed, added up.
 #[derive(Default)]
@@ -23,6 +23,7 @@ pub(crate) fn test(rest: &[String]) -> Result<ExitCode> {
     if let Err(error) = setup::postgres() {
         eprintln!("SKIPPED: everything that needs a real PostgreSQL: {error:#}");
     }
+    servers::ensure(&servers::majors());
     let filter: Vec<&str> = rest.iter().map(String::as_str).collect();
     step(
         &mut tally,

@@ -20,7 +20,7 @@ pub struct Binaries {
 pub enum FindError {
     /// None at all.
     #[error(
-        "no PostgreSQL server programs in BACKSTAY_PG_BIN, PATH or /usr/lib/postgresql; `cargo xtask setup` installs them"
+        "no PostgreSQL server programs in BACKSTAY_PG_BIN, PATH, /usr/lib/postgresql or the cache folder; `cargo xtask setup` installs them"
     )]
     Missing,
     /// None of the wanted major version.
@@ -41,11 +41,12 @@ struct Places {
     chosen: Option<OsString>,
     path: Option<OsString>,
     distribution: PathBuf,
+    caches: Vec<PathBuf>,
 }
 
 impl Binaries {
     /// The installation named by `BACKSTAY_PG_BIN`, else the one of the highest major version in
-    /// `PATH` and `/usr/lib/postgresql/*/bin`.
+    /// `PATH` and `/usr/lib/postgresql/*/bin`, else the highest in the cache folder of `cargo xtask setup`.
     ///
     /// # Errors
     /// `FindError::Missing` when there is none.
@@ -70,6 +71,21 @@ impl Binaries {
         })
     }
 
+    /// The installation of major version `major` in the cache folder, which `cargo xtask setup` fills with
+    /// versions pinned in its own files; `None` when it is not there.
+    #[must_use]
+    pub fn pinned(major: u32) -> Option<Self> {
+        let of_major = |folder: &PathBuf| {
+            let version = folder.parent()?.file_name()?.to_str()?.split('.').next()?;
+            (version.parse() == Ok(major)).then_some(())
+        };
+        let mut folders: Vec<PathBuf> = cached_folders(&caches()).collect();
+        folders.sort();
+        folders.retain(|folder| of_major(folder).is_some());
+        let found = folders.iter().rev().filter_map(|f| Self::in_folder(f));
+        found.into_iter().find(|b| b.major == major)
+    }
+
     /// Every installation there is, the preferred one first.
     #[must_use]
     pub fn all() -> Vec<Self> {
@@ -77,6 +93,7 @@ impl Binaries {
             chosen: std::env::var_os("BACKSTAY_PG_BIN"),
             path: std::env::var_os("PATH"),
             distribution: PathBuf::from("/usr/lib/postgresql"),
+            caches: caches(),
         })
     }
 
@@ -122,8 +139,14 @@ fn in_places(places: &Places) -> Vec<Binaries> {
         .chain(distribution_folders(&places.distribution))
         .filter_map(|folder| Binaries::in_folder(&folder))
         .collect();
-    rest.sort_by(|a, b| b.major.cmp(&a.major).then_with(|| a.folder.cmp(&b.folder)));
+    let mut cached: Vec<Binaries> = cached_folders(&places.caches)
+        .filter_map(|folder| Binaries::in_folder(&folder))
+        .collect();
+    for some in [&mut rest, &mut cached] {
+        some.sort_by(|a, b| b.major.cmp(&a.major).then_with(|| a.folder.cmp(&b.folder)));
+    }
     found.extend(rest);
+    found.extend(cached);
     let mut seen = std::collections::BTreeSet::new();
     found.retain(|b| seen.insert(b.folder.clone()));
     found
@@ -136,6 +159,28 @@ fn distribution_folders(root: &Path) -> Vec<PathBuf> {
     entries
         .filter_map(|e| Some(e.ok()?.path().join("bin")))
         .collect()
+}
+
+/// Cache folders that may exist, the same as `cargo xtask setup` chooses from. Root's own home is closed
+/// to the account that servers run under, so root's is a common one.
+fn caches() -> Vec<PathBuf> {
+    let named = std::env::var_os("BACKSTAY_CACHE").map(PathBuf::from);
+    let xdg = std::env::var_os("XDG_CACHE_HOME").map(|p| PathBuf::from(p).join("backstay"));
+    let home = std::env::var_os("HOME").map(|p| PathBuf::from(p).join(".cache/backstay"));
+    let common = PathBuf::from("/var/cache/backstay");
+    named
+        .into_iter()
+        .chain(xdg)
+        .chain(home)
+        .chain([common])
+        .collect()
+}
+
+/// `<cache>/postgresql/<version>/bin` in each cache.
+fn cached_folders(caches: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+    caches
+        .iter()
+        .flat_map(|cache| distribution_folders(&cache.join("postgresql")))
 }
 
 /// Major and whole version from `postgres (PostgreSQL) 15.18 (Debian …)`.

@@ -11,6 +11,9 @@ use tempfile::TempDir;
 use super::account::Account;
 use super::binaries::Binaries;
 
+/// First major version that can write its log as JSON.
+pub(crate) const JSON_LOG_SINCE: u32 = 15;
+
 /// A data directory that goes when it is dropped. No server runs on it.
 #[derive(Debug)]
 pub struct DataDir {
@@ -141,7 +144,7 @@ impl DataDir {
     pub(crate) fn configure(&self, settings: &[(String, String)]) -> io::Result<()> {
         let file = self.path().join("postgresql.conf");
         let mut text = fs::read_to_string(&file)?;
-        let destination = if self.binaries.major >= 15 {
+        let destination = if self.binaries.major >= JSON_LOG_SINCE {
             "jsonlog"
         } else {
             "csvlog"

@@ -1,4 +1,4 @@
-//! What a server said: its start-up messages and its JSON log, as one kind of line.
+//! What a server said: its start-up messages and its log in JSON or CSV, as one kind of line.
 
 use serde_json::Value;
 
@@ -53,6 +53,50 @@ pub(crate) fn from_json(text: &str) -> Vec<LogLine> {
         .collect()
 }
 
+/// Messages from text of `log_destination = csvlog`; a record that is cut off is passed over.
+pub(crate) fn from_csv(text: &str) -> Vec<LogLine> {
+    records(text)
+        .iter()
+        .filter(|fields| fields.len() > CSV_BACKEND)
+        .map(|fields| {
+            let field = |at: usize| fields.get(at).cloned().unwrap_or_default();
+            LogLine {
+                severity: field(CSV_SEVERITY),
+                sqlstate: field(CSV_SEVERITY + 1),
+                message: field(CSV_SEVERITY + 2),
+                detail: field(CSV_SEVERITY + 3),
+                hint: field(CSV_SEVERITY + 4),
+                backend: field(CSV_BACKEND),
+            }
+        })
+        .collect()
+}
+
+/// Column of the severity; SQLSTATE, message, detail and hint follow it.
+const CSV_SEVERITY: usize = 11;
+/// Column of the kind of process.
+const CSV_BACKEND: usize = 23;
+
+/// The complete records of a CSV text: quoted fields hold commas, line breaks and doubled quotes.
+fn records(text: &str) -> Vec<Vec<String>> {
+    let (mut all, mut record, mut field, mut quoted) =
+        (Vec::new(), Vec::new(), String::new(), false);
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if quoted && chars.next_if_eq(&'"').is_some() => field.push('"'),
+            '"' => quoted = !quoted,
+            ',' if !quoted => record.push(std::mem::take(&mut field)),
+            '\n' if !quoted => {
+                record.push(std::mem::take(&mut field));
+                all.push(std::mem::take(&mut record));
+            }
+            c => field.push(c),
+        }
+    }
+    all
+}
+
 /// Messages from standard error: `… FATAL:  text`, with `DETAIL` and `HINT` joined to their message.
 pub(crate) fn from_stderr(text: &str) -> Vec<LogLine> {
     const WORDS: [&str; 7] = [
@@ -105,6 +149,31 @@ mod tests {
         assert_eq!(lines[0].detail, "asked for 9");
         assert_eq!(lines[0].hint, "ask for less");
         assert!(lines[0].serious() && !lines[1].serious());
+    }
+
+    #[test]
+    fn csv_records_keep_their_quotes_and_breaks() {
+        let columns = |message: &str| {
+            let mut fields = vec![String::new(); 26];
+            fields[CSV_SEVERITY] = "WARNING".into();
+            fields[CSV_SEVERITY + 1] = "01000".into();
+            fields[CSV_SEVERITY + 2] = format!("\"{message}\"");
+            fields[CSV_BACKEND] = "postmaster".into();
+            fields.join(",")
+        };
+        let text = format!(
+            "{}\n{}\ncut,off",
+            columns("a \"\"b\"\", c\nd"),
+            columns("e")
+        );
+        let lines = from_csv(&text);
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0].message, "a \"b\", c\nd");
+        assert_eq!(
+            (lines[1].sqlstate.as_str(), lines[1].backend.as_str()),
+            ("01000", "postmaster")
+        );
+        assert!(lines[0].serious());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_postgres::Client;
 
 use super::binaries::Binaries;
-use super::data_dir::DataDir;
+use super::data_dir::{DataDir, JSON_LOG_SINCE};
 use super::errors::{SignalError, StartError, StopError};
 use super::log::{self, LogLine};
 use super::session::cells;
@@ -59,7 +59,7 @@ pub struct Server {
     child: Option<Child>,
     port: u16,
     options: Options,
-    /// Length of the JSON log when the present run began.
+    /// Length of the structured log when the present run began.
     log_from: u64,
 }
 
@@ -265,28 +265,35 @@ impl Server {
         lines
     }
 
-    /// Length of its JSON log now: a place for [`Server::said_since`].
+    /// Length of its structured log now: a place for [`Server::said_since`].
     #[must_use]
     pub fn log_end(&self) -> u64 {
-        fs::metadata(self.json_log()).map_or(0, |meta| meta.len())
+        fs::metadata(self.log_file()).map_or(0, |meta| meta.len())
     }
 
-    /// What stands in its JSON log after the place `from`.
+    /// What stands in its structured log (JSON, CSV before version 15) after the place `from`.
     #[must_use]
     pub fn said_since(&self, from: u64) -> Vec<LogLine> {
         let mut text = Vec::new();
-        let read = File::open(self.json_log()).and_then(|mut file| {
+        let read = File::open(self.log_file()).and_then(|mut file| {
             file.seek(SeekFrom::Start(from))?;
             file.read_to_end(&mut text)
         });
         match read {
-            Ok(_) => log::from_json(&String::from_utf8_lossy(&text)),
+            Ok(_) if self.logs_json() => log::from_json(&String::from_utf8_lossy(&text)),
+            Ok(_) => log::from_csv(&String::from_utf8_lossy(&text)),
             Err(_) => Vec::new(),
         }
     }
 
-    fn json_log(&self) -> PathBuf {
-        self.log_dir().join("postgresql.json")
+    /// Whether this version can write its log as JSON.
+    fn logs_json(&self) -> bool {
+        self.dir.binaries.major >= JSON_LOG_SINCE
+    }
+
+    fn log_file(&self) -> PathBuf {
+        let ending = if self.logs_json() { "json" } else { "csv" };
+        self.log_dir().join(format!("postgresql.{ending}"))
     }
 
     fn spawn(&mut self) -> Result<(), StartError> {
