@@ -19,6 +19,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("engine", 4, &["journal"]),
     ("engine-postgres", 5, &[]),
     ("store-sqlite", 5, &["graph"]),
+    ("host", 5, &[]),
     ("scratch", 5, &[]),
     ("extract", 5, &["catalog", "learn", "scratch", "typing"]),
     ("guard", 6, &[]),
