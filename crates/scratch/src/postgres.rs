@@ -1,6 +1,7 @@
 //! Throw-away PostgreSQL servers.
 
 mod account;
+mod bare;
 mod binaries;
 mod data_dir;
 mod errors;
@@ -9,6 +10,7 @@ mod server;
 mod session;
 mod spawn;
 
+pub use bare::{Bare, BareEnd};
 pub use binaries::{Binaries, FindError};
 pub use data_dir::{ComputeError, CreateError, DataDir};
 pub use errors::{ExecuteError, SignalError, StartError, StopError};
