@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use backstay_model::change::Pending;
-use backstay_model::{Scope, SettingName, Snapshot, Value, ValueSource};
+use backstay_model::{Reach, Scope, SettingName, Snapshot, Value, ValueSource};
 
 use crate::class::{Secrecy, secret};
 use crate::conf::ConfLine;
@@ -22,6 +22,9 @@ pub struct Candidate<'p> {
     pack: &'p Pack,
     held: BTreeMap<SettingName, Held>,
     host: BTreeMap<String, Quantity>,
+    /// The primary's values, when it is known; a standby's rules speak of them.
+    primary: BTreeMap<SettingName, Quantity>,
+    pooler: BTreeMap<String, Quantity>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -52,13 +55,35 @@ impl<'p> Candidate<'p> {
             pack,
             held: pack.settings.values().filter_map(known).collect(),
             host: BTreeMap::new(),
+            primary: BTreeMap::new(),
+            pooler: BTreeMap::new(),
         }
     }
 
-    /// With a fact about the host: `memory` (bytes), `cpus` (count), `storage` (text).
+    /// With a fact about the host: `memory`, `disk_free`, `huge_pages` (bytes), `cpus`, `open_files`
+    /// (count), `storage` (text).
     #[must_use]
     pub fn with_host(mut self, fact: &str, quantity: Quantity) -> Self {
         self.host.insert(fact.to_owned(), quantity);
+        self
+    }
+
+    /// With the configuration of the primary that this standby follows. What is not known there stays
+    /// unknown here.
+    #[must_use]
+    pub fn with_primary(mut self, primary: &Candidate<'_>) -> Self {
+        let known = primary.held.iter().filter_map(|(name, held)| match held {
+            Held::Known(quantity) => Some((name.clone(), quantity.clone())),
+            Held::Hidden => None,
+        });
+        self.primary = known.collect();
+        self
+    }
+
+    /// With what stands in the configuration of a pooler in front, in the words of [`crate::pooler`].
+    #[must_use]
+    pub fn with_pooler(mut self, facts: BTreeMap<String, Quantity>) -> Self {
+        self.pooler = facts;
         self
     }
 
@@ -198,6 +223,22 @@ impl Environment for Candidate<'_> {
         self.host.get(name).cloned()
     }
 
+    fn primary(&self, name: &SettingName) -> Option<Quantity> {
+        self.primary.get(name).cloned()
+    }
+
+    fn pooler(&self, name: &str) -> Option<Quantity> {
+        self.pooler.get(name).cloned()
+    }
+
+    fn joined(&self, reach: Reach) -> bool {
+        match reach {
+            Reach::SameNode => true,
+            Reach::PrimaryStandby => !self.primary.is_empty(),
+            Reach::AcrossInstances => !self.pooler.is_empty(),
+        }
+    }
+
     fn effective(&self, name: &SettingName) -> Option<Quantity> {
         self.expanded(name, ROUNDS_MAX)
     }
@@ -230,6 +271,14 @@ impl Environment for Deeper<'_, '_> {
 
     fn host(&self, name: &str) -> Option<Quantity> {
         self.of.host(name)
+    }
+
+    fn primary(&self, name: &SettingName) -> Option<Quantity> {
+        self.of.primary(name)
+    }
+
+    fn pooler(&self, name: &str) -> Option<Quantity> {
+        self.of.pooler(name)
     }
 
     fn effective(&self, name: &SettingName) -> Option<Quantity> {

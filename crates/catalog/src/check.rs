@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use backstay_model::{Confidence, Constraint, NodeKey, SettingName, Severity};
 
 use crate::class::{Secrecy, secret};
-use crate::expr::{self, Closeness, Environment, Slack, Tri};
+use crate::expr::{self, Closeness, Environment, Expr, Slack, Tri};
 use crate::pack::Pack;
 use crate::units::Quantity;
 
@@ -74,6 +74,9 @@ fn judge<'p>(
         let Some(rule) = pack.rule(&constraint.id) else {
             continue;
         };
+        if !env.joined(constraint.reach) {
+            continue;
+        }
         let settings = rule.settings();
         if touched.is_some_and(|touched| settings.is_disjoint(touched)) {
             continue;
@@ -137,7 +140,11 @@ fn value(node: &NodeKey, env: &dyn Environment) -> Option<Quantity> {
                 found
             })
         }
-        NodeKey::Resource(fact) => env.host(fact),
+        NodeKey::Resource(fact) => match expr::elsewhere(fact) {
+            Some(Expr::Primary(name)) => env.primary(&name),
+            Some(Expr::Pooler(name)) => env.pooler(&name),
+            _ => env.host(fact),
+        },
         _ => None,
     }
 }

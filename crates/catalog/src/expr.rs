@@ -5,10 +5,13 @@
 //! eff(autovacuum_work_mem) * autovacuum_max_workers + shared_buffers <= 0.8 * host.memory
 //! count_set(recovery_target, recovery_target_lsn, recovery_target_xid) <= 1
 //! 'pg_stat_statements' in shared_preload_libraries
+//! max_connections >= primary.max_connections
+//! pgbouncer.server_connections <= max_connections - superuser_reserved_connections
 //! ```
 //!
 //! `eff(x)` is what the value of `x` stands for, `is_set(x)` says that it is not the built-in one,
-//! `host.memory` is a fact about the host. `=>` binds least and to the right, then `or`, `and`, `not`,
+//! `host.memory` is a fact about the host, `primary.x` the value of a setting on the primary that a standby
+//! follows, `pgbouncer.x` a setting of the pooler in front. `=>` binds least and to the right, then `or`, `and`, `not`,
 //! comparisons, sums, products. What is not known makes the answer unknown, never true.
 
 use std::collections::BTreeSet;
@@ -31,6 +34,13 @@ pub use parse::{ParseError, parse};
 pub use slack::{Closeness, NEAR, Slack, slack};
 pub use types::{Type, TypeError, type_of};
 
+/// What comes before the name of a fact about the host.
+pub const HOST: &str = "host.";
+/// What comes before the name of a setting of the primary.
+pub const PRIMARY: &str = "primary.";
+/// What comes before the name of a setting of the pooler.
+pub const POOLER: &str = "pgbouncer.";
+
 /// An expression.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Expr {
@@ -46,6 +56,10 @@ pub enum Expr {
     Effective(SettingName),
     /// A fact about the host: `host.memory`.
     Host(String),
+    /// The value of a setting on the primary: `primary.max_connections`.
+    Primary(SettingName),
+    /// A setting of the pooler in front: `pgbouncer.default_pool_size`.
+    Pooler(String),
     /// The number with its sign turned.
     Negative(Box<Expr>),
     /// Two numbers put together.
@@ -181,6 +195,8 @@ impl Expr {
             | Self::Setting(_)
             | Self::Effective(_)
             | Self::Host(_)
+            | Self::Primary(_)
+            | Self::Pooler(_)
             | Self::CountSet(_)
             | Self::IsSet(_) => Vec::new(),
         }
@@ -211,7 +227,8 @@ impl Expr {
     }
 }
 
-/// The settings and host facts that an expression speaks of, in the order of their names.
+/// The settings and facts that an expression speaks of, in the order of their names. What is not inside
+/// the instance is a resource: `memory` of the host, `primary.wal_level`, `pgbouncer.pool_mode`.
 #[must_use]
 pub fn vars(expr: &Expr) -> BTreeSet<NodeKey> {
     let mut found: BTreeSet<_> = expr.parts().into_iter().flat_map(vars).collect();
@@ -223,9 +240,46 @@ pub fn vars(expr: &Expr) -> BTreeSet<NodeKey> {
         Expr::Host(name) => {
             found.insert(NodeKey::Resource(name.clone()));
         }
+        Expr::Primary(name) => {
+            found.insert(NodeKey::Resource(format!("{PRIMARY}{name}")));
+        }
+        Expr::Pooler(name) => {
+            found.insert(NodeKey::Resource(format!("{POOLER}{name}")));
+        }
         _ => {}
     }
     found
+}
+
+/// What the name of a resource means when it is not about the host: `primary.wal_level`,
+/// `pgbouncer.pool_mode`.
+#[must_use]
+pub fn elsewhere(resource: &str) -> Option<Expr> {
+    if let Some(setting) = resource.strip_prefix(PRIMARY) {
+        return Some(Expr::Primary(SettingName::new(setting)));
+    }
+    let fact = resource.strip_prefix(POOLER)?;
+    Some(Expr::Pooler(fact.to_owned()))
+}
+
+/// The node that a name in a reviewed rule means: a setting, or a resource of the host (`host.memory`), of
+/// the primary or of the pooler.
+#[must_use]
+pub fn node(name: &str) -> NodeKey {
+    match name.strip_prefix(HOST) {
+        Some(fact) => NodeKey::Resource(fact.to_owned()),
+        None if elsewhere(name).is_some() => NodeKey::Resource(name.to_owned()),
+        None => NodeKey::setting(name),
+    }
+}
+
+/// A node as rules write it: `work_mem`, `host.memory`, `primary.wal_level`.
+#[must_use]
+pub fn written(node: &NodeKey) -> String {
+    match node {
+        NodeKey::Resource(name) if elsewhere(name).is_none() => format!("{HOST}{name}"),
+        other => other.name().to_owned(),
+    }
 }
 
 impl fmt::Display for Decimal {
@@ -286,7 +340,9 @@ impl fmt::Display for Expr {
             Self::Bool(on) => f.write_str(if *on { "on" } else { "off" }),
             Self::Setting(name) => write!(f, "{name}"),
             Self::Effective(name) => write!(f, "eff({name})"),
-            Self::Host(name) => write!(f, "host.{name}"),
+            Self::Host(name) => write!(f, "{HOST}{name}"),
+            Self::Primary(name) => write!(f, "{PRIMARY}{name}"),
+            Self::Pooler(name) => write!(f, "{POOLER}{name}"),
             Self::Negative(a) => {
                 f.write_str("-")?;
                 a.write(f, 9)

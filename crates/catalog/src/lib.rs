@@ -18,6 +18,7 @@ pub mod class;
 pub mod pack;
 
 pub mod conf;
+pub mod pooler;
 
 pub mod candidate;
 pub mod check;

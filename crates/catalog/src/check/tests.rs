@@ -19,6 +19,9 @@ fn candidate(conf: &str, host: (&str, i128, &str)) -> Candidate<'static> {
         .with_host("memory", Quantity::parse_bytes(memory).unwrap())
         .with_host("cpus", Quantity::Count(cpus))
         .with_host("storage", Quantity::Text(storage.into()))
+        .with_host("disk_free", Quantity::Bytes(500 << 30))
+        .with_host("huge_pages", Quantity::Bytes(64 << 30))
+        .with_host("open_files", Quantity::Count(65_536))
         .with_conf(&lines);
     assert_eq!(errors, []);
     candidate
@@ -341,5 +344,70 @@ fn secrets_are_covered() {
     assert_eq!(
         all.get(&NodeKey::setting("archive_command")),
         Some(&Quantity::Text("(secret)".into()))
+    );
+}
+
+#[test]
+fn a_standby_is_judged_beside_its_primary() {
+    let primary = candidate(
+        "max_connections = 300\nwal_level = minimal\nmax_wal_senders = 0",
+        SMALL,
+    );
+    let alone = candidate("max_connections = 100", SMALL);
+    let of = |env: &Candidate<'_>| {
+        let report = check(postgres(), env);
+        assert!(report.unknown.is_empty(), "{:?}", report.unknown);
+        let pair = report
+            .violations
+            .iter()
+            .filter(|v| v.constraint.id.starts_with("pg.pair."));
+        pair.map(|v| v.constraint.id.clone()).collect::<Vec<_>>()
+    };
+    assert!(
+        of(&alone).is_empty(),
+        "a server without a primary has no such rules"
+    );
+    let beside = alone.with_primary(&primary);
+    assert_eq!(of(&beside), ["pg.pair.connections", "pg.pair.wal_level"]);
+    let report = check(postgres(), &beside);
+    let values = &report.violations.first().unwrap().values;
+    let other = NodeKey::Resource("primary.max_connections".into());
+    assert_eq!(values.get(&other), Some(&Quantity::Count(300)));
+}
+
+#[test]
+fn pools_in_front_must_fit() {
+    let ini = "[databases]\na = host=h\nb = host=h\n[pgbouncer]\ndefault_pool_size = 40\nquery_timeout = 30\n";
+    let env = |users| {
+        let facts = crate::pooler::parse(ini, Some(users)).facts;
+        candidate("max_connections = 100", SMALL).with_pooler(facts)
+    };
+    let bouncer = |users| {
+        let env = env(users);
+        let report = check(postgres(), &env);
+        let of = report
+            .violations
+            .into_iter()
+            .map(|v| v.constraint.id.clone());
+        of.filter(|id| id.starts_with("pg.bouncer."))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(bouncer(1), ["pg.bouncer.query_timeout"]);
+    let more = bouncer(2);
+    assert!(
+        more.contains(&"pg.bouncer.connections".to_owned()),
+        "{more:?}"
+    );
+}
+
+#[test]
+fn settings_of_a_library_need_the_library() {
+    let max = "pg_stat_statements.max = 10000";
+    assert_eq!(worst(max), "silent pg.silent.stat_statements_max");
+    assert_eq!(
+        worst(&format!(
+            "{max}\nshared_preload_libraries = 'auto_explain, pg_stat_statements'"
+        )),
+        ""
     );
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use backstay_model::SettingName;
+use backstay_model::{Reach, SettingName};
 
 use crate::expr::number::Number;
 use crate::expr::{Arithmetic, Comparison, Decimal, Expr, Function};
@@ -13,8 +13,26 @@ pub trait Environment {
     /// The value of a setting as it stands; `None` when it is not known.
     fn setting(&self, name: &SettingName) -> Option<Quantity>;
 
-    /// A fact about the host: `memory` (size), `cpus` (number), `storage` (text).
+    /// A fact about the host: `memory`, `disk_free`, `huge_pages` (sizes), `cpus`, `open_files` (numbers),
+    /// `storage` (text).
     fn host(&self, name: &str) -> Option<Quantity>;
+
+    /// The value of a setting on the primary that this standby follows; `None` when there is none or it
+    /// is not known.
+    fn primary(&self, _name: &SettingName) -> Option<Quantity> {
+        None
+    }
+
+    /// A setting of the pooler in front, in the words of [`crate::pooler`].
+    fn pooler(&self, _name: &str) -> Option<Quantity> {
+        None
+    }
+
+    /// Whether there is another side that rules of this reach could speak of. Without it such a rule is
+    /// not unknown, it is about nobody.
+    fn joined(&self, reach: Reach) -> bool {
+        reach == Reach::SameNode
+    }
 
     /// What the value of a setting stands for: another one's value, or none where -1 or 0 means
     /// "no limit". As it stands, unless the implementation knows better.
@@ -128,6 +146,8 @@ pub(super) fn worth(expr: &Expr, env: &dyn Environment) -> Option<Worth> {
         Expr::Setting(name) => env.setting(name).map(of_quantity),
         Expr::Effective(name) => env.effective(name).map(of_quantity),
         Expr::Host(name) => env.host(name).map(of_quantity),
+        Expr::Primary(name) => env.primary(name).map(of_quantity),
+        Expr::Pooler(name) => env.pooler(name).map(of_quantity),
         Expr::Negative(a) => match worth(a, env)? {
             Worth::Number(n, dimension) => Some(Worth::Number(n.negative()?, dimension)),
             _ => None,

@@ -2,7 +2,7 @@
 
 use backstay_model::SettingName;
 
-use crate::expr::{Arithmetic, Comparison, Decimal, Expr, Function};
+use crate::expr::{Arithmetic, Comparison, Decimal, Expr, Function, HOST, POOLER, PRIMARY};
 use crate::units::Unit;
 
 /// Deepest nesting that is read.
@@ -288,7 +288,8 @@ impl Parser {
             _ => return self.sum(),
         };
         let after = self.tokens.get(self.next + 1).map(|(_, token)| token);
-        if matches!(after, Some(Token::Symbol("," | "}"))) && !word.starts_with("host.") {
+        let elsewhere = [HOST, PRIMARY, POOLER].iter().any(|p| word.starts_with(p));
+        if matches!(after, Some(Token::Symbol("," | "}"))) && !elsewhere {
             self.next += 1;
             return Ok(Expr::Text(word));
         }
@@ -420,9 +421,14 @@ impl Parser {
 }
 
 fn plain_name(name: &str) -> Expr {
-    match name.strip_prefix("host.") {
-        Some(fact) => Expr::Host(fact.to_owned()),
-        None => Expr::Setting(SettingName::new(name)),
+    if let Some(fact) = name.strip_prefix(HOST) {
+        Expr::Host(fact.to_owned())
+    } else if let Some(setting) = name.strip_prefix(PRIMARY) {
+        Expr::Primary(SettingName::new(setting))
+    } else if let Some(fact) = name.strip_prefix(POOLER) {
+        Expr::Pooler(fact.to_owned())
+    } else {
+        Expr::Setting(SettingName::new(name))
     }
 }
 

@@ -1,5 +1,6 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use backstay_model::NodeKey;
 use proptest::prelude::*;
 
 use super::*;
@@ -15,6 +16,12 @@ impl Environment for Given {
     }
     fn host(&self, name: &str) -> Option<Quantity> {
         (name == "memory").then_some(Quantity::Bytes(8 << 30))
+    }
+    fn primary(&self, name: &SettingName) -> Option<Quantity> {
+        (name.as_str() == "n").then_some(Quantity::Count(12))
+    }
+    fn pooler(&self, name: &str) -> Option<Quantity> {
+        (name == "pool_mode").then(|| Quantity::Text("transaction".into()))
     }
 }
 
@@ -78,6 +85,12 @@ fn rules_hold_or_not_or_nobody_knows() {
         ("n = 11 => missing > 3", Tri::True),
         ("n = 10 => missing > 3", Tri::Unknown),
         ("host.cpus > 1", Tri::Unknown),
+        ("n < primary.n", Tri::True),
+        ("n >= primary.n", Tri::False),
+        ("primary.a > 1MB", Tri::Unknown),
+        ("pgbouncer.pool_mode in {session, transaction}", Tri::True),
+        ("pgbouncer.pool_size > n", Tri::Unknown),
+        ("word in {primary.n, host.memory}", Tri::Unknown),
         ("a < t", Tri::Unknown),
         ("a * t > 0", Tri::Unknown),
         ("n / 0 > 1", Tri::Unknown),
@@ -198,7 +211,15 @@ fn a_size_is_not_compared_with_a_time() {
     assert!(of("size < 5").is_err());
     assert!(of("word + 1 = 2").is_err());
     assert!(of("strange = 1").is_err());
+    assert!(of("primary.size < time").is_err());
+    assert!(of("pgbouncer.pool_mode > 1").is_err());
+    assert_eq!(of("pgbouncer.server_idle_timeout < time"), Ok(Type::Bool));
     assert_eq!(vars(&parse("eff(size) < host.memory").unwrap()).len(), 2);
+    let across = parse("size < primary.size and pgbouncer.users > 1").unwrap();
+    let names: Vec<String> = vars(&across).iter().map(written).collect();
+    assert_eq!(names, ["size", "pgbouncer.users", "primary.size"]);
+    let back: BTreeSet<NodeKey> = names.iter().map(|n| node(n)).collect();
+    assert_eq!(back, vars(&across));
 }
 
 fn expression() -> impl Strategy<Value = Expr> {
@@ -223,6 +244,8 @@ fn expression() -> impl Strategy<Value = Expr> {
         name.clone().prop_map(|n| Expr::IsSet(SettingName::new(n))),
         prop::collection::vec(name.prop_map(SettingName::new), 1..4).prop_map(Expr::CountSet),
         Just(Expr::Host("memory".into())),
+        prop::sample::select(vec!["n", "gone"]).prop_map(|n| Expr::Primary(SettingName::new(n))),
+        prop::sample::select(vec!["pool_mode", "gone"]).prop_map(|n| Expr::Pooler(n.to_owned())),
     ];
     leaf.prop_recursive(4, 40, 4, |inner| {
         let two = (inner.clone(), inner.clone()).prop_map(|(a, b)| (Box::new(a), Box::new(b)));
@@ -261,7 +284,54 @@ fn expression() -> impl Strategy<Value = Expr> {
     })
 }
 
+/// Any value at all, the absurd ones among them.
+fn quantity_of_any_kind() -> impl Strategy<Value = Quantity> {
+    let number = prop_oneof![
+        any::<i128>(),
+        Just(i128::MIN),
+        Just(i128::MAX),
+        -2_i128..3,
+        any::<i64>().prop_map(i128::from),
+    ];
+    prop_oneof![
+        number.clone().prop_map(Quantity::Bytes),
+        number.clone().prop_map(Quantity::Micros),
+        number.prop_map(Quantity::Count),
+        any::<f64>().prop_map(Quantity::Fraction),
+        any::<bool>().prop_map(Quantity::Bool),
+        "\\PC{0,8}".prop_map(Quantity::Text),
+        prop::collection::vec("\\PC{0,4}", 0..4).prop_map(Quantity::List),
+        Just(Quantity::Unlimited),
+    ]
+}
+
+fn any_environment() -> impl Strategy<Value = Given> {
+    let names = ["a", "b", "t", "n", "f", "on1", "word", "list", "big"];
+    let values = prop::collection::vec(prop::option::of(quantity_of_any_kind()), names.len());
+    values.prop_map(move |values| {
+        let known = names.into_iter().zip(values);
+        Given(
+            known
+                .filter_map(|(n, q)| Some((SettingName::new(n), q?)))
+                .collect(),
+        )
+    })
+}
+
 proptest! {
+    #[test]
+    fn evaluation_never_panics_on_any_value(expr in expression(), env in any_environment()) {
+        let before = eval(&expr, &env);
+        // Slack and truth never contradict each other.
+        if let Some(slack) = slack(&expr, &env) {
+            prop_assert!(!slack.margin.is_nan());
+            let compared = matches!(expr, Expr::Compare(..));
+            prop_assert!(!compared || (slack.closeness == Closeness::Violated) == (before == Tri::False));
+        }
+        std::hint::black_box(quantity(&expr, &env));
+        std::hint::black_box(eval(&normalise(expr), &env));
+    }
+
     #[test]
     fn what_is_written_reads_back(expr in expression()) {
         let text = expr.to_string();

@@ -60,9 +60,13 @@ pub fn type_of(
         Expr::Text(_) => Ok(Type::Text),
         Expr::Bool(_) => Ok(Type::Bool),
         Expr::Setting(name) | Expr::Effective(name) => known(name),
+        Expr::Primary(name) => known(name),
+        Expr::Pooler(name) => Ok(crate::pooler::type_of(name)),
         Expr::Host(name) => Ok(match name.as_str() {
-            "memory" => Type::Number(Some(Dimension::Bytes)),
-            "cpus" => Type::Number(Some(Dimension::Plain)),
+            "memory" | "disk_free" | "disk_size" | "huge_pages" => {
+                Type::Number(Some(Dimension::Bytes))
+            }
+            "cpus" | "open_files" => Type::Number(Some(Dimension::Plain)),
             _ => Type::Any,
         }),
         Expr::Negative(a) => number(of(a)?).map(Type::Number).ok_or_else(mixed),

@@ -246,16 +246,10 @@ fn type_of_setting(
     settings: &BTreeMap<SettingName, SettingDef>,
     name: &SettingName,
 ) -> Option<Type> {
-    // On the other side of a pair of instances a setting has the same type; a pooler has numbers.
-    let own = SettingName::new(
-        name.as_str()
-            .strip_prefix("primary.")
-            .unwrap_or(name.as_str()),
-    );
-    if own.as_str().starts_with("pgbouncer.") {
-        return Some(Type::Number(Some(Dimension::Plain)));
-    }
-    let def = settings.get(&own)?;
+    let Some(def) = settings.get(name) else {
+        // What an extension's setting holds nobody knows before its library is loaded.
+        return name.as_str().contains('.').then_some(Type::Any);
+    };
     Some(match (&def.kind, def.unit) {
         (ValueKind::Bool, _) => Type::Bool,
         (ValueKind::Enum(_) | ValueKind::Text, _) => Type::Text,

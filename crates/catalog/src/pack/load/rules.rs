@@ -75,13 +75,16 @@ impl Loader {
     ) -> Result<Option<Expr>, NoPack> {
         let wrong = |why: String| self.corrupt(file, format!("{}: {why}", constraint.id));
         let known = |node: &NodeKey| match node {
+            // A name with a dot is an extension's; no pack lists those.
             NodeKey::Setting(name) => {
-                let own = name
-                    .as_str()
-                    .strip_prefix("primary.")
-                    .unwrap_or(name.as_str());
-                settings.contains_key(own) || PSEUDO.contains(&own) || own.starts_with("pgbouncer.")
+                settings.contains_key(name)
+                    || PSEUDO.contains(&name.as_str())
+                    || name.as_str().contains('.')
             }
+            NodeKey::Resource(name) => match expr::elsewhere(name) {
+                Some(Expr::Primary(name)) => settings.contains_key(&name),
+                _ => true,
+            },
             _ => true,
         };
         let subject = NodeKey::Setting(constraint.subject.clone());
@@ -221,10 +224,7 @@ fn constraint_of(reviewed: ReviewedRule) -> Constraint {
         log_lr,
         observed_at: None,
     };
-    let node = |name: &String| match name.strip_prefix("host.") {
-        Some(fact) => NodeKey::Resource(fact.to_owned()),
-        None => NodeKey::setting(name),
-    };
+    let node = |name: &String| expr::node(name);
     let versions = reviewed.versions();
     Constraint {
         others: reviewed.others.iter().map(node).collect(),
