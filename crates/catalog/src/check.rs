@@ -9,6 +9,8 @@ use crate::expr::{self, Closeness, Environment, Expr, Slack, Tri};
 use crate::pack::Pack;
 use crate::units::Quantity;
 
+mod remedy;
+
 /// What the rules of a pack say about a configuration.
 #[derive(Clone, PartialEq, Debug)]
 pub struct CheckReport<'p> {
@@ -33,6 +35,9 @@ pub struct Violation<'p> {
     pub severity: Severity,
     /// How sure we are of the rule.
     pub confidence: Confidence,
+    /// What to do, each a change of one setting that makes the rule hold, the best first; empty for a
+    /// rule that barely holds, or that no single change repairs.
+    pub remedies: Vec<String>,
 }
 
 /// A rule that cannot be judged.
@@ -92,9 +97,13 @@ fn judge<'p>(
             slack,
             severity: constraint.severity,
             confidence: constraint.confidence,
+            remedies: Vec::new(),
         };
         match expr::eval(rule, env) {
-            Tri::False => report.violations.push(seen()),
+            Tri::False => report.violations.push(Violation {
+                remedies: remedy::remedies(pack, constraint, rule, env),
+                ..seen()
+            }),
             Tri::Unknown => {
                 let missing = vars
                     .iter()

@@ -180,7 +180,8 @@ impl Expr {
         names.collect()
     }
 
-    fn parts(&self) -> Vec<&Expr> {
+    /// The expressions directly inside it, from left to right.
+    pub(crate) fn parts(&self) -> Vec<&Expr> {
         match self {
             Self::Negative(a) | Self::Not(a) => vec![a],
             Self::Arithmetic(_, a, b)

@@ -261,7 +261,7 @@ const CARELESS: &[(&str, &str)] = &[
     ),
     (
         "log_statement_stats = on\nlog_parser_stats = on",
-        "reject pg.log.stats_statement",
+        "reject pg.log.stats_parser",
     ),
     (
         "ssl = on\nssl_min_protocol_version = 'TLSv1.3'\nssl_max_protocol_version = 'TLSv1.2'",
@@ -410,4 +410,53 @@ fn settings_of_a_library_need_the_library() {
         )),
         ""
     );
+}
+
+#[test]
+fn every_remedy_is_one_that_helps() {
+    let of = |conf: &str, id: &str| {
+        let env = candidate(conf, SMALL);
+        let report = check(postgres(), &env);
+        let found = report.violations.iter().find(|v| v.constraint.id == id);
+        found.map_or_else(|| format!("{id} holds"), |v| v.remedies.join(", or "))
+    };
+    let all = [
+        ("wal_level = minimal", "pg.wal.senders_level"),
+        ("shared_buffers = 9GB", "pg.memory.buffers_host"),
+        ("work_mem = 1GB", "pg.memory.sessions"),
+        ("max_parallel_workers = 16", "pg.workers.parallel_pool"),
+        ("fsync = off", "pg.durability.fsync"),
+        ("archive_command = 'x'", "pg.wal.archive_command_mode"),
+        ("archive_mode = on", "pg.wal.archive_target"),
+        (
+            "lock_timeout = 30s\nstatement_timeout = 10s",
+            "pg.timeout.lock_statement",
+        ),
+        (
+            "pg_stat_statements.max = 9",
+            "pg.silent.stat_statements_max",
+        ),
+        (
+            "recovery_target = immediate\nrecovery_target_xid = 7",
+            "pg.standby.targets",
+        ),
+        ("vacuum_freeze_min_age = 150000000", "pg.vacuum.freeze_min"),
+        ("random_page_cost = 0.5", "pg.planner.random_seq"),
+        (
+            "enable_nestloop = off\nenable_hashjoin = off\nenable_mergejoin = off",
+            "pg.planner.joins",
+        ),
+    ]
+    .map(|(conf, id)| format!("{}: {}", conf.replace('\n', "; "), of(conf, id)));
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn remedies_are_never_missing_for_plain_rules() {
+    for (conf, expected) in CARELESS.iter().filter(|(_, e)| !e.is_empty()) {
+        let env = candidate(conf, SMALL);
+        let report = check(postgres(), &env);
+        let first = report.violations.first().unwrap();
+        assert!(!first.remedies.is_empty(), "{conf}: {expected}");
+    }
 }

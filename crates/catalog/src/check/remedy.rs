@@ -1,0 +1,382 @@
+//! What to do about a rule that does not hold: changes of one setting each, every one tried on the rule
+//! before it is proposed.
+
+use std::collections::BTreeSet;
+
+use backstay_model::{Constraint, Reach, SettingName};
+
+use crate::expr::{self, Comparison, Environment, Expr, Tri};
+use crate::pack::{Context, Pack, SettingDef, ValueKind};
+use crate::units::{Dimension, Quantity, Unit};
+
+/// Most changes that are proposed for one rule.
+const REMEDIES_MAX: usize = 2;
+/// Most words of an enum that are named in one proposal.
+const WORDS_MAX: usize = 3;
+
+/// One change: a setting, its new value, and how to say it.
+struct Change {
+    setting: SettingName,
+    value: Option<Quantity>,
+    say: String,
+}
+
+/// The configuration with one setting changed; no value = back at its built-in one.
+struct Changed<'a> {
+    env: &'a dyn Environment,
+    change: &'a Change,
+    built_in: Option<Quantity>,
+}
+
+impl Environment for Changed<'_> {
+    fn setting(&self, name: &SettingName) -> Option<Quantity> {
+        if *name == self.change.setting {
+            return self.change.value.clone().or_else(|| self.built_in.clone());
+        }
+        self.env.setting(name)
+    }
+
+    fn host(&self, name: &str) -> Option<Quantity> {
+        self.env.host(name)
+    }
+
+    fn primary(&self, name: &SettingName) -> Option<Quantity> {
+        self.env.primary(name)
+    }
+
+    fn pooler(&self, name: &str) -> Option<Quantity> {
+        self.env.pooler(name)
+    }
+
+    fn joined(&self, reach: Reach) -> bool {
+        self.env.joined(reach)
+    }
+
+    fn effective(&self, name: &SettingName) -> Option<Quantity> {
+        if *name == self.change.setting {
+            return self.setting(name);
+        }
+        self.env.effective(name)
+    }
+
+    fn set(&self, name: &SettingName) -> Option<bool> {
+        if *name == self.change.setting {
+            return Some(self.change.value.is_some() && self.change.value != self.built_in);
+        }
+        self.env.set(name)
+    }
+}
+
+/// Changes that make the rule of `constraint` hold, the simplest about its own subject first; none when
+/// no change of one setting does.
+pub(super) fn remedies(
+    pack: &Pack,
+    constraint: &Constraint,
+    rule: &Expr,
+    env: &dyn Environment,
+) -> Vec<String> {
+    let mut names: Vec<SettingName> = vec![constraint.subject.clone()];
+    names.extend(
+        rule.settings()
+            .into_iter()
+            .filter(|n| *n != constraint.subject),
+    );
+    let mut found: Vec<String> = Vec::new();
+    for name in names {
+        let def = pack.settings.get(&name);
+        if def.is_some_and(|d| d.context == Context::Internal) {
+            continue;
+        }
+        let built_in = def.and_then(|d| crate::units::parse(d, d.default.as_deref()?).ok());
+        let works = |change: &Change| {
+            let built_in = built_in.clone();
+            let changed = Changed {
+                env,
+                change,
+                built_in,
+            };
+            expr::eval(rule, &changed) == Tri::True
+        };
+        let all = changes(def, &name, rule, env);
+        let mut working = all.into_iter().filter(works);
+        if let Some(first) = working.next() {
+            found.push(with_words(first, working));
+        }
+        if found.len() == REMEDIES_MAX {
+            break;
+        }
+    }
+    found
+}
+
+/// `set wal_level to replica or logical`: other words of the same setting that work as well.
+fn with_words(first: Change, rest: impl Iterator<Item = Change>) -> String {
+    let Some(Quantity::Text(_)) = first.value else {
+        return first.say;
+    };
+    let mut say = first.say;
+    let words = rest.filter_map(|c| match c.value {
+        Some(Quantity::Text(word)) => Some(word),
+        _ => None,
+    });
+    for word in words.take(WORDS_MAX - 1) {
+        say.push_str(&format!(" or {word}"));
+    }
+    say
+}
+
+/// Everything worth trying on one setting, the best first.
+fn changes(
+    def: Option<&SettingDef>,
+    name: &SettingName,
+    rule: &Expr,
+    env: &dyn Environment,
+) -> Vec<Change> {
+    let change = |value: Option<Quantity>, say: String| Change {
+        setting: name.clone(),
+        value,
+        say,
+    };
+    let mut all = Vec::new();
+    match def.map(|d| &d.kind) {
+        Some(ValueKind::Bool) => {
+            let on = env.setting(name) == Some(Quantity::Bool(true));
+            let word = if on { "off" } else { "on" };
+            all.push(change(
+                Some(Quantity::Bool(!on)),
+                format!("turn {name} {word}"),
+            ));
+        }
+        Some(ValueKind::Enum(words)) => {
+            // The plainest word first: it is what most people mean.
+            let plainest = words.iter().filter(|w| *w == "on");
+            let others = words.iter().filter(|w| *w != "on");
+            for word in plainest.chain(others) {
+                let value = Some(Quantity::Text(word.clone()));
+                all.push(change(value, format!("set {name} to {word}")));
+            }
+        }
+        Some(ValueKind::Integer | ValueKind::Real) => {
+            if let Some(def) = def {
+                all.extend(numbers(def, rule, env));
+            }
+        }
+        Some(ValueKind::List) => all.extend(items(name, rule, env)),
+        Some(ValueKind::Text) | None => {}
+    }
+    let words = matches!(
+        def.map(|d| &d.kind),
+        Some(ValueKind::Text | ValueKind::List)
+    );
+    if words && !speaks_of_set(rule, name) {
+        all.push(change(None, format!("leave {name} at its default")));
+    }
+    if speaks_of_set(rule, name) {
+        let set = env.set(name) == Some(true);
+        if set {
+            all.push(change(None, format!("leave {name} at its default")));
+        } else if !matches!(
+            def.map(|d| &d.kind),
+            Some(ValueKind::Bool | ValueKind::Enum(_))
+        ) {
+            let any = Quantity::Text("a value".to_owned());
+            all.push(change(Some(any), format!("set {name}")));
+        }
+    }
+    all
+}
+
+fn speaks_of_set(rule: &Expr, name: &SettingName) -> bool {
+    match rule {
+        Expr::IsSet(n) => n == name,
+        Expr::CountSet(names) => names.contains(name),
+        other => other
+            .parts()
+            .into_iter()
+            .any(|part| speaks_of_set(part, name)),
+    }
+}
+
+/// A library that the rule asks for, put into the list, or taken out of it.
+fn items(name: &SettingName, rule: &Expr, env: &dyn Environment) -> Vec<Change> {
+    let Some(Quantity::List(now)) = env.setting(name) else {
+        return Vec::new();
+    };
+    let mut wanted = BTreeSet::new();
+    asked_items(rule, name, &mut wanted);
+    wanted
+        .into_iter()
+        .map(|item| {
+            let (mut list, say) = (now.clone(), format!("'{item}'"));
+            let say = if list.contains(&item) {
+                list.retain(|i| *i != item);
+                format!("take {say} out of {name}")
+            } else {
+                list.push(item);
+                format!("add {say} to {name}")
+            };
+            Change {
+                setting: name.clone(),
+                value: Some(Quantity::List(list)),
+                say,
+            }
+        })
+        .collect()
+}
+
+fn asked_items(rule: &Expr, name: &SettingName, into: &mut BTreeSet<String>) {
+    if let Expr::ItemOf(item, list) = rule
+        && let (Expr::Text(item), Expr::Setting(of)) = (item.as_ref(), list.as_ref())
+        && of == name
+    {
+        into.insert(item.clone());
+    }
+    for part in rule.parts() {
+        asked_items(part, name, into);
+    }
+}
+
+/// Numbers at which a comparison of the rule turns, when only this setting moves.
+fn numbers(def: &SettingDef, rule: &Expr, env: &dyn Environment) -> Vec<Change> {
+    let Some(now) = env.effective(&def.name).as_ref().and_then(plain) else {
+        return Vec::new();
+    };
+    let mut comparisons = Vec::new();
+    compared(rule, &def.name, &mut comparisons);
+    let mut all = Vec::new();
+    for (op, left, right) in comparisons {
+        let Some(root) = root(def, (left, right), env, now) else {
+            continue;
+        };
+        let exact = matches!(op, Comparison::Equal | Comparison::NotEqual);
+        for number in around(def, root, now) {
+            let value = quantity(def, number);
+            let inside = in_range(def, number);
+            if let Some(value) = value.filter(|_| inside) {
+                let shown = value.to_string();
+                let more = match () {
+                    () if exact || at_end(def, number) => "",
+                    () if number < now => " or less",
+                    () => " or more",
+                };
+                all.push(Change {
+                    setting: def.name.clone(),
+                    value: Some(value),
+                    say: format!("set {} to {shown}{more}", def.name),
+                });
+            }
+        }
+    }
+    all
+}
+
+/// The comparisons that speak of the setting.
+fn compared<'e>(
+    rule: &'e Expr,
+    name: &SettingName,
+    into: &mut Vec<(Comparison, &'e Expr, &'e Expr)>,
+) {
+    if let Expr::Compare(op, a, b) = rule
+        && rule.settings().contains(name)
+    {
+        into.push((*op, a, b));
+    }
+    for part in rule.parts() {
+        compared(part, name, into);
+    }
+}
+
+/// Where the two sides meet, if they are lines in this setting; whoever asks tries it on the rule.
+fn root(
+    def: &SettingDef,
+    (left, right): (&Expr, &Expr),
+    env: &dyn Environment,
+    now: f64,
+) -> Option<f64> {
+    let apart = |number: f64| {
+        let change = Change {
+            setting: def.name.clone(),
+            value: Some(quantity(def, number)?),
+            say: String::new(),
+        };
+        let changed = Changed {
+            env,
+            change: &change,
+            built_in: None,
+        };
+        let left = plain(&expr::quantity(left, &changed)?)?;
+        Some(left - plain(&expr::quantity(right, &changed)?)?)
+    };
+    let further = now.abs().mul_add(2.0, step(def));
+    let (here, there) = (apart(now)?, apart(further)?);
+    let slope = (there - here) / (further - now);
+    let root = now - here / slope;
+    root.is_finite().then_some(root)
+}
+
+/// Numbers a person would write, on both sides of `root`, those on the near side of the way first.
+fn around(def: &SettingDef, root: f64, now: f64) -> Vec<f64> {
+    let unit = unit_near(def, root);
+    let (down, up) = ((root / unit).floor() * unit, (root / unit).ceil() * unit);
+    let mut all = if root <= now {
+        vec![down, down - unit, down - step(def), up]
+    } else {
+        vec![up, up + unit, up + step(def), down]
+    };
+    all.dedup_by(|a, b| (*a - *b).abs() < f64::EPSILON);
+    all
+}
+
+/// Bytes, microseconds or the number itself.
+fn plain(quantity: &Quantity) -> Option<f64> {
+    match quantity {
+        Quantity::Bytes(n) | Quantity::Micros(n) | Quantity::Count(n) => Some(*n as f64),
+        Quantity::Fraction(x) => Some(*x),
+        _ => None,
+    }
+}
+
+fn quantity(def: &SettingDef, number: f64) -> Option<Quantity> {
+    if !number.is_finite() || number.abs() > 1e18 {
+        return None;
+    }
+    Some(match (def.unit, &def.kind) {
+        (Some(Unit::Bytes(_)), _) => Quantity::Bytes(number.round() as i128),
+        (Some(Unit::Micros(_)), _) => Quantity::Micros(number.round() as i128),
+        (None, ValueKind::Real) => Quantity::Fraction((number * 1e6).round() / 1e6),
+        (None, _) => Quantity::Count(number.round() as i128),
+    })
+}
+
+fn in_range(def: &SettingDef, number: f64) -> bool {
+    let base = def.unit.map_or(1.0, |u| u.size() as f64);
+    let counted = number / base;
+    def.min.is_none_or(|min| counted >= min) && def.max.is_none_or(|max| counted <= max)
+}
+
+/// Whether the range of the setting ends here.
+fn at_end(def: &SettingDef, number: f64) -> bool {
+    !in_range(def, number - step(def)) || !in_range(def, number + step(def))
+}
+
+/// The smallest step of the setting, in bytes, microseconds or as it is.
+fn step(def: &SettingDef) -> f64 {
+    match (def.unit, &def.kind) {
+        (Some(unit), _) => unit.size() as f64,
+        (None, ValueKind::Real) => 0.01,
+        (None, _) => 1.0,
+    }
+}
+
+/// The largest unit of which `number` has at least ten, so that two digits stay exact.
+fn unit_near(def: &SettingDef, number: f64) -> f64 {
+    let units: &[f64] = match def.unit.map(|u| u.quantity(1).and_then(|q| q.dimension())) {
+        Some(Some(Dimension::Bytes)) => {
+            &[1_099_511_627_776.0, 1_073_741_824.0, 1_048_576.0, 1_024.0]
+        }
+        Some(Some(Dimension::Micros)) => &[60_000_000.0, 1_000_000.0, 1_000.0],
+        _ => &[],
+    };
+    let fitting = units.iter().copied().find(|u| number.abs() >= 10.0 * u);
+    fitting.map_or(step(def), |u| u.max(step(def)))
+}
