@@ -1,1 +1,261 @@
-//! Effects of settings on metrics, from watched changes.
+//! Effects of settings on metrics, from watched changes (dependencies.md, 10).
+//!
+//! Every change is an intervention, so the direction is known. Windows in which one setting moved are
+//! pooled by random effects per setting, metric and setup; windows in which several moved only split
+//! the credit, are marked, and say next to nothing. An effect never becomes an edge between settings.
+
+mod modify;
+mod pooled;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use backstay_model::name::EngineKind;
+use backstay_model::{ChangeSetId, MetricName, SettingName, Timestamp};
+
+pub use self::modify::{
+    CELL_MIN, CORRELATION_MAX, Cells, Exposure, Modification, Question, WORKLOADS_MIN, answer,
+};
+pub use self::pooled::{
+    Estimated, LEVEL, LOG_E_FROM, PUBLISH_FROM, Published, Purity, SPREAD, Unpublished,
+};
+
+use crate::belief::{EFFECT_HALF_LIFE, faded};
+use crate::stats::linear::{Observed, ridge};
+use crate::stats::meta::{Estimate, log_e_value, pool};
+
+/// Windows kept per setting, metric and setup, at most; the oldest go.
+const WINDOWS_MAX: usize = 512;
+/// Settings moved in one window, beyond which nothing can be told from it.
+const JOINT_MAX: usize = 8;
+/// Standard deviation of effects per doubling that is expected beforehand, in natural logarithms;
+/// what shrinks shared credit.
+const PRIOR_SD: f64 = 0.3;
+/// Movements of a setting smaller than this share of a doubling tell nothing about a doubling.
+const DOSE_MIN: f64 = 0.05;
+
+/// Where effects may be compared. A change of any of it is a change of regime, and cuts.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Setup {
+    /// Engine.
+    pub engine: EngineKind,
+    /// Major version.
+    pub major: u32,
+    /// Class of the hardware, as the measurer calls it; empty when unknown.
+    pub hardware: String,
+    /// Class of the work: `oltp`.
+    pub class: String,
+}
+
+/// Effect of what, on what, where.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Subject {
+    /// The setting that moves.
+    pub setting: SettingName,
+    /// The metric that it moves.
+    pub metric: MetricName,
+    /// Where.
+    pub setup: Setup,
+}
+
+/// One watched change set.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Watched {
+    /// Which.
+    pub change_set: ChangeSetId,
+    /// When it took effect.
+    pub at: Timestamp,
+    /// Where.
+    pub setup: Setup,
+    /// Settings that moved in the window, by any change set, and how far: doublings for numbers
+    /// (negative for halvings), 1 for switched on, −1 for switched off.
+    pub moves: Vec<(SettingName, f64)>,
+    /// What it did to metrics, after control for what moved without it: natural logarithm of after
+    /// over before.
+    pub measured: Vec<(MetricName, Estimate)>,
+}
+
+/// One metric in one window.
+#[derive(Clone, PartialEq, Debug)]
+struct Window {
+    at: Timestamp,
+    moves: Vec<(SettingName, f64)>,
+    estimate: Estimate,
+}
+
+/// Windows of one metric in one setup.
+#[derive(Clone, PartialEq, Debug, Default)]
+struct Cell {
+    alone: BTreeMap<SettingName, BTreeMap<ChangeSetId, Window>>,
+    joint: BTreeMap<ChangeSetId, Window>,
+}
+
+/// All windows, by setup and metric. The same windows give the same effects in any order, as long as
+/// none was too old to be kept.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Effects {
+    cells: BTreeMap<(Setup, MetricName), Cell>,
+}
+
+impl Effects {
+    /// Takes a watched change set; the same one again replaces what was said before. Returns whose
+    /// effects may have moved.
+    pub fn observe(&mut self, watched: &Watched) -> Vec<Subject> {
+        let moves = moves(&watched.moves);
+        if moves.is_empty() || moves.len() > JOINT_MAX {
+            return Vec::new();
+        }
+        let mut touched = Vec::new();
+        for (metric, estimate) in &watched.measured {
+            if !estimate.usable() {
+                continue;
+            }
+            let key = (watched.setup.clone(), metric.clone());
+            let window = Window {
+                at: watched.at,
+                moves: moves.clone(),
+                estimate: *estimate,
+            };
+            let cell = self.cells.entry(key).or_default();
+            cell.put(watched.change_set, window);
+            touched.extend(moves.iter().map(|(setting, _)| Subject {
+                setting: setting.clone(),
+                metric: metric.clone(),
+                setup: watched.setup.clone(),
+            }));
+        }
+        touched
+    }
+
+    /// What `subject` is estimated to do at `at`: from windows in which its setting moved alone when
+    /// there are three, else from shared ones too, marked so. `None` without any window.
+    #[must_use]
+    pub fn estimate(&self, subject: &Subject, at: Timestamp) -> Option<Estimated> {
+        let key = (subject.setup.clone(), subject.metric.clone());
+        let cell = self.cells.get(&key)?;
+        let alone: Vec<&Window> = cell.alone_of(&subject.setting).collect();
+        let shared = cell.joint_with(&subject.setting);
+        if alone.len() < PUBLISH_FROM && !shared.is_empty() {
+            return cell.split(subject, &shared, at);
+        }
+        let last = alone.iter().map(|w| w.at).max()?;
+        let plain: Vec<Estimate> = alone.iter().filter_map(|w| w.per_doubling()).collect();
+        let fading: Vec<Estimate> = alone
+            .iter()
+            .filter_map(|w| w.faded(at).per_doubling())
+            .collect();
+        Some(Estimated {
+            subject: subject.clone(),
+            pooled: pool(&fading)?,
+            log_e: log_e_value(&plain, SPREAD),
+            plain,
+            purity: Purity::Alone,
+            last,
+        })
+    }
+}
+
+/// Settings once each, those that moved far enough, in order.
+fn moves(moves: &[(SettingName, f64)]) -> Vec<(SettingName, f64)> {
+    let mut sums: BTreeMap<&SettingName, f64> = BTreeMap::new();
+    for (setting, dose) in moves {
+        *sums.entry(setting).or_default() += dose;
+    }
+    let far = sums.into_iter();
+    far.filter(|(_, dose)| dose.is_finite() && dose.abs() >= DOSE_MIN)
+        .map(|(setting, dose)| (setting.clone(), dose))
+        .collect()
+}
+
+impl Window {
+    /// The effect of one doubling, when one setting moved.
+    fn per_doubling(&self) -> Option<Estimate> {
+        let [(_, dose)] = self.moves.as_slice() else {
+            return None;
+        };
+        Some(Estimate {
+            d: self.estimate.d / dose,
+            se: self.estimate.se / dose.abs(),
+        })
+    }
+
+    /// The same with the weight that is left of it: half after 180 days.
+    fn faded(&self, at: Timestamp) -> Self {
+        let left = faded(at.since(self.at), EFFECT_HALF_LIFE).max(f64::MIN_POSITIVE);
+        let mut old = self.clone();
+        old.estimate.se /= left.sqrt();
+        old
+    }
+}
+
+impl Cell {
+    fn put(&mut self, id: ChangeSetId, window: Window) {
+        self.joint.remove(&id);
+        self.alone.retain(|_, windows| {
+            windows.remove(&id);
+            !windows.is_empty()
+        });
+        let windows = match window.moves.as_slice() {
+            [(setting, _)] => self.alone.entry(setting.clone()).or_default(),
+            _ => &mut self.joint,
+        };
+        windows.insert(id, window);
+        if windows.len() > WINDOWS_MAX {
+            let oldest = windows.iter().min_by_key(|(id, w)| (w.at, *id));
+            let oldest = oldest.map(|(id, _)| *id);
+            if let Some(id) = oldest {
+                windows.remove(&id);
+            }
+        }
+    }
+
+    fn alone_of(&self, setting: &SettingName) -> impl Iterator<Item = &Window> {
+        self.alone.get(setting).into_iter().flat_map(|w| w.values())
+    }
+
+    fn joint_with(&self, setting: &SettingName) -> Vec<&Window> {
+        let moved = |w: &&Window| w.moves.iter().any(|(s, _)| s == setting);
+        self.joint.values().filter(moved).collect()
+    }
+
+    /// Splits the credit of shared windows by ridge regression on how far each setting moved.
+    fn split(&self, subject: &Subject, shared: &[&Window], at: Timestamp) -> Option<Estimated> {
+        let moved = shared.iter().flat_map(|w| &w.moves).map(|(s, _)| s);
+        let columns: Vec<&SettingName> = moved.collect::<BTreeSet<_>>().into_iter().collect();
+        let alone = columns.iter().flat_map(|s| self.alone_of(s));
+        let rows: Vec<Observed> = shared
+            .iter()
+            .copied()
+            .chain(alone)
+            .map(|w| row(&w.faded(at), &columns))
+            .collect();
+        let fit = ridge(&rows, PRIOR_SD)?;
+        let place = columns.iter().position(|s| **s == subject.setting)?;
+        let estimate = Estimate {
+            d: fit.coefficients[place],
+            se: fit.errors[place],
+        };
+        Some(Estimated {
+            subject: subject.clone(),
+            pooled: pool(&[estimate])?,
+            log_e: log_e_value(&[estimate], SPREAD),
+            plain: vec![estimate],
+            purity: Purity::Confounded,
+            last: shared.iter().map(|w| w.at).max()?,
+        })
+    }
+}
+
+fn row(window: &Window, columns: &[&SettingName]) -> Observed {
+    let dose = |column: &&SettingName| {
+        let of = window.moves.iter().find(|(s, _)| s == *column);
+        of.map_or(0.0, |(_, dose)| *dose)
+    };
+    Observed {
+        x: columns.iter().map(dose).collect(),
+        y: window.estimate.d,
+        se: window.estimate.se,
+    }
+}

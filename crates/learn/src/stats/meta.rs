@@ -12,7 +12,9 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    fn usable(&self) -> bool {
+    /// Whether it can be pooled: finite, with a positive error.
+    #[must_use]
+    pub fn usable(&self) -> bool {
         self.d.is_finite() && self.se.is_finite() && self.se > 0.0
     }
 }
