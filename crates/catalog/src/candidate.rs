@@ -8,7 +8,7 @@ use backstay_model::{Reach, Scope, SettingName, Snapshot, Value, ValueSource};
 use crate::class::{Secrecy, secret};
 use crate::conf::ConfLine;
 use crate::expr::{self, Environment};
-use crate::pack::{Context, Pack, SettingDef};
+use crate::pack::{Context, Pack, SettingDef, elsewhere};
 use crate::units::{self, Quantity, ValueError};
 
 /// How many settings with a similar name an error proposes.
@@ -129,7 +129,7 @@ impl<'p> Candidate<'p> {
     /// No such setting, not settable, or not a value for it. The setting is unknown afterwards, unless
     /// it does not exist. A name with a dot belongs to an extension and is taken as it is.
     pub fn assign(&mut self, name: &str, text: &str) -> Result<Quantity, ValueError> {
-        let setting = SettingName::new(name);
+        let setting = self.pack.canonical(SettingName::new(name));
         match self.pack.settings.get(&setting) {
             Some(def) if def.context == Context::Internal => Err(ValueError::NotSettable {
                 setting,
@@ -138,10 +138,11 @@ impl<'p> Candidate<'p> {
             None if !setting.as_str().contains('.') => {
                 let nearest = self.pack.nearest(setting.as_str(), NEAREST_MAX);
                 let nearest = nearest.into_iter().cloned().collect();
-                let engine = format!("{} {}", self.pack.engine, self.pack.major);
+                let Pack { engine, major, .. } = *self.pack;
                 Err(ValueError::UnknownSetting {
+                    elsewhere: elsewhere(engine, major, &setting),
                     setting,
-                    engine,
+                    engine: format!("{engine} {major}"),
                     nearest,
                 })
             }

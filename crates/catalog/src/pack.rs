@@ -22,8 +22,8 @@ mod load;
 mod shipped;
 
 pub use file::{
-    ConstraintsFile, EffectsFile, FORMAT, OverridesFile, Retired, ReviewedEffect, ReviewedRule,
-    ReviewedSetting, SettingFact, SettingsFile,
+    Alias, ConstraintsFile, EffectsFile, FORMAT, OverridesFile, Retired, ReviewedEffect,
+    ReviewedRule, ReviewedSetting, SettingFact, SettingsFile,
 };
 pub use shipped::{Elsewhere, elsewhere, pack, packs};
 
@@ -45,6 +45,7 @@ pub struct Pack {
     pub effects: Vec<Effect>,
     rules: BTreeMap<String, Expr>,
     expansions: BTreeMap<SettingName, Vec<Expansion>>,
+    aliases: BTreeMap<SettingName, SettingName>,
 }
 
 /// What a special value of a setting stands for.
@@ -290,6 +291,12 @@ impl Pack {
     #[must_use]
     pub fn def(&self, name: &str) -> Option<&SettingDef> {
         self.settings.get(name)
+    }
+
+    /// The name of a setting as this version spells it, when `name` is an old one that it still takes.
+    #[must_use]
+    pub fn canonical(&self, name: SettingName) -> SettingName {
+        self.aliases.get(&name).cloned().unwrap_or(name)
     }
 
     /// The constraint with the id `id`.

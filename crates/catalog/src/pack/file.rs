@@ -71,8 +71,8 @@ pub struct ConstraintsFile {
     pub constraints: Vec<Constraint>,
 }
 
-/// `overrides.toml` of an engine: what people know and reviewed, for all its versions. Stronger than the generated files: a rule with the
-/// id or the meaning of a generated one replaces it and takes over its evidence.
+/// `overrides.toml` of an engine: what people know and reviewed, for all its versions. Stronger than the
+/// generated files: what these say about a pair that people reviewed is evidence for the reviewed rule.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OverridesFile {
@@ -87,6 +87,22 @@ pub struct OverridesFile {
     /// Generated constraints that are wrong.
     #[serde(default)]
     pub retired: Vec<Retired>,
+    /// Old names that the engine still takes.
+    #[serde(default)]
+    pub alias: Vec<Alias>,
+}
+
+/// An old name that the engine still takes for a setting.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alias {
+    /// The old name.
+    pub name: String,
+    /// The setting's name now.
+    pub of: String,
+    /// First major version in which the old name means the new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u32>,
 }
 
 /// A reviewed rule.
@@ -101,6 +117,10 @@ pub struct ReviewedRule {
     pub subject: String,
     /// Other participants: names of settings, or `host.memory` for resources of the host.
     pub others: Vec<String>,
+    /// What the rule speaks of besides, without the subject depending on it: conditions under which a
+    /// violation matters. No edge leads there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context: Vec<String>,
     /// The rule; absent when only the dependency is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -148,12 +168,16 @@ pub struct ReviewedSetting {
     pub until: Option<u32>,
 }
 
-/// A generated constraint that is wrong.
+/// A generated constraint that is wrong, or every generated one about a pair.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retired {
     /// Its id.
-    pub id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Two settings that have nothing to do with each other, whatever a build finds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<[String; 2]>,
     /// Why it is wrong.
     pub why: String,
 }

@@ -8,7 +8,8 @@ use backstay_model::{MetricName, SettingName};
 use crate::class::class_of;
 use crate::expr::{self, Expr, Type};
 use crate::pack::file::{
-    ConstraintsFile, EffectsFile, FORMAT, OverridesFile, ReviewedSetting, SettingFact, SettingsFile,
+    Alias, ConstraintsFile, EffectsFile, FORMAT, OverridesFile, ReviewedSetting, SettingFact,
+    SettingsFile,
 };
 use crate::pack::{Effect, Expansion, NoPack, Pack, SettingDef, Texts, ValueKind};
 use crate::units::{self, Dimension, Unit};
@@ -41,6 +42,7 @@ pub(super) fn load(engine: EngineKind, major: u32, texts: Texts<'_>) -> Result<P
 
     let settings = loader.settings(facts.settings, &reviewed.setting)?;
     let expansions = loader.expansions(&settings)?;
+    let aliases = loader.aliases(&settings, &reviewed.alias)?;
     let (constraints, rules) = loader.rules(&settings, found.constraints, reviewed)?;
     let effects = loader.effects(&settings, effects)?;
     Ok(Pack {
@@ -51,6 +53,7 @@ pub(super) fn load(engine: EngineKind, major: u32, texts: Texts<'_>) -> Result<P
         effects,
         rules,
         expansions,
+        aliases,
     })
 }
 
@@ -155,6 +158,25 @@ impl Loader {
             Some(Err(why)) => Err(self.corrupt(file, format!("default of {why}"))),
             _ => Ok(def),
         }
+    }
+
+    fn aliases(
+        &self,
+        settings: &BTreeMap<SettingName, SettingDef>,
+        reviewed: &[Alias],
+    ) -> Result<BTreeMap<SettingName, SettingName>, NoPack> {
+        let held = reviewed
+            .iter()
+            .filter(|a| a.since.is_none_or(|s| s <= self.major));
+        held.map(|alias| {
+            let (name, of) = (SettingName::new(&alias.name), SettingName::new(&alias.of));
+            if settings.contains_key(&name) || !settings.contains_key(&of) {
+                let why = format!("{name} is no old name of {of}");
+                return Err(self.corrupt("overrides.toml", why));
+            }
+            Ok((name, of))
+        })
+        .collect()
     }
 
     fn expansions(

@@ -160,6 +160,18 @@ fn every_major_loads_and_reviewed_entries_name_only_what_it_has() {
     }
 }
 
+#[test]
+fn built_in_values_break_no_rule() {
+    for (engine, major) in packs() {
+        let pack = pack(engine, major).unwrap().pack;
+        let report = crate::check(pack, &crate::Candidate::new(pack));
+        let broken: Vec<&str> = (report.violations.iter())
+            .map(|v| v.constraint.id.as_str())
+            .collect();
+        assert_eq!(broken, Vec::<&str>::new(), "{major}");
+    }
+}
+
 /// A range must be needed: an entry that could hold in a further version, by its settings, is there
 /// because its meaning differs, and then another entry takes over.
 #[test]
@@ -203,6 +215,13 @@ fn settings_of_other_versions_are_known() {
     assert_eq!(said(16, "work_mem"), None);
     assert_eq!(said(99, "io_method"), None);
     assert_eq!(said(16, "no_such_thing"), None);
+    let of = |major| crate::Candidate::new(pack(EngineKind::Postgresql, major).unwrap().pack);
+    let gone = of(18).assign("vacuum_defer_cleanup_age", "5").unwrap_err();
+    let told = "vacuum_defer_cleanup_age: no such setting in postgresql 18 (removed in 16)";
+    assert!(gone.to_string().starts_with(told), "{gone}");
+    assert!(of(16).assign("force_parallel_mode", "on").is_err());
+    assert!(of(18).assign("ssl_ecdh_curve", "X25519").is_ok());
+    assert!(of(17).assign("io_method", "sync").is_err());
 }
 
 #[test]

@@ -2,19 +2,21 @@
 
 use backstay_model::SettingName;
 
-use crate::pack::SettingDef;
+use crate::pack::{Elsewhere, SettingDef};
 use crate::units::Unit;
 
 /// What is wrong with a value that was offered for a setting.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
 pub enum ValueError {
     /// There is no such setting.
-    #[error("{setting}: no such setting in {engine}{}", hint(.nearest))]
+    #[error("{setting}: no such setting in {engine}{}{}", other(*.elsewhere), hint(.nearest))]
     UnknownSetting {
         /// The name as given.
         setting: SettingName,
         /// Engine and version: `postgresql 15`.
         engine: String,
+        /// Whether another major version has it.
+        elsewhere: Option<Elsewhere>,
         /// Settings with a name like it, most alike first.
         nearest: Vec<SettingName>,
     },
@@ -136,6 +138,10 @@ pub(super) fn range(def: &SettingDef) -> String {
         (Some(n), None) => n.to_string(),
     };
     format!("{} .. {}", end(def.min, "any"), end(def.max, "any"))
+}
+
+fn other(elsewhere: Option<Elsewhere>) -> String {
+    elsewhere.map_or_else(String::new, |e| format!(" ({e})"))
 }
 
 fn hint(nearest: &[SettingName]) -> String {

@@ -1,13 +1,13 @@
 //! Joins what was generated with what people reviewed: the reviewed wins.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use backstay_model::dependency::{Evidence, EvidenceKind};
 use backstay_model::{Confidence, Constraint, NodeKey, SettingName};
 
 use super::{Loader, PSEUDO, type_of_setting};
 use crate::expr::{self, Expr, Type};
-use crate::pack::file::{OverridesFile, ReviewedRule};
+use crate::pack::file::{OverridesFile, Retired, ReviewedRule};
 use crate::pack::{NoPack, PRIOR_LOG_ODDS, SettingDef};
 
 /// How sure we are of a reviewed rule that says nothing else.
@@ -38,9 +38,11 @@ impl Loader {
     ) -> Result<Joined, NoPack> {
         let mut found = Found::default();
         let held = (reviewed.constraint.into_iter()).filter(|r| r.versions().hold_in(self.major));
-        for constraint in held.map(constraint_of) {
+        for reviewed in held {
             let file = "overrides.toml";
-            let rule = self.rule(settings, file, &constraint)?;
+            let context: Vec<NodeKey> = reviewed.context.iter().map(|n| expr::node(n)).collect();
+            let constraint = constraint_of(reviewed);
+            let rule = self.rule(settings, file, &constraint, &context)?;
             let meaning = rule.clone().map(|r| expr::normalise(r).to_string());
             if let Some(same) = found.same(&constraint, meaning.as_ref()) {
                 return Err(self.corrupt(file, format!("{} says what {same} says", constraint.id)));
@@ -48,12 +50,11 @@ impl Loader {
             found.index(&constraint);
             found.add(constraint, rule, meaning);
         }
-        let retired: BTreeSet<_> = reviewed.retired.iter().map(|r| r.id.as_str()).collect();
         for constraint in generated.into_iter().map(canonical) {
-            if retired.contains(constraint.id.as_str()) {
+            if reviewed.retired.iter().any(|r| retires(r, &constraint)) {
                 continue;
             }
-            let rule = self.rule(settings, "constraints.json", &constraint)?;
+            let rule = self.rule(settings, "constraints.json", &constraint, &[])?;
             let meaning = rule.clone().map(|r| expr::normalise(r).to_string());
             let joined = found
                 .same(&constraint, meaning.as_ref())
@@ -72,6 +73,7 @@ impl Loader {
         settings: &BTreeMap<SettingName, SettingDef>,
         file: &'static str,
         constraint: &Constraint,
+        context: &[NodeKey],
     ) -> Result<Option<Expr>, NoPack> {
         let wrong = |why: String| self.corrupt(file, format!("{}: {why}", constraint.id));
         let known = |node: &NodeKey| match node {
@@ -90,6 +92,7 @@ impl Loader {
         let subject = NodeKey::Setting(constraint.subject.clone());
         let participants: Vec<_> = std::iter::once(&subject)
             .chain(&constraint.others)
+            .chain(context)
             .collect();
         if let Some(stranger) = participants.iter().find(|n| !known(n)) {
             return Err(wrong(format!("no setting {stranger}")));
@@ -147,7 +150,13 @@ impl Found {
             NodeKey::Setting(name) => Some(name),
             _ => None,
         }));
-        for (i, a) in members.iter().enumerate() {
+        // Pairs that become edges: of the subject, and of every two where the kind has no direction.
+        let first = if constraint.kind.symmetric() {
+            members.len()
+        } else {
+            1
+        };
+        for (i, a) in members.iter().enumerate().take(first) {
             for b in members.iter().skip(i + 1) {
                 let ids = self.pairs.entry(sorted(a, b)).or_default();
                 ids.push(constraint.id.clone());
@@ -196,6 +205,16 @@ impl Found {
         }
         known.evidence.extend(generated.evidence);
     }
+}
+
+/// Whether people said that a generated constraint is wrong.
+fn retires(retired: &Retired, constraint: &Constraint) -> bool {
+    let of_pair = |[a, b]: &[String; 2]| {
+        let mut names = vec![constraint.subject.as_str()];
+        names.extend(constraint.others.iter().map(NodeKey::name));
+        names.len() == 2 && names.contains(&a.as_str()) && names.contains(&b.as_str())
+    };
+    retired.id.as_ref() == Some(&constraint.id) || retired.pair.as_ref().is_some_and(of_pair)
 }
 
 /// Whether two constraints say the same kind of a pair, in the same direction.
