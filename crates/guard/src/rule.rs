@@ -9,7 +9,7 @@ use backstay_lifecycle::attempt::{Attempt, Authority};
 use backstay_lifecycle::policy::{Brake, Facts, PastRollback, RollbackBy, clear};
 use backstay_model::change::Pending;
 use backstay_model::decision::{Clearance, HoldReason};
-use backstay_model::event::WriteReply;
+use backstay_model::event::{Evidence, WriteReply};
 use backstay_model::name::EngineKind;
 use backstay_model::plan::{Found, Plan};
 use backstay_model::risk::Risk;
@@ -288,15 +288,22 @@ impl<B: Books> Guard<B> {
                     return;
                 }
                 let at = age_known(case, attempt, turn.now);
+                let evidence = Evidence::StillBad;
                 match desk.forbids(&attempt.by) {
                     Some(why) => given_up(at, intent, found, why),
-                    None => Event::Inspected { at, intent, found },
+                    None => Event::Inspected {
+                        at,
+                        intent,
+                        found,
+                        evidence,
+                    },
                 }
             }
             _ => Event::Inspected {
                 at: turn.now,
                 intent,
                 found,
+                evidence: Evidence::Unknown,
             },
         };
         if self.advance(desk, id, &event, turn) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use backstay_model::decision::Clearance;
-use backstay_model::event::WriteReply;
+use backstay_model::event::{Evidence, WriteReply};
 use backstay_model::plan::{Found, Write};
 use backstay_model::verdict::Recovery;
 use backstay_model::{Command, Event, SettingKey, TargetId, Timestamp};
@@ -33,6 +33,8 @@ pub enum Invariant {
     Rb8,
     /// What is written is the recorded plan, by its hash.
     Rb9,
+    /// What is not written yet is delivered again only while the harm is there, or for a person.
+    Rb13,
     /// Without a person's approval of that very plan only a ruling of policy begins a write.
     Op1,
     /// No write begins after a pause is visible.
@@ -47,7 +49,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// Each of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Rb1,
         Self::Rb2,
         Self::Rb3,
@@ -56,6 +58,7 @@ impl Invariant {
         Self::Rb6,
         Self::Rb8,
         Self::Rb9,
+        Self::Rb13,
         Self::Op1,
         Self::Op3,
         Self::Op4,
@@ -75,6 +78,7 @@ impl Invariant {
             Self::Rb6 => "RB-6",
             Self::Rb8 => "RB-8",
             Self::Rb9 => "RB-9",
+            Self::Rb13 => "RB-13",
             Self::Op1 => "OP-1",
             Self::Op3 => "OP-3",
             Self::Op4 => "OP-4",
@@ -114,6 +118,7 @@ pub fn broken_by_transition(t: &Transition<'_>) -> Vec<Invariant> {
         (Invariant::Rb3, effect_was_read_back(t)),
         (Invariant::Rb8, automatic_once(t)),
         (Invariant::Rb9, writes(t).all(|w| is_the_plan(t.after, w))),
+        (Invariant::Rb13, delivered_for_a_reason(t)),
         (Invariant::Op1, begins_with_leave(t)),
         (
             Invariant::Op4,
@@ -232,6 +237,21 @@ fn begun<'a>(t: &Transition<'a>) -> Option<&'a Authority> {
     let waited =
         matches!(t.before, Some(State::Held { .. })) && matches!(t.after, State::Verifying { .. });
     (before != Some(attempt.intent) && !waited).then_some(&attempt.by)
+}
+
+/// Policy's reason to write is the harm: without it, nothing more of an untouched attempt leaves.
+fn delivered_for_a_reason(t: &Transition<'_>) -> bool {
+    let Event::Inspected {
+        found: Found::NotApplied,
+        evidence,
+        ..
+    } = t.event
+    else {
+        return true;
+    };
+    let attempt = t.before.and_then(State::open_attempt);
+    let wanted = attempt.is_some_and(|a| matches!(a.by, Authority::Operator { .. }));
+    wanted || *evidence == Evidence::StillBad || writes(t).next().is_none()
 }
 
 fn begins_with_leave(t: &Transition<'_>) -> bool {

@@ -97,7 +97,9 @@ pub(crate) fn applying(id: ChangeSetId, attempt: &Attempt, event: &Event) -> Ste
             same_intent(attempt, *intent)?;
             Ok(applying_replied(id, attempt, *at, reply))
         }
-        Event::Inspected { at, intent, found } => {
+        Event::Inspected {
+            at, intent, found, ..
+        } => {
             same_intent(attempt, *intent)?;
             Ok(applying_found(id, attempt, *at, found))
         }

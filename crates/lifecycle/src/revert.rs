@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use backstay_model::decision::HoldReason;
-use backstay_model::event::WriteReply;
+use backstay_model::event::{Evidence, WriteReply};
 use backstay_model::plan::Found;
 use backstay_model::verdict::Recovery;
-use backstay_model::{Command, Event, Timestamp};
+use backstay_model::{Command, Event, Span, Timestamp};
 
-use crate::attempt::{Attempt, Footing, Spent};
+use crate::attempt::{Attempt, Authority, Footing, Spent};
 use crate::halt;
 use crate::proposal::same_intent;
 use crate::state::{Case, Check, Illegal, Ready, State, Stepped, Successor};
 use crate::watching::{approved, successor};
+
+/// A server that was restarted has so long to say whether the old value is effective.
+const EFFECT_MAX: Span = Span::from_secs(300);
 
 type Next = (State, Vec<Command>);
 
@@ -23,9 +26,17 @@ pub(crate) fn reverting(case: &Case, attempt: &Attempt, event: &Event) -> Steppe
             same_intent(attempt, *intent)?;
             Ok(replied(case, attempt, *at, reply))
         }
-        Event::Inspected { at, intent, found } => {
+        Event::Inspected {
+            at,
+            intent,
+            found,
+            evidence,
+        } => {
             same_intent(attempt, *intent)?;
-            Ok(recovered_at(case, attempt, *at, found))
+            Ok(match (found, withheld(attempt, *evidence)) {
+                (Found::NotApplied, Some(why)) => not_again(case, attempt, *at, why),
+                _ => recovered_at(case, attempt, *at, found),
+            })
         }
         Event::Resumed { .. } => Ok((stay(case, attempt), attempt.inspect())),
         Event::Overwritten { .. } => moved(case, attempt, event),
@@ -45,11 +56,19 @@ pub(crate) fn verifying(case: &Case, attempt: &Attempt, check: Check, event: &Ev
         check,
     };
     match (event, check) {
-        (Event::Inspected { at, intent, found }, Check::Effect) => {
+        (
+            Event::Inspected {
+                at, intent, found, ..
+            },
+            Check::Effect { since },
+        ) => {
             same_intent(attempt, *intent)?;
-            Ok(after_restart(case, attempt, *at, found))
+            Ok(match found {
+                Found::Unknown { .. } if *at < since + EFFECT_MAX => (same(), Vec::new()),
+                _ => after_restart(case, attempt, *at, found),
+            })
         }
-        (Event::Resumed { .. }, Check::Effect) => Ok((same(), attempt.inspect())),
+        (Event::Resumed { .. }, Check::Effect { .. }) => Ok((same(), attempt.inspect())),
         (Event::Recovered { at, recovery }, Check::Health { .. }) => {
             Ok(rolled_back(case, attempt, *at, *recovery))
         }
@@ -86,7 +105,11 @@ fn replied(case: &Case, attempt: &Attempt, at: Timestamp, reply: &WriteReply) ->
         WriteReply::Effective { .. } => effective(case, attempt, at),
         WriteReply::NotEffective { found } => not_effective(case, attempt, at, found),
         WriteReply::RestartPending => restart_needed(case, attempt, at),
-        // Nothing was written by this delivery; what stands there says how to go on.
+        // Nothing was written by this delivery; what stands there says how to go on. Another delivery
+        // needs more than that: whether the harm is still there.
+        WriteReply::Conflict {
+            found: Found::NotApplied,
+        } => (stay(case, attempt), attempt.inspect()),
         WriteReply::Conflict { found } => recovered_at(case, attempt, at, found),
         WriteReply::Refused { why } => refused(case, attempt, at, why),
         WriteReply::Unknown { .. } => (stay(case, attempt), attempt.inspect()),
@@ -124,8 +147,41 @@ fn recovered_at(case: &Case, attempt: &Attempt, at: Timestamp, found: &Found) ->
             format!("not effective: masked by {by}"),
         ),
         Found::Foreign { .. } => foreign(case, attempt, found),
+        Found::Unknown { why } if at >= attempt.expires_at => halt::fail(
+            case.clone(),
+            attempt.clone(),
+            format!("the intent expired and nobody can say what stands there: {why}"),
+        ),
         Found::Unknown { .. } => (stay(case, attempt), Vec::new()),
     }
+}
+
+/// Why nothing that was not written yet is written now: policy decided on evidence, and that is not, or
+/// not known to be, there any more. A person who said yes is not asked again.
+fn withheld(attempt: &Attempt, evidence: Evidence) -> Option<Withheld> {
+    match (&attempt.by, evidence) {
+        (Authority::Operator { .. }, _) | (_, Evidence::StillBad) => None,
+        (Authority::Policy, Evidence::Gone) => Some(Withheld::HarmGone),
+        (Authority::Policy, Evidence::Unknown) => Some(Withheld::NotKnownYet),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Withheld {
+    HarmGone,
+    NotKnownYet,
+}
+
+/// Nothing of it stands, and it is not delivered again: held once the harm is known to be gone or the
+/// intent has expired, else it waits to be asked about again.
+fn not_again(case: &Case, attempt: &Attempt, at: Timestamp, why: Withheld) -> Next {
+    let attempt = attempt.on(Footing::Untouched);
+    let reason = match why {
+        Withheld::HarmGone => HoldReason::HarmGone,
+        Withheld::NotKnownYet if at >= attempt.expires_at => HoldReason::Expired,
+        Withheld::NotKnownYet => return (stay(case, &attempt), Vec::new()),
+    };
+    halt::hold(case.clone(), at, reason, Ready::Plan(attempt.plan))
 }
 
 /// The same intent once more; or, when it is spent, the end that fits what stands there.
@@ -208,14 +264,11 @@ fn after_restart(case: &Case, attempt: &Attempt, at: Timestamp, found: &Found) -
         Found::Effective => effective(case, attempt, at),
         Found::Written => restart_needed(case, attempt, at),
         Found::Foreign { .. } => foreign(case, attempt, found),
-        Found::Unknown { .. } => {
-            let state = State::Verifying {
-                case: case.clone(),
-                attempt: attempt.clone(),
-                check: Check::Effect,
-            };
-            (state, Vec::new())
-        }
+        Found::Unknown { why } => halt::fail(
+            case.clone(),
+            attempt.clone(),
+            format!("nobody can say whether the restart made it effective: {why}"),
+        ),
         Found::Masked { by } => halt::fail(
             case.clone(),
             attempt.clone(),

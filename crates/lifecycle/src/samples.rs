@@ -3,7 +3,7 @@
 use backstay_model::change::{Author, Change, ChangeTime, Origin, Pending, Standing, TakesEffect};
 use backstay_model::confidence::Confidence;
 use backstay_model::decision::{Clearance, HoldReason, SettingClass};
-use backstay_model::event::{WriteReply, WriteTiming};
+use backstay_model::event::{Evidence, WriteReply, WriteTiming};
 use backstay_model::id::PlanHash;
 use backstay_model::plan::{Found, Inverse, Plan, PlanStep, Predicted, Route};
 use backstay_model::risk::{FailureRate, Risk};
@@ -314,6 +314,11 @@ fn reply(line: &str) -> Option<Event> {
 }
 
 fn finding(line: &str) -> Option<Event> {
+    let (line, evidence) = match line.split_once("; harm ") {
+        Some((line, "gone")) => (line, Evidence::Gone),
+        Some((line, "unknown")) => (line, Evidence::Unknown),
+        _ => (line, Evidence::StillBad),
+    };
     let (at, found) = match line {
         "found not applied" => (NOW, Found::NotApplied),
         "found not applied, late" => (EXPIRES, Found::NotApplied),
@@ -328,17 +333,31 @@ fn finding(line: &str) -> Option<Event> {
             },
         ),
         "found foreign" => (NOW, foreign("1GB")),
-        "found unknown" => (
-            NOW,
-            Found::Unknown {
-                why: "no answer".into(),
-            },
-        ),
+        "found unknown" => (NOW, no_answer()),
+        "found unknown, late" => (EXPIRES, no_answer()),
         _ => return None,
     };
     Some(Event::Inspected {
         at,
         intent: IntentId(1),
         found,
+        evidence,
     })
+}
+
+/// What an inspection that gets no answer finds.
+pub(crate) fn no_answer() -> Found {
+    Found::Unknown {
+        why: "no answer".into(),
+    }
+}
+
+/// The answer to an inspection while the harm is there.
+pub(crate) const fn inspected(at: Timestamp, intent: IntentId, found: Found) -> Event {
+    Event::Inspected {
+        at,
+        intent,
+        found,
+        evidence: Evidence::StillBad,
+    }
 }

@@ -58,6 +58,7 @@ fn the_search_finds_what_each_safeguard_prevents() {
         (Safeguard::ReadBack, Invariant::Rb3),
         (Safeguard::HeedPause, Invariant::Op3),
         (Safeguard::HeedExpiry, Invariant::Op4),
+        (Safeguard::Rejudge, Invariant::Rb13),
     ] {
         let found = worlds(TakesEffect::Now, Some(without));
         let broken = found.broken.map(|(id, _)| id);

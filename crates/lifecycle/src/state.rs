@@ -180,8 +180,11 @@ pub enum Ready {
 /// What is checked after a rollback.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Check {
-    /// That the old value is effective again (after a restart).
-    Effect,
+    /// That the old value is effective again, after a restart.
+    Effect {
+        /// Since when that is asked.
+        since: Timestamp,
+    },
     /// That the symptom goes away.
     Health {
         /// Since when the old value is known to be effective.
@@ -347,7 +350,7 @@ impl State {
             | Self::Reverting { attempt, .. }
             | Self::Verifying {
                 attempt,
-                check: Check::Effect,
+                check: Check::Effect { .. },
                 ..
             } => Some(attempt),
             _ => None,
@@ -409,7 +412,7 @@ impl State {
             Self::Judged { .. } => Awaits::Ruling,
             Self::Reverting { attempt, .. } => Awaits::Reply(attempt.intent),
             Self::Verifying { attempt, check, .. } => match check {
-                Check::Effect => Awaits::Reply(attempt.intent),
+                Check::Effect { .. } => Awaits::Reply(attempt.intent),
                 Check::Health { since } => Awaits::Recovery(*since),
             },
             Self::Kept { .. } | Self::RolledBack { .. } | Self::Superseded { .. } => {

@@ -83,7 +83,9 @@ pub(crate) fn held(state: &State, event: &Event) -> Stepped {
         return Err(no_such_step(state, event));
     };
     match (event, ready) {
-        (Event::Restarted { .. }, Ready::Written(attempt)) => Ok(check_effect(case, attempt)),
+        (Event::Restarted { at, .. }, Ready::Written(attempt)) => {
+            Ok(check_effect(case, attempt, *at))
+        }
         (Event::ClosedByOperator { by, .. }, Ready::Written(attempt)) => {
             let by = Successor::Operator { by: by.clone() };
             Ok(halt::give_way_amid(case.change_set, &attempt.plan, by))
@@ -258,11 +260,11 @@ fn revert(case: Case, at: Timestamp, attempt: Attempt) -> (State, Vec<Command>) 
 }
 
 /// The restart that a written plan waited for: ask whether the old value is effective now.
-fn check_effect(case: &Case, attempt: &Attempt) -> (State, Vec<Command>) {
+fn check_effect(case: &Case, attempt: &Attempt, since: Timestamp) -> (State, Vec<Command>) {
     let state = State::Verifying {
         case: case.clone(),
         attempt: attempt.clone(),
-        check: Check::Effect,
+        check: Check::Effect { since },
     };
     (state, attempt.inspect())
 }

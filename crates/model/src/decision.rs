@@ -147,6 +147,8 @@ pub enum HoldReason {
     Paused,
     /// The intent expired before anything was written.
     Expired,
+    /// The harm went away before anything was written.
+    HarmGone,
     /// The engine refused before anything was written.
     Refused {
         /// Its words.
@@ -207,6 +209,7 @@ impl fmt::Display for HoldReason {
             Self::BudgetSpent => f.write_str("the budget of automatic rollbacks is spent"),
             Self::CoolDown => f.write_str("the same setting was rolled back a short while ago"),
             Self::Paused => f.write_str("Backstay is paused"),
+            Self::HarmGone => f.write_str("the harm went away before anything was written"),
             Self::Expired => f.write_str("the intent expired before anything was written"),
             Self::Refused { why } => write!(f, "the server refused: {why}"),
             Self::NoPlan { why } => write!(f, "no plan: {why}"),

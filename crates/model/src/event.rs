@@ -131,6 +131,10 @@ pub enum Event {
         intent: IntentId,
         /// What was found.
         found: Found,
+        /// Whether the harm is still there. Journals from before this was asked say nothing: it was
+        /// taken to be.
+        #[serde(default)]
+        evidence: Evidence,
     },
     /// Somebody else wrote one of its settings again.
     Overwritten {
@@ -196,6 +200,19 @@ impl Event {
             Self::Recovered { .. } => "recovered",
         }
     }
+}
+
+/// Whether the harm for which something is put back is still there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    /// It is: nothing says otherwise since the verdict.
+    #[default]
+    StillBad,
+    /// It went away.
+    Gone,
+    /// It cannot be told yet: too little was measured since the target was away.
+    Unknown,
 }
 
 /// What the engine says to a write. Only `Effective` may ever be called "rolled back".

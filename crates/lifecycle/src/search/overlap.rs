@@ -117,7 +117,7 @@ impl Overlap {
             Some(Command::Write(write)) => (which(&write), self.write(&write, reply)),
             Some(Command::Inspect(write)) => {
                 let (at, intent, found) = (NOW, write.intent, self.found(&write));
-                (which(&write), Some(Event::Inspected { at, intent, found }))
+                (which(&write), Some(samples::inspected(at, intent, found)))
             }
             Some(Command::Page(_)) | None => return,
         };

@@ -7,14 +7,16 @@ mod shape;
 use std::collections::VecDeque;
 
 use backstay_model::change::TakesEffect;
+use backstay_model::event::Evidence;
 use backstay_model::plan::{Found, Write};
 use backstay_model::verdict::Recovery;
 use backstay_model::{Command, Event, IntentId, Timestamp, ValueSource};
 
 use super::explore::{Edge, Model};
+use crate::attempt::Authority;
 use crate::invariants::{Invariant, Transition, broken_by_transition};
 use crate::policy::Brake;
-use crate::samples::NOW;
+use crate::samples::{self, NOW};
 use crate::state::{Awaits, Check, State, step};
 use shape::{command_shape, event_shape, shape};
 
@@ -41,6 +43,8 @@ pub(super) enum Safeguard {
     HeedPause,
     /// An expired intent does not begin to write.
     HeedExpiry,
+    /// What was not written yet is written later only while the harm is still there.
+    Rejudge,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +56,20 @@ impl Rules {
     fn has(self, safeguard: Safeguard) -> bool {
         self.without != Some(safeguard)
     }
+}
+
+/// Whether the harm that was judged is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Harm {
+    There,
+    Gone,
+}
+
+/// Whether the server will ever answer again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Server {
+    There,
+    GoneForEver,
 }
 
 /// How the server takes a write.
@@ -74,6 +92,8 @@ pub(super) struct World {
     /// The server takes new values only at a restart.
     by_restart: TakesEffect,
     masked_by: Option<ValueSource>,
+    harm: Harm,
+    server: Server,
     /// What the journal holds.
     durable: Option<State>,
     /// What the guard believes before it is durable; only without write-ahead.
@@ -110,6 +130,8 @@ impl World {
             running,
             by_restart,
             masked_by: None,
+            harm: Harm::There,
+            server: Server::There,
             durable: None,
             ahead: None,
             commands: VecDeque::new(),
@@ -158,6 +180,9 @@ impl World {
     }
 
     fn write_moves(&self, write: &Write, moves: &mut Vec<Move>) {
+        if self.server == Server::GoneForEver {
+            return self.unheard(write, moves);
+        }
         let mut outcomes = vec![(Edge::Progress, Outcome::Works)];
         if self.can(self.faults_left) {
             let faults = [
@@ -194,29 +219,56 @@ impl World {
         }
     }
 
+    /// A write to nobody.
+    fn unheard(&self, write: &Write, moves: &mut Vec<Move>) {
+        let mut next = self.clone();
+        next.commands.pop_front();
+        next.inbox.push_back(Event::Replied {
+            at: self.now,
+            intent: write.intent,
+            reply: samples::unknown(),
+        });
+        moves.push((Edge::Progress, "write: nobody answers".into(), next));
+    }
+
     fn inspect_moves(&self, write: &Write, moves: &mut Vec<Move>) {
+        let inspected = |found, evidence| Event::Inspected {
+            at: self.now,
+            intent: write.intent,
+            found,
+            evidence,
+        };
         let mut honest = self.clone();
         honest.commands.pop_front();
         honest.remember();
         let mut silent = honest.clone();
+        let unanswered = inspected(samples::no_answer(), Evidence::Unknown);
+        if self.server == Server::GoneForEver {
+            silent.inbox.push_back(unanswered);
+            moves.push((Edge::Progress, "inspect: nobody answers".into(), silent));
+            return;
+        }
         let found = honest.stands();
-        honest.inbox.push_back(Event::Inspected {
-            at: self.now,
-            intent: write.intent,
-            found,
-        });
-        moves.push((Edge::Progress, "inspect".into(), honest));
+        for (name, evidence) in self.evidence() {
+            let mut told = honest.clone();
+            told.inbox.push_back(inspected(found.clone(), evidence));
+            moves.push((Edge::Progress, name.into(), told));
+        }
         if self.can(self.faults_left) {
             spend(&mut silent.faults_left, &mut silent.troubles_left);
-            let found = Found::Unknown {
-                why: "no answer".into(),
-            };
-            silent.inbox.push_back(Event::Inspected {
-                at: self.now,
-                intent: write.intent,
-                found,
-            });
+            silent.inbox.push_back(unanswered);
             moves.push((Edge::Trouble, "inspect: no answer".into(), silent));
+        }
+    }
+
+    /// What a guard can say of the harm when it asks what stands there.
+    fn evidence(&self) -> Vec<(&'static str, Evidence)> {
+        match (self.harm, self.rules.has(Safeguard::Rejudge)) {
+            (Harm::There, _) | (Harm::Gone, false) => vec![("inspect", Evidence::StillBad)],
+            (Harm::Gone, true) => vec![
+                ("inspect, too early to say", Evidence::Unknown),
+                ("inspect, the harm is gone", Evidence::Gone),
+            ],
         }
     }
 
@@ -236,6 +288,7 @@ impl World {
         };
         self.blame(broken_by_transition(&told).first().copied());
         self.judge(before.as_ref(), &after, event);
+        self.judge_evidence(before.as_ref(), event, &commands);
         self.commands.extend(
             commands
                 .into_iter()
@@ -290,6 +343,24 @@ impl World {
         }
     }
 
+    /// The harm went away before this was asked: policy has no reason left to write.
+    fn judge_evidence(&mut self, before: Option<&State>, event: &Event, commands: &[Command]) {
+        let asked = matches!(
+            event,
+            Event::Inspected {
+                found: Found::NotApplied,
+                ..
+            }
+        );
+        let by_policy = before
+            .and_then(State::open_attempt)
+            .is_some_and(|a| a.by == Authority::Policy);
+        let writes = commands.iter().any(|c| matches!(c, Command::Write(_)));
+        if asked && by_policy && writes && self.harm == Harm::Gone {
+            self.blame(Some(Invariant::Rb13));
+        }
+    }
+
     fn blame(&mut self, invariant: Option<Invariant>) {
         self.broken = self.broken.or(invariant);
     }
@@ -299,7 +370,9 @@ impl Model for World {
     fn key(&self) -> String {
         let state = |s: &Option<State>| s.as_ref().map(shape);
         format!(
-            "{:?}{:?}{:?}{:?} {:?} {:?} {:?} {:?} {:?}{:?} {}{}{}{}{}{}{}{} {:?}{:?}",
+            "{:?}{:?} {:?}{:?}{:?}{:?} {:?} {:?} {:?} {:?} {:?}{:?} {}{}{}{}{}{}{}{} {:?}{:?}",
+            self.harm,
+            self.server,
             self.file,
             self.running,
             self.by_restart,

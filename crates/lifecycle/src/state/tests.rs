@@ -39,7 +39,7 @@ fn shown(state: &State) -> String {
         State::Dormant { waits_for, .. } => format!("waits for {waits_for:?}"),
         State::Reverting { attempt, .. } => format!("delivery {}", attempt.delivery),
         State::Verifying {
-            check: Check::Effect,
+            check: Check::Effect { .. },
             ..
         } => "effect".into(),
         State::Verifying { .. } => "health".into(),
@@ -245,7 +245,11 @@ fn recovery_follows_the_table() {
     let begin = "seen live\njudged hurt\nruled automatic\nresumed";
     let found = [
         "found not applied",
+        "found not applied; harm unknown",
+        "found not applied; harm gone",
         "found not applied, late",
+        "found not applied, late; harm unknown",
+        "found written; harm gone",
         "found written",
         "found mixed",
         "found mixed, late",
@@ -253,6 +257,7 @@ fn recovery_follows_the_table() {
         "found masked",
         "found foreign",
         "found unknown",
+        "found unknown, late",
     ];
     let last = |line: &&str| {
         check(&format!("{begin}\n{line}"))
@@ -264,7 +269,11 @@ fn recovery_follows_the_table() {
     };
     insta::assert_snapshot!(found.iter().map(last).collect::<String>(), @"
     found not applied -> reverting (delivery 2) + write I1
+    found not applied; harm unknown -> reverting (delivery 1)
+    found not applied; harm gone -> held (the harm went away before anything was written) + page: C7 is held: the harm went away before anything was written; backstay changes show C7 | backstay rollback approve C7 | backstay rollback deny C7
     found not applied, late -> held (the intent expired before anything was written) + page: C7 is held: the intent expired before anything was written; backstay changes show C7 | backstay rollback approve C7 | backstay rollback deny C7
+    found not applied, late; harm unknown -> held (the intent expired before anything was written) + page: C7 is held: the intent expired before anything was written; backstay changes show C7 | backstay rollback approve C7 | backstay rollback deny C7
+    found written; harm gone -> reverting (delivery 2) + write I1
     found written -> reverting (delivery 2) + write I1
     found mixed -> reverting (delivery 2) + write I1
     found mixed, late -> rollback failed (half written when the intent expired: anybody's reload activates it) + page: the rollback of C7 failed: half written when the intent expired: anybody's reload activates it; backstay changes show C7 | ALTER SYSTEM SET work_mem = '4MB'; | backstay rollback run C7
@@ -272,6 +281,26 @@ fn recovery_follows_the_table() {
     found masked -> rollback failed (not effective: masked by ALTER ROLE) + page: the rollback of C7 failed: not effective: masked by ALTER ROLE; backstay changes show C7 | ALTER SYSTEM SET work_mem = '4MB'; | backstay rollback run C7
     found foreign -> superseded (by a value) + page: C7: somebody else moved a setting during our write; left alone; backstay changes show C7
     found unknown -> reverting (delivery 1)
+    found unknown, late -> rollback failed (the intent expired and nobody can say what stands there: no answer) + page: the rollback of C7 failed: the intent expired and nobody can say what stands there: no answer; backstay changes show C7 | ALTER SYSTEM SET work_mem = '4MB'; | backstay rollback run C7
+    ");
+}
+
+#[test]
+fn a_person_who_said_yes_is_not_asked_again() {
+    insta::assert_snapshot!(check("
+        seen live
+        judged hurt
+        ruled approval
+        approved
+        replied unknown
+        found not applied; harm gone
+    "), @"
+    seen live -> watching
+    judged hurt -> judged
+    ruled approval -> held (approve mode: waits for a person) + page: C7 is held: approve mode: waits for a person; backstay changes show C7 | backstay rollback approve C7 | backstay rollback deny C7
+    approved -> reverting (delivery 1) + write I1
+    replied unknown -> reverting (delivery 1) + inspect I1
+    found not applied; harm gone -> reverting (delivery 2) + write I1
     ");
 }
 
@@ -358,6 +387,7 @@ fn a_restart_completes_what_was_written() {
         restarted
         found written
         restarted
+        found unknown
         found effective
         recovered
     "), @"
@@ -372,8 +402,22 @@ fn a_restart_completes_what_was_written() {
     restarted -> verifying (effect) + inspect I1
     found written -> held (takes effect only after a restart of the server) + page: C7 is held: takes effect only after a restart of the server; backstay changes show C7 | restart the server
     restarted -> verifying (effect) + inspect I1
+    found unknown -> verifying (effect)
     found effective -> verifying (health)
     recovered -> rolled back (recovered Yes)
+    ");
+    insta::assert_snapshot!(check("
+        seen live at restart
+        approved
+        replied restart pending
+        restarted
+        found unknown, late
+    "), @"
+    seen live at restart -> dormant (waits for Restart)
+    approved -> reverting (delivery 1) + write I1
+    replied restart pending -> held (takes effect only after a restart of the server) + page: C7 is held: takes effect only after a restart of the server; backstay changes show C7 | restart the server
+    restarted -> verifying (effect) + inspect I1
+    found unknown, late -> rollback failed (nobody can say whether the restart made it effective: no answer) + page: the rollback of C7 failed: nobody can say whether the restart made it effective: no answer; backstay changes show C7 | ALTER SYSTEM SET work_mem = '4MB'; | backstay rollback run C7
     ");
 }
 

@@ -2,13 +2,13 @@
 
 use backstay_model::decision::{Clearance, HoldReason};
 use backstay_model::verdict::VerdictKind;
-use backstay_model::{Event, Timestamp};
+use backstay_model::{Command, Event, Timestamp};
 
-use super::{Move, Val, World, spend};
+use super::{Harm, Move, Server, Val, World, spend};
 use crate::policy::Brake;
 use crate::samples::{self, EXPIRES, ID, NOW};
 use crate::search::explore::Edge;
-use crate::state::Awaits;
+use crate::state::{Awaits, State};
 
 impl World {
     /// What detection, policy and operators do when it is their turn.
@@ -128,13 +128,6 @@ impl World {
                 w.reload();
             });
         }
-        let open = self
-            .durable
-            .as_ref()
-            .is_some_and(|s| s.open_intent().is_some());
-        if open && self.now < EXPIRES {
-            fault("the intent expires", &|w| w.now = EXPIRES);
-        }
         if self.can(self.pauses_left) && self.brake == Brake::Off {
             fault("pause", &|w| {
                 spend(&mut w.pauses_left, &mut w.troubles_left);
@@ -148,6 +141,39 @@ impl World {
         if moved && self.durable.as_ref().is_some_and(|s| !s.settled()) {
             fault("the third value is seen", &|w| {
                 w.take(&samples::overwritten(9, "third"))
+            });
+        }
+        self.server_moves(moves);
+    }
+
+    /// The harm goes away, the server goes for good, time passes.
+    fn server_moves(&self, moves: &mut Vec<Move>) {
+        let mut add = |edge, name: &str, change: &dyn Fn(&mut World)| {
+            let mut next = self.clone();
+            change(&mut next);
+            moves.push((edge, name.to_owned(), next));
+        };
+        let open = self.durable.as_ref().and_then(State::open_intent).is_some();
+        if open && self.now < EXPIRES {
+            // Waiting for somebody who never answers must come to an end by itself.
+            let edge = match self.server {
+                Server::There => Edge::Trouble,
+                Server::GoneForEver => Edge::Progress,
+            };
+            add(edge, "the intent expires", &|w| w.now = EXPIRES);
+        }
+        if self.server == Server::There && self.can(self.faults_left) {
+            add(Edge::Trouble, "the server is gone for ever", &|w| {
+                spend(&mut w.faults_left, &mut w.troubles_left);
+                w.server = Server::GoneForEver;
+            });
+        }
+        let writing = self.commands.iter().any(|c| matches!(c, Command::Write(_)));
+        let under_way = writing || !self.inbox.is_empty();
+        if open && !under_way && self.harm == Harm::There && self.can(self.faults_left) {
+            add(Edge::Trouble, "the harm goes away", &|w| {
+                spend(&mut w.faults_left, &mut w.troubles_left);
+                w.harm = Harm::Gone;
             });
         }
     }

@@ -49,7 +49,12 @@ pub(super) fn command_shape(command: &Command) -> String {
 pub(super) fn event_shape(event: &Event) -> String {
     match event {
         Event::Replied { at, intent, reply } => format!("{at:?}{intent}{reply:?}"),
-        Event::Inspected { at, intent, found } => format!("{at:?}{intent}{found:?}"),
+        Event::Inspected {
+            at,
+            intent,
+            found,
+            evidence,
+        } => format!("{at:?}{intent}{found:?}{evidence:?}"),
         other => format!("{}{:?}", other.word(), other.at()),
     }
 }
