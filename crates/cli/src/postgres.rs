@@ -51,7 +51,10 @@ fn dsn_failure(error: &DsnError) -> Failure {
 /// A read error with its code and hints.
 pub(crate) fn read_failure(error: &ReadError, address: &str) -> Failure {
     let (code, hint) = match error {
-        ReadError::Unreachable { .. } | ReadError::Timeout { .. } => (
+        ReadError::Unreachable { .. }
+        | ReadError::Stopped { .. }
+        | ReadError::Fell { .. }
+        | ReadError::Timeout { .. } => (
             Code::Unreachable,
             format!("is a server listening at {address}?"),
         ),

@@ -216,6 +216,7 @@ fn replay(
             let scene = Scene {
                 tracks,
                 probes: &probes,
+                falls: &[],
                 now: *at,
                 step,
                 host,

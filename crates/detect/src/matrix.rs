@@ -1,6 +1,6 @@
 //! The verdict matrix: what the metrics, the load, the host and the probe say together.
 
-use backstay_model::Timestamp;
+use backstay_model::{MetricName, Timestamp};
 use backstay_model::metric::MetricRole;
 use backstay_model::verdict::{Calibration, Finding, Harm, Refusal, Verdict, VerdictKind};
 
@@ -379,11 +379,30 @@ impl<'a> Case<'a> {
             }
         }
         findings.extend(moved_mechanisms(self.watch));
+        if *kind == VerdictKind::NoData {
+            findings.extend(silence(self.watch));
+        }
         if matches!(kind, VerdictKind::Healthy { .. }) && !self.traffic() {
             note_probe_alone(&mut findings, self.watch.probes.since);
         }
         findings
     }
+}
+
+/// For how long nobody answered: the reason for having no data.
+fn silence(watch: &Watch) -> Option<Finding> {
+    let silence = watch.probes.silence.filter(|s| s.to > watch.change_at)?;
+    let (from, to) = (wording::clock(silence.from), wording::clock(silence.to));
+    Some(Finding {
+        metric: MetricName::from_static("probe_connect_ms"),
+        role: MetricRole::Latency,
+        before: None,
+        after: None,
+        harm: None,
+        p_value: None,
+        alarm_at: None,
+        text: format!("no connection was answered from {from} to {to}"),
+    })
 }
 
 /// Metrics that may not trigger but left their band: they explain.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use backstay_model::sample::{Held, ProbeStep};
-use backstay_model::{ProbeReading, Sample, Timestamp};
+use backstay_model::{ProbeReading, Sample, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Readings kept since the change.
@@ -27,6 +27,15 @@ impl Outcome {
             ProbeStep::Failed { class, .. } => Self::Failed(class.clone()),
             ProbeStep::Hung { .. } => Self::Hung,
             ProbeStep::Skipped => Self::Skipped,
+        }
+    }
+
+    /// Whether there was nobody who could have said no: no listener, or a server on its way up or down.
+    fn silent(&self) -> bool {
+        match self {
+            Self::Hung => true,
+            Self::Failed(class) => ["io", "57P01", "57P02", "57P03"].contains(&class.as_str()),
+            Self::Done | Self::Skipped => false,
         }
     }
 
@@ -79,6 +88,25 @@ pub(crate) struct Probes {
     pub(crate) held_lost: u32,
     /// Whether the held connection ever answered.
     pub(crate) held_answered: Answered,
+    /// Whether somebody answered the newest fresh connection, be it with a no.
+    door: Door,
+    /// The newest time in which nobody answered, neither there nor on the held connection.
+    pub(crate) silence: Option<Silence>,
+}
+
+/// A time in which nobody answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Silence {
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+}
+
+/// Whether somebody answered the newest fresh connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+enum Door {
+    #[default]
+    Answered,
+    Silent,
 }
 
 /// Whether the held connection ever answered.
@@ -98,12 +126,32 @@ impl Probes {
         }
         for probe in &sample.probes {
             let reading = Reading::of(probe);
+            self.door = if reading.connect.silent() {
+                Door::Silent
+            } else {
+                Door::Answered
+            };
             if probe.at > change {
                 self.take(reading);
             } else {
                 self.remember(&reading);
             }
         }
+        self.note_silence(sample.at);
+    }
+
+    fn note_silence(&mut self, at: Timestamp) {
+        if self.held_lost == 0 || self.door == Door::Answered {
+            return;
+        }
+        let goes_on = self.silence.filter(|_| self.held_lost > 1);
+        let from = goes_on.map_or(at, |silence| silence.from);
+        self.silence = Some(Silence { from, to: at });
+    }
+
+    /// Whether nobody answers at `now`, or did not a moment of so long ago.
+    pub(crate) fn silent(&self, now: Timestamp, lately: Span) -> bool {
+        self.silence.is_some_and(|s| now.since(s.to) <= lately)
     }
 
     fn take(&mut self, reading: Reading) {

@@ -2,12 +2,14 @@
 
 use backstay_model::metric::MetricRole;
 use backstay_model::verdict::Recovery;
-use backstay_model::{Sample, Timestamp};
+use backstay_model::{Sample, Span, Timestamp};
 
 use crate::stats;
 use crate::track::{Track, values};
 use crate::watch::Watch;
 
+/// A server that stands for so long stands again, however seldom it fell.
+const STANDS: Span = Span::from_secs(45);
 /// Newest samples that must have recovered.
 const BINS: usize = 3;
 /// Share of the throughput before the change that counts as back.
@@ -22,6 +24,10 @@ const DEMAND_GONE: f64 = 0.5;
 /// Whether every metric that alarmed is back, by the newest samples after `since`.
 pub(crate) fn recovery(watch: &Watch, since: Timestamp, samples: &[Sample]) -> Recovery {
     let fresh: Vec<&Sample> = samples.iter().filter(|s| s.at > since).collect();
+    match standing(watch, since, &fresh) {
+        Recovery::Yes => {}
+        open => return open,
+    }
     let newest = &fresh[fresh.len().saturating_sub(BINS)..];
     let probe = probe_back(since, &fresh);
     let probe_owes = watch.probes.since_bad > 0 && probe == Recovery::Unknown;
@@ -37,6 +43,21 @@ pub(crate) fn recovery(watch: &Watch, since: Timestamp, samples: &[Sample]) -> R
         Recovery::Yes
     } else {
         Recovery::Unknown
+    }
+}
+
+/// Whether a server that fell stands again: for as long as it stood between two falls.
+fn standing(watch: &Watch, since: Timestamp, fresh: &[&Sample]) -> Recovery {
+    let [.., before, last] = watch.falls.as_slice() else {
+        return Recovery::Yes;
+    };
+    if *last > since {
+        return Recovery::No;
+    }
+    let enough = last.since(*before).min(STANDS);
+    match fresh.last() {
+        Some(newest) if newest.at.since(since) >= enough => Recovery::Yes,
+        _ => Recovery::Unknown,
     }
 }
 

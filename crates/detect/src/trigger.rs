@@ -33,12 +33,19 @@ const ERRORS_SHARE: f64 = 0.1;
 const ERRORS_NONE: f64 = 0.5;
 /// Samples in a row without an answer on the held connection.
 const LOST_SAMPLES: u32 = 3;
+/// Falls since the change that make it a suspect: one may have any reason.
+const FALLS_MIN: usize = 2;
+/// Steps after a time without an answer in which a server that comes back is not judged: its clients
+/// come back too, and its counters begin anew.
+const SETTLING: i64 = 5;
 
 /// What a trigger looks at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scene<'a> {
     pub(crate) tracks: &'a [Track],
     pub(crate) probes: &'a Probes,
+    /// When the server fell since the change.
+    pub(crate) falls: &'a [Timestamp],
     pub(crate) now: Timestamp,
     pub(crate) step: Span,
     /// Whether the host is busy with something else.
@@ -77,8 +84,12 @@ pub(crate) struct Tripped {
 
 /// All triggers that hold now, the most telling first: errors name the reason of a silence.
 pub(crate) fn fire(scene: &Scene<'_>) -> Vec<Tripped> {
+    if scene.probes.silent(scene.now, Span(SETTLING * scene.step.0)) {
+        return fallen(scene).into_iter().collect();
+    }
     let found = [
-        unavailable(scene),
+        fallen(scene),
+        shut_out(scene),
         new_sessions(scene),
         probe_errors(scene),
         errors(scene),
@@ -132,8 +143,28 @@ fn probed(metric: &'static str, readings: &[&Reading], text: String) -> Finding 
     }
 }
 
-/// Neither the held connection nor fresh ones are answered.
-fn unavailable(scene: &Scene<'_>) -> Option<Tripped> {
+/// The server fell again and again. That it is gone is no evidence by itself: a server that is stopped,
+/// or that cannot be reached, a moment after a change is gone for another reason.
+fn fallen(scene: &Scene<'_>) -> Option<Tripped> {
+    let (last, count) = (scene.falls.last()?, scene.falls.len());
+    if count < FALLS_MIN {
+        return None;
+    }
+    let text = format!(
+        "the server fell {count} times since the change, the last time at {}",
+        wording::clock(*last)
+    );
+    let mut finding = probed("probe_connect_ms", &[], text);
+    finding.alarm_at = Some(*last);
+    Some(Tripped {
+        trigger: Trigger::Unavailable,
+        at: scene.now,
+        finding,
+    })
+}
+
+/// The server answers, has ended the held connection, and lets nobody in.
+fn shut_out(scene: &Scene<'_>) -> Option<Tripped> {
     let probes = scene.probes;
     if probes.held_lost < LOST_SAMPLES || probes.held_answered == Answered::Never {
         return None;
@@ -144,7 +175,7 @@ fn unavailable(scene: &Scene<'_>) -> Option<Tripped> {
         return None;
     }
     let since = newest[0].at;
-    let text = format!("no connection is answered since {}", wording::clock(since));
+    let text = format!("no connection is let in since {}", wording::clock(since));
     let finding = probed("probe_connect_ms", &[&newest[0]], text);
     Some(Tripped {
         trigger: Trigger::Unavailable,

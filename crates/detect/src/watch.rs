@@ -30,6 +30,8 @@ const STEAL: &str = "steal";
 const OTHERS: &str = "others";
 /// Time before the change in which an error class of the probe counts as known.
 const PROBES_LATELY: Span = Span::from_secs(120);
+/// Falls that are remembered.
+const FALLS_MAX: usize = 100;
 /// Bins of the host's recent state.
 const HOST_BINS: usize = 4;
 
@@ -67,6 +69,9 @@ pub struct Watch {
     /// Samples since the change that carry an outcome.
     pub(crate) seen: u32,
     pub(crate) newest_at: Timestamp,
+    /// When the server fell since the change: it ended without being stopped in order.
+    #[serde(default)]
+    pub(crate) falls: Vec<Timestamp>,
     /// Triggers that fired, in order of time, each once.
     pub(crate) tripped: Vec<Tripped>,
     /// Triggers that held in the newest sample.
@@ -110,6 +115,7 @@ impl Watch {
             probes: Probes::default(),
             seen: 0,
             newest_at: Timestamp(i64::MIN),
+            falls: Vec::new(),
             tripped: Vec::new(),
             holding: BTreeSet::new(),
             baseline: Baseline::Missing,
@@ -154,6 +160,14 @@ impl Watch {
         self.until = until;
         let horizon = horizon(self.change_at, until, self.step);
         self.judged.iter_mut().for_each(|j| j.horizon = horizon);
+    }
+
+    /// The server ended by itself at `at` (it crashed, it was killed), not in order. What that says
+    /// shows with the next sample.
+    pub fn fell(&mut self, at: Timestamp) {
+        if at > self.change_at && self.falls.len() < FALLS_MAX {
+            self.falls.push(at);
+        }
     }
 
     /// When the watch ends.
@@ -235,6 +249,7 @@ impl Watch {
         Scene {
             tracks: &self.tracks,
             probes: &self.probes,
+            falls: &self.falls,
             now,
             step: self.step,
             host: host(&self.tracks),

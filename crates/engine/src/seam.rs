@@ -20,6 +20,18 @@ pub enum ReadError {
         /// The client's words, without secrets.
         why: String,
     },
+    /// The server said that it is being stopped, in order, and has ended the connection.
+    #[error("the server was stopped: {why}")]
+    Stopped {
+        /// Its words.
+        why: String,
+    },
+    /// The server said that it fell: a process of it crashed and it begins anew.
+    #[error("the server crashed: {why}")]
+    Fell {
+        /// Its words.
+        why: String,
+    },
     /// The server answers and refuses the login.
     #[error("the server refused the login: {why}")]
     LoginRefused {

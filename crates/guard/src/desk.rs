@@ -1,6 +1,6 @@
 //! Everything a guard has in mind about one target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_detect::{Banks, DetectPolicy, History, Watch};
 use backstay_journal::Condition;
@@ -48,6 +48,12 @@ pub(crate) struct Desk {
     /// The last moment at which something happened that makes earlier samples another time: a
     /// restart, a loss, the end of an incident.
     pub(crate) disturbed_at: Timestamp,
+    /// What was said of its end since it last answered.
+    pub(crate) ending: Ending,
+    /// When it was last known to be away: nobody answered at its address.
+    pub(crate) away_at: Timestamp,
+    /// Reverts of which nothing stands, and of which it is not known whether the harm is still there.
+    pub(crate) undecided: BTreeSet<ChangeSetId>,
     /// Probe readings that wait for the next sample.
     pub(crate) probes: Vec<ProbeReading>,
     /// Change sets with a life, by id.
@@ -71,6 +77,17 @@ pub(crate) enum Sight {
     Itself,
     /// Another server's configuration was read at its address.
     Another,
+}
+
+/// What a server said of its end before it stopped answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Nothing; or it did not end.
+    Unsaid,
+    /// It was stopped in order.
+    Stopped,
+    /// It crashed.
+    Fell,
 }
 
 /// A setting that was seen moving.
@@ -152,6 +169,9 @@ impl Desk {
             history: History::new(SAMPLES_MAX),
             banks,
             disturbed_at: Timestamp(0),
+            ending: Ending::Unsaid,
+            away_at: Timestamp(0),
+            undecided: BTreeSet::new(),
             probes: Vec::new(),
             cases: BTreeMap::new(),
             watches: BTreeMap::new(),

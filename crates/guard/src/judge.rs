@@ -15,6 +15,7 @@ use backstay_model::{
 
 use crate::books::Books;
 use crate::desk::{Desk, Sight};
+use crate::evidence::{note_away, waits_for_answer};
 use crate::news::{News, Tidings};
 use crate::observe::class_of;
 use crate::report::Report;
@@ -40,6 +41,8 @@ impl<B: Books> Guard<B> {
         measure_probes(&mut sample);
         if sample.held == Held::Answers {
             self.answers(desk, turn);
+        } else {
+            note_away(desk, sample.at);
         }
         desk.history.push(&sample);
         let unstored = self.unstored.entry(desk.target.clone()).or_default();
@@ -58,6 +61,7 @@ impl<B: Books> Guard<B> {
                 }) => {
                     self.check_recovery(desk, id, since, turn);
                 }
+                Some(State::Reverting { .. }) => self.reconsider(desk, id, turn),
                 _ => {}
             }
         }
@@ -166,6 +170,8 @@ impl<B: Books> Guard<B> {
         if due && worth && free {
             desk.awaited.remove(&intent);
             self.advance(desk, id, &Event::Resumed { at: turn.now }, turn);
+        } else if due && turn.now >= attempt.expires_at && waits_for_answer(&case.state) {
+            self.given_up_on(desk, (id, intent), turn);
         }
     }
 

@@ -20,6 +20,7 @@ pub mod report;
 pub mod words;
 
 mod ask;
+mod evidence;
 mod judge;
 pub mod knowledge;
 mod observe;

@@ -13,7 +13,8 @@ use backstay_model::{Change, ChangeSet, Event, Snapshot, Span, Timestamp};
 
 use crate::books::Books;
 use crate::case::Case;
-use crate::desk::{Desk, Moved, Mover, Sight};
+use crate::desk::{Desk, Ending, Moved, Mover, Sight};
+use crate::evidence::away;
 use crate::knowledge::knowledge;
 use crate::news::Tidings;
 use crate::ours::{entry_of, is_ours, of_somebody};
@@ -51,8 +52,13 @@ impl<B: Books> Guard<B> {
             self.first_look(desk, new, turn);
             return;
         };
-        if sight == Sight::NotYet {
-            self.first_look(desk, new, turn);
+        // What ended it while no guard looked is not known.
+        match sight {
+            Sight::NotYet => self.first_look(desk, new, turn),
+            Sight::Itself if new.server.started_at > old.server.started_at => {
+                note_end(desk, new.server.started_at);
+            }
+            Sight::Itself | Sight::Another => {}
         }
         self.compared(desk, &old, &observation, turn);
         // After what moved, so that the graph has its authors.
@@ -168,12 +174,8 @@ impl<B: Books> Guard<B> {
                 watch_until: turn.now + desk.detect.watch,
             };
             let moved = self.advance(desk, id, &event, turn);
-            if moved
-                && desk
-                    .cases
-                    .get(&id)
-                    .is_some_and(|c| c.state.word() == "watching")
-            {
+            // A watch that was open goes on, with what it knows of the time before.
+            if moved && !desk.watches.contains_key(&id) {
                 self.open_watch(desk, id, turn);
             }
         }
@@ -274,7 +276,15 @@ impl<B: Books> Guard<B> {
 
     /// The target could not be read.
     pub(crate) fn failed(&mut self, desk: &mut Desk, error: &ReadError, turn: &mut Turn) {
+        desk.ending = match error {
+            ReadError::Stopped { .. } => Ending::Stopped,
+            ReadError::Fell { .. } if desk.ending == Ending::Unsaid => Ending::Fell,
+            _ => desk.ending,
+        };
         let condition = condition(error);
+        if away(&condition) {
+            desk.away_at = desk.away_at.max(turn.now);
+        }
         if desk
             .condition
             .as_ref()
@@ -293,6 +303,10 @@ impl<B: Books> Guard<B> {
 
     /// The target answers (again).
     pub(crate) fn answers(&mut self, desk: &mut Desk, turn: &mut Turn) {
+        if desk.ending == Ending::Fell {
+            note_end(desk, turn.now);
+        }
+        desk.ending = Ending::Unsaid;
         if desk.condition.as_ref().is_some_and(Condition::watchable) || desk.sight == Sight::Another
         {
             return;
@@ -318,6 +332,15 @@ impl<B: Books> Guard<B> {
             presence,
         });
         turn.tell(&desk.target, Tidings::Notice(notice, presence));
+    }
+}
+
+/// The server is back from an end at `at`: one that was not in order counts against what was changed
+/// before it.
+fn note_end(desk: &mut Desk, at: Timestamp) {
+    let ending = std::mem::replace(&mut desk.ending, Ending::Unsaid);
+    if ending != Ending::Stopped {
+        desk.watches.values_mut().for_each(|watch| watch.fell(at));
     }
 }
 
@@ -470,7 +493,9 @@ fn not_boot_safe(errors: &[FileError]) -> Notice {
 
 fn condition(error: &ReadError) -> Condition {
     match error {
-        ReadError::Unreachable { why } => Condition::Unreachable { why: why.clone() },
+        ReadError::Unreachable { why }
+        | ReadError::Stopped { why }
+        | ReadError::Fell { why } => Condition::Unreachable { why: why.clone() },
         ReadError::LoginRefused { why } => Condition::LoginRefused { why: why.clone() },
         ReadError::AnotherServer { found, expected } => Condition::AnotherServer {
             found: found.clone(),

@@ -288,7 +288,7 @@ impl<B: Books> Guard<B> {
                     return;
                 }
                 let at = age_known(case, attempt, turn.now);
-                let evidence = Evidence::StillBad;
+                let evidence = self.evidence(desk, case);
                 match desk.forbids(&attempt.by) {
                     Some(why) => given_up(at, intent, found, why),
                     None => Event::Inspected {
@@ -307,6 +307,7 @@ impl<B: Books> Guard<B> {
             },
         };
         if self.advance(desk, id, &event, turn) {
+            self.note_undecided(desk, id, &event);
             self.settle(desk, id, turn);
         }
     }

@@ -35,8 +35,13 @@ pub enum Action {
         /// How long.
         lasts: Span,
     },
-    /// The server restarts; it does not answer meanwhile.
+    /// Somebody restarts the server, in order; it does not answer meanwhile.
     Restart {
+        /// How long it takes.
+        lasts: Span,
+    },
+    /// The server crashes and starts again; it does not answer meanwhile.
+    Crash {
         /// How long it takes.
         lasts: Span,
     },
@@ -178,6 +183,7 @@ impl fmt::Display for Action {
             Self::Gap { lasts } => write!(f, "gap for {}", seconds(*lasts)),
             Self::Away { lasts } => write!(f, "away for {}", seconds(*lasts)),
             Self::Restart { lasts } => write!(f, "restart for {}", seconds(*lasts)),
+            Self::Crash { lasts } => write!(f, "crash for {}", seconds(*lasts)),
             Self::LoginRefused { lasts } => write!(f, "login refused for {}", seconds(*lasts)),
             Self::GuardDies { lasts } => write!(f, "guard dies for {}", seconds(*lasts)),
             Self::Request { by, wish, change } => {

@@ -244,6 +244,7 @@ fn calm_end(story: &Scenario) -> Span {
     let ends = story.events.iter().map(|(at, action)| match action {
         Action::Away { lasts }
         | Action::Restart { lasts }
+        | Action::Crash { lasts }
         | Action::LoginRefused { lasts }
         | Action::GuardDies { lasts } => at.0 + lasts.0,
         _ => at.0,

@@ -15,13 +15,19 @@ use backstay_model::plan::{Dialect, Found, Write};
 use backstay_model::{ProbeReading, Sample, Snapshot, Timestamp};
 
 use crate::dialect::WorldDialect;
-use crate::world::{Guarding, Inside, World};
+use crate::world::{Farewell, Guarding, Inside, World};
 use crate::{metrics, write};
 
 fn reachable(inside: &Inside) -> Result<(), ReadError> {
     if inside.away() {
-        let why = "connection refused".to_owned();
-        return Err(ReadError::Unreachable { why });
+        return Err(match inside.farewell {
+            Farewell::None => ReadError::Unreachable {
+                why: "connection refused".to_owned(),
+            },
+            Farewell::Stopped => ReadError::Stopped {
+                why: "terminating connection due to administrator command".to_owned(),
+            },
+        });
     }
     if inside.refuses_us() {
         let why = "role \"backstay\" is not permitted to log in".to_owned();

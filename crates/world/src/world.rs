@@ -102,6 +102,8 @@ pub(crate) struct Inside {
     pub(crate) faults: VecDeque<Fault>,
     /// Until when something lasts.
     away_until: Timestamp,
+    /// What it said before it went away.
+    pub(crate) farewell: Farewell,
     refused_until: Timestamp,
     gap_until: Timestamp,
     neighbour: (f64, Timestamp),
@@ -113,6 +115,15 @@ pub(crate) struct Inside {
     weather: Weather,
     done: Vec<Done>,
     cores: f64,
+}
+
+/// What a server says before it stops answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// Nothing: it cannot be reached, or it crashed.
+    None,
+    /// That it is stopped in order.
+    Stopped,
 }
 
 /// Whether the guard's process is alive, as far as the world can tell.
@@ -150,6 +161,7 @@ impl World {
             scheduled: 0,
             faults: VecDeque::new(),
             away_until: long_ago,
+            farewell: Farewell::None,
             refused_until: long_ago,
             gap_until: long_ago,
             neighbour: (0.0, long_ago),
@@ -273,14 +285,24 @@ impl Inside {
                 self.neighbour = (share.clamp(0.0, 0.95), at + lasts);
             }
             Action::Gap { lasts } => self.gap_until = at + lasts,
-            Action::Away { lasts } => self.away_until = self.away_until.max(at + lasts),
+            Action::Away { lasts } => self.go(at + lasts, Farewell::None),
             Action::LoginRefused { lasts } => self.refused_until = at + lasts,
             Action::Restart { lasts } => {
-                self.away_until = self.away_until.max(at + lasts);
+                self.go(at + lasts, Farewell::Stopped);
+                self.server.restart(at + lasts);
+            }
+            Action::Crash { lasts } => {
+                self.go(at + lasts, Farewell::None);
                 self.server.restart(at + lasts);
             }
             Action::GuardDies { .. } | Action::Request { .. } | Action::Pause { .. } => {}
         }
+    }
+
+    /// Does not answer until then.
+    fn go(&mut self, until: Timestamp, farewell: Farewell) {
+        self.away_until = self.away_until.max(until);
+        self.farewell = farewell;
     }
 
     fn multiply(&mut self, service: Option<&str>, times: f64) {

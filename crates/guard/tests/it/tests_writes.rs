@@ -8,8 +8,15 @@ use backstay_model::Span;
 use backstay_model::decision::{HoldReason, Mode};
 use backstay_model::event::WriteReply;
 use backstay_model::plan::Found;
+use backstay_model::sample::Held;
 
-use crate::room::{KEY, Load, Room, effective, lost};
+use crate::room::{KEY, Load, Room, effective, lost, measured};
+
+fn unreachable() -> What {
+    What::Failed(ReadError::Unreachable {
+        why: "refused".to_owned(),
+    })
+}
 
 #[test]
 fn an_intent_of_a_stricter_time_is_not_delivered_again() {
@@ -116,6 +123,59 @@ fn three_lost_deliveries_page_a_person() {
     assert!(room.told().iter().any(|t| t.starts_with("paged")));
 }
 
+/// What was decided before the target went away is judged again when it is back: three seconds of
+/// samples say whether there is still a reason to write.
+#[test]
+fn a_revert_that_waited_for_the_target_is_judged_again() {
+    for (then, end) in [(Load::Calm, "held"), (Load::Hang, "reverting")] {
+        let (mut room, id) = Room::reverting();
+        room.tick(vec![unreachable()]);
+        room.reply(lost());
+        room.load = Load::Gone;
+        room.found(Found::Unknown {
+            why: "gone".to_owned(),
+        });
+        room.seconds(12);
+        room.load = then;
+        room.found(Found::NotApplied);
+        assert!(room.writes().is_empty(), "nothing was measured yet");
+        room.seconds(4);
+        room.found(Found::NotApplied);
+        let written = usize::from(end == "reverting");
+        assert_eq!(room.writes().len(), written, "{end}");
+        assert_eq!(room.state(id), end);
+        if end == "held" {
+            let told = room.told();
+            let gone = "settled held: the harm went away before anything was written";
+            assert!(told.contains(&gone.to_owned()), "{told:#?}");
+        }
+    }
+}
+
+/// A target that never comes back must not leave its people without a word.
+#[test]
+fn an_intent_whose_target_is_gone_for_ever_pages_a_person() {
+    let (mut room, id) = Room::reverting();
+    room.tick(vec![unreachable()]);
+    room.reply(lost());
+    room.load = Load::Gone;
+    room.found(Found::Unknown {
+        why: "gone".to_owned(),
+    });
+    room.seconds(290);
+    assert_eq!(room.state(id), "reverting");
+    room.commands.clear();
+    room.seconds(140);
+    assert_eq!(room.state(id), "rollback failed");
+    let told = room.told();
+    let paged = "nobody can say what stands there";
+    assert!(
+        told.iter().any(|t| t.starts_with("paged") && t.contains(paged)),
+        "{told:#?}"
+    );
+    assert!(room.writes().is_empty());
+}
+
 /// A tool that puts the bad value back while the rollback is being checked must not get another
 /// automatic rollback for each time it does.
 #[test]
@@ -193,9 +253,19 @@ fn another_server_is_never_written_to() {
             expected: "/data".to_owned(),
         })
     };
+    room.load = Load::Hang;
+    room.seconds(2);
     room.tick(vec![other()]);
-    room.load = Load::Gone;
-    room.seconds(8);
+    room.now = room.now + Span::from_secs(1);
+    let mut arrivals = measured(room.now, Load::Hang);
+    for what in &mut arrivals {
+        if let What::Sampled(sample) = what {
+            sample.held = Held::Lost {
+                why: "gone".to_owned(),
+            };
+        }
+    }
+    room.tick(arrivals);
     assert!(room.writes().is_empty());
     assert_eq!(room.state(id), "held");
     room.ask(Request::Revert { change_set: id });
@@ -213,7 +283,7 @@ fn what_is_open_waits_while_another_server_answers() {
     room.found(Found::NotApplied);
     assert!(room.writes().is_empty());
     assert_eq!(room.state(id), "reverting");
-    room.second();
+    room.seconds(4);
     room.silence(11);
     room.found(Found::NotApplied);
     assert_eq!(room.writes().len(), 1);

@@ -28,6 +28,9 @@ pub(super) fn action(line: &mut Line<'_>) -> Result<Action, String> {
         "restart" => Action::Restart {
             lasts: lasting(line)?,
         },
+        "crash" => Action::Crash {
+            lasts: lasting(line)?,
+        },
         "login" => {
             line.must("refused")?;
             Action::LoginRefused {

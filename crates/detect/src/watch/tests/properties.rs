@@ -50,22 +50,61 @@ fn new_sessions_that_fail_hurt_although_pooled_work_goes_on() {
     }
 }
 
+/// Nobody answers, neither on the held connection nor on fresh ones.
+fn gone(_: i64) -> State {
+    State::good().with(|s| {
+        s.held = Held::Lost { why: "gone".into() };
+        s.connect_error = Some(("io", 1.0));
+    })
+}
+
 #[test]
-fn a_target_that_does_not_answer_is_unavailable_and_a_silent_one_is_no_data() {
-    let gone = |_: i64| {
+fn a_target_that_is_gone_is_no_evidence_and_one_that_fell_twice_is() {
+    for (falls, blamed) in [(0, false), (1, false), (2, true)] {
+        let story = story(1, &gone);
+        let whole = story.samples();
+        let mut watch = story.open(&whole[..20], &Banks::new(&specs(), &policy()));
+        for (i, sample) in whole[20..].iter().enumerate() {
+            if i % 4 == 3 && i / 4 < falls {
+                watch.fell(sample.at);
+            }
+            drop(watch.push(sample));
+        }
+        let verdict = watch.verdict(Timestamp::from_secs(40));
+        let hurt = VerdictKind::Hurt {
+            by: Harm::ClassChange(Trigger::Unavailable),
+        };
+        assert_eq!(verdict.kind == hurt, blamed, "{falls}: {verdict:?}");
+    }
+}
+
+#[test]
+fn a_server_that_shuts_everybody_out_is_unavailable() {
+    let shut = |_: i64| {
         State::good().with(|s| {
             s.held = Held::Lost { why: "gone".into() };
-            s.connect_error = Some(("io", 1.0));
+            s.connect_error = Some(("28000", 1.0));
         })
     };
-    let end = story(1, &gone).play();
-    assert!(by(&end).is_some(), "{:?}", end.last.kind);
-    assert!(
-        end.last
-            .findings
-            .iter()
-            .any(|f| f.text.starts_with("no connection is answered"))
-    );
+    let end = story(1, &shut).play();
+    assert_eq!(by(&end), Some(Trigger::Unavailable), "{:?}", end.last.kind);
+    let told = |f: &backstay_model::verdict::Finding| f.text.starts_with("no connection is let in");
+    assert!(end.last.findings.iter().any(told));
+}
+
+#[test]
+fn a_silent_target_is_no_data() {
+    let dead = story(1, &gone);
+    let mut whole = dead.samples();
+    let mut watch = dead.open(&whole[..20], &Banks::new(&specs(), &policy()));
+    for sample in &mut whole[20..] {
+        sample.metrics.clear();
+        drop(watch.push(sample));
+    }
+    let verdict = watch.verdict(Timestamp::from_secs(40));
+    assert_eq!(verdict.kind, VerdictKind::NoData);
+    let told = |f: &backstay_model::verdict::Finding| f.text.starts_with("no connection was answered");
+    assert!(verdict.findings.iter().any(told), "{:?}", verdict.findings);
 
     // The samples stop, or a source of them.
     let whole = story(1, &good).samples();
