@@ -2,7 +2,7 @@
 //! directory, and the file `PAUSE`, which works with nothing but a shell.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use backstay_journal::Request;
@@ -73,10 +73,22 @@ impl LetterBox {
         let folder = self.folder();
         fs::create_dir_all(&folder)?;
         let bytes = serde_json::to_vec(letter)?;
-        let name = format!("{}-{}", std::process::id(), fs::read_dir(&folder)?.count());
-        let draft = folder.join(format!("{name}.draft"));
-        fs::write(&draft, bytes)?;
-        fs::rename(draft, folder.join(format!("{name}.json")))
+        let mut number = newest(&folder)? + 1;
+        // The draft is the claim to a number: whoever else writes at this moment takes the next one.
+        let stem = loop {
+            let stem = folder.join(format!("{number:012}"));
+            match fs::File::create_new(stem.with_extension("draft")) {
+                Ok(mut draft) if !stem.with_extension("json").exists() => {
+                    draft.write_all(&bytes)?;
+                    break stem;
+                }
+                Ok(_) => fs::remove_file(stem.with_extension("draft"))?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+            number += 1;
+        };
+        fs::rename(stem.with_extension("draft"), stem.with_extension("json"))
     }
 
     /// Takes out what lies there, oldest name first. What is no letter is put aside, not obeyed.
@@ -97,6 +109,17 @@ impl LetterBox {
             .filter_map(|path| open(&path))
             .collect()
     }
+}
+
+/// The largest number that a file of `folder` has, so that names are in the order of arrival.
+fn newest(folder: &Path) -> io::Result<u64> {
+    let mut newest = 0;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let stem = path.file_stem().and_then(|s| s.to_str());
+        newest = newest.max(stem.and_then(|s| s.parse().ok()).unwrap_or(0));
+    }
+    Ok(newest)
 }
 
 fn open(path: &Path) -> Option<Letter> {
@@ -132,6 +155,36 @@ mod tests {
         assert_eq!(letters.take(), [letter]);
         assert!(letters.take().is_empty());
         assert!(state.path().join("requests/zz.refused").exists());
+    }
+
+    #[test]
+    fn letters_posted_at_once_all_arrive_in_order() {
+        let state = tempfile::tempdir().unwrap();
+        let letters = LetterBox::of(state.path());
+        let letter = |by: String| Letter {
+            by,
+            request: Request::Pause,
+        };
+        // Somebody's unfinished draft has the first number.
+        letters.post(&letter("first".into())).unwrap();
+        fs::write(state.path().join("requests/000000000002.draft"), "").unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..4 {
+                let letters = &letters;
+                scope.spawn(move || {
+                    for n in 0..10 {
+                        letters.post(&letter(format!("{writer} {n:02}"))).unwrap();
+                    }
+                });
+            }
+        });
+        let taken: Vec<String> = letters.take().into_iter().map(|l| l.by).collect();
+        assert_eq!(taken.len(), 41);
+        assert_eq!(taken[0], "first");
+        for writer in ["0 ", "1 ", "2 ", "3 "] {
+            let own: Vec<_> = taken.iter().filter(|by| by.starts_with(writer)).collect();
+            assert!(own.is_sorted() && own.len() == 10, "{own:?}");
+        }
     }
 
     #[test]
