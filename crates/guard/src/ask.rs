@@ -8,8 +8,11 @@ use backstay_model::{ChangeSetId, Event, TargetId};
 use crate::books::Books;
 use crate::desk::Desk;
 use crate::observe::class_of;
-use crate::tick::Guard;
+use crate::tick::{Guard, PausedBy};
 use crate::turn::Turn;
+
+/// The answer to a resume while the file is there, which would pause again at once.
+const STILL_PAUSED: &str = "the file PAUSE in the state directory pauses; remove it";
 
 /// A person's order to run a plan.
 struct Order<'a> {
@@ -24,9 +27,10 @@ impl<B: Books> Guard<B> {
     pub(crate) fn asked(&mut self, desk: &mut Desk, by: String, request: Request, turn: &mut Turn) {
         let outcome = match &request {
             Request::Pause => {
-                self.pause(desk, &by, turn);
+                self.pause(desk, (&by, PausedBy::Person), turn);
                 Ok(())
             }
+            Request::Resume if self.paused == Some(PausedBy::File) => Err(STILL_PAUSED.into()),
             Request::Resume => {
                 self.unpause(desk, &by, turn);
                 Ok(())
@@ -122,7 +126,7 @@ impl<B: Books> Guard<B> {
         turn: &mut Turn,
     ) -> Result<(), String> {
         let Order { id, shown, by } = *order;
-        if self.paused {
+        if self.paused() {
             return Err("Backstay is paused; `backstay resume` first".into());
         }
         let Some(case) = desk.cases.get(&id) else {
@@ -145,8 +149,8 @@ impl<B: Books> Guard<B> {
         if let Some(class) = classes.find(|c| desk.policy.allows(*c) < Mode::Approve) {
             return Err(HoldReason::Class(class).to_string());
         }
-        if let Some(why) = desk.stranger() {
-            return Err(why.to_owned());
+        if let Some(why) = self.unable(desk) {
+            return Err(why);
         }
         let intent = turn.next_intent();
         let event = Event::Approved {

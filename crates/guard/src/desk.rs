@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use backstay_detect::{Banks, DetectPolicy, History, Watch};
 use backstay_journal::Condition;
 use backstay_journal::record::Watched;
+use backstay_lifecycle::State;
 use backstay_lifecycle::attempt::Authority;
 use backstay_lifecycle::policy::Policy;
 use backstay_model::decision::Mode;
@@ -16,6 +17,7 @@ use backstay_model::{
 };
 
 use crate::case::Case;
+use crate::keep::Unkept;
 
 /// Samples kept in memory: one hour at one a second.
 const SAMPLES_MAX: usize = 3_600;
@@ -40,6 +42,10 @@ pub(crate) struct Desk {
     pub(crate) sight: Sight,
     /// The newest configuration.
     pub(crate) snapshot: Option<Snapshot>,
+    /// The newest configuration is not in the store, and since when.
+    pub(crate) unkept: Option<Unkept>,
+    /// Why the record of it cannot be trusted: it is only observed.
+    pub(crate) distrusted: Option<String>,
     /// The newest configuration known to be good.
     pub(crate) good: Option<Snapshot>,
     pub(crate) specs: Vec<MetricSpec>,
@@ -164,6 +170,8 @@ impl Desk {
             condition: None,
             sight: Sight::NotYet,
             snapshot: None,
+            unkept: None,
+            distrusted: None,
             good: None,
             specs: Vec::new(),
             history: History::new(SAMPLES_MAX),
@@ -279,6 +287,15 @@ impl Desk {
             (Some(first), Some(last)) => last.at - first.at,
             _ => Span::ZERO,
         }
+    }
+
+    /// Whether nothing is being watched or moved: what is held has waited for a person for as long as a
+    /// watch takes, and how the target behaves with it is how it behaves.
+    pub(crate) fn quiet(&self, now: Timestamp) -> bool {
+        self.watches.keys().all(|id| {
+            let state = self.cases.get(id).map(|c| &c.state);
+            matches!(state, Some(State::Held { since, .. }) if now >= *since + self.detect.watch)
+        })
     }
 
     /// Sessions of each service, or the configured weight where there is one.

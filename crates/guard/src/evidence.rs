@@ -11,7 +11,7 @@ use backstay_model::{ChangeSetId, Event, IntentId, Timestamp};
 
 use crate::books::Books;
 use crate::case::Case;
-use crate::desk::Desk;
+use crate::desk::{Desk, Ending};
 use crate::tick::Guard;
 use crate::turn::Turn;
 
@@ -109,6 +109,15 @@ pub(crate) const fn away(condition: &Condition) -> bool {
         condition,
         Condition::Unreachable { .. } | Condition::TooSlow { .. } | Condition::AnotherServer { .. }
     )
+}
+
+/// The server is back from an end at `at`: one that was not in order counts against what was changed
+/// before it.
+pub(crate) fn note_end(desk: &mut Desk, at: Timestamp) {
+    let ending = std::mem::replace(&mut desk.ending, Ending::Unsaid);
+    if ending != Ending::Stopped {
+        desk.watches.values_mut().for_each(|watch| watch.fell(at));
+    }
 }
 
 /// What a lost connection says about how long nothing can be known of the target.

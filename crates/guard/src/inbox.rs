@@ -49,6 +49,13 @@ pub enum What {
         /// What stands there.
         found: Found,
     },
+    /// The file that pauses all writing is there, or not any more.
+    PauseFile {
+        /// Who wrote it, as it says.
+        by: String,
+        /// Which of the two.
+        presence: Presence,
+    },
     /// A person asked for something.
     Asked {
         /// Who.

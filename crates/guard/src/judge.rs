@@ -48,7 +48,7 @@ impl<B: Books> Guard<B> {
         let unstored = self.unstored.entry(desk.target.clone()).or_default();
         unstored.samples.push(sample.clone());
         turn.tell(&desk.target, Tidings::Sampled(sample.clone()));
-        if desk.watches.is_empty() {
+        if desk.quiet(turn.now) {
             desk.banks.push(&sample);
             tell_learning(desk, turn);
         }

@@ -22,6 +22,7 @@ pub mod words;
 mod ask;
 mod evidence;
 mod judge;
+mod keep;
 pub mod knowledge;
 mod observe;
 mod ours;

@@ -14,9 +14,10 @@ use backstay_model::{Change, ChangeSet, Event, Snapshot, Span, Timestamp};
 use crate::books::Books;
 use crate::case::Case;
 use crate::desk::{Desk, Ending, Moved, Mover, Sight};
-use crate::evidence::away;
+use crate::evidence::{away, note_end};
 use crate::knowledge::knowledge;
 use crate::news::Tidings;
+use crate::keep::{record_reading, stored};
 use crate::ours::{entry_of, is_ours, of_somebody};
 use crate::tick::Guard;
 use crate::turn::Turn;
@@ -42,9 +43,7 @@ impl<B: Books> Guard<B> {
             self.failed(desk, &error, turn);
             return;
         }
-        if let Err(error) = self.snapshots.put(new) {
-            tracing::error!(%error, target = %desk.target, "a snapshot could not be stored");
-        }
+        self.store_configuration(desk, new, turn);
         let sight = std::mem::replace(&mut desk.sight, Sight::Itself);
         let Some(old) = desk.snapshot.replace(new.clone()) else {
             record_reading(desk, new, turn);
@@ -205,7 +204,7 @@ impl<B: Books> Guard<B> {
         turn.tell(&desk.target, Tidings::Ours(change_set.clone()));
         turn.record(Record::Seen {
             change_set,
-            snapshot: Some(new.id.clone()),
+            snapshot: stored(desk, new),
         });
     }
 
@@ -219,7 +218,7 @@ impl<B: Books> Guard<B> {
         };
         turn.record(Record::Seen {
             change_set: change_set.clone(),
-            snapshot: Some(new.id.clone()),
+            snapshot: stored(desk, new),
         });
         note_moved(desk, &change_set, Mover::Others);
         turn.tell(&desk.target, Tidings::Seen(change_set.clone()));
@@ -335,15 +334,6 @@ impl<B: Books> Guard<B> {
     }
 }
 
-/// The server is back from an end at `at`: one that was not in order counts against what was changed
-/// before it.
-fn note_end(desk: &mut Desk, at: Timestamp) {
-    let ending = std::mem::replace(&mut desk.ending, Ending::Unsaid);
-    if ending != Ending::Stopped {
-        desk.watches.values_mut().for_each(|watch| watch.fell(at));
-    }
-}
-
 /// When an earlier guard last found nothing moved: it looked before each sample, and its cheap looks
 /// may have been blind for as long as [`BLIND_MAX`].
 fn last_looked_at(desk: &Desk, began_at: Timestamp) -> Option<Timestamp> {
@@ -369,14 +359,6 @@ fn another_server(desk: &Desk, new: &Snapshot) -> Option<ReadError> {
 fn teaches(old: &Snapshot, new: &Snapshot) -> bool {
     let there = |used: &ServiceUse| old.services.iter().any(|s| s.service == used.service);
     old.server.version != new.server.version || !new.services.iter().all(there)
-}
-
-fn record_reading(desk: &Desk, new: &Snapshot, turn: &mut Turn) {
-    turn.record(Record::Baseline {
-        target: desk.target.clone(),
-        snapshot: new.id.clone(),
-        server: new.server.clone(),
-    });
 }
 
 /// Whether the value that woke is one of which somebody was told when it was written, or ours.

@@ -4,8 +4,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use backstay_graph::{Graph, GraphStore};
-use backstay_journal::{Condition, Entry, MetricStore, Record, SnapshotStore, StoreError};
-use backstay_lifecycle::{Illegal, State};
+use backstay_journal::{
+    Condition, Entry, MetricStore, Notice, Presence, Record, SnapshotStore, StoreError,
+};
+use backstay_lifecycle::State;
+use backstay_model::decision::Mode;
 use backstay_model::{
     ChangeSet, ChangeSetId, Event, Origin, Snapshot, SnapshotId, Span, TargetId, Timestamp,
 };
@@ -14,7 +17,8 @@ use crate::books::Books;
 use crate::case::Case;
 use crate::desk::{Desk, Moved, Mover, SETTLED_MAX};
 use crate::knowledge::{self, Ledger};
-use crate::tick::{BeginError, Guard};
+use crate::news::Tidings;
+use crate::tick::{BY_FILE, BeginError, Guard, PausedBy};
 use crate::turn::Turn;
 
 /// Samples read back at the start: as much as a desk keeps.
@@ -29,12 +33,10 @@ pub(crate) struct Past<'a, S, G> {
     applied: u64,
     ledger: &'a mut Ledger<G>,
     pub(crate) graph: Graph,
-    pub(crate) paused: bool,
+    pub(crate) paused: Option<PausedBy>,
     pub(crate) trails: BTreeMap<TargetId, Trail>,
     /// Change sets that were seen and have no life yet.
     unborn: BTreeMap<ChangeSetId, ChangeSet>,
-    /// The first step that cannot have happened.
-    pub(crate) illegal: Option<Illegal>,
 }
 
 /// What the journal says about one target. The configuration that it names last is the one to compare
@@ -46,6 +48,8 @@ pub(crate) struct Trail {
     good: Option<SnapshotId>,
     moved: BTreeMap<backstay_model::SettingKey, Moved>,
     cases: BTreeMap<ChangeSetId, Case>,
+    /// The first step that cannot have happened.
+    impossible: Option<String>,
     settled: VecDeque<ChangeSetId>,
 }
 
@@ -56,10 +60,9 @@ impl<'a, S: SnapshotStore, G: GraphStore> Past<'a, S, G> {
             applied: ledger.applied(),
             ledger,
             graph: Graph::new(),
-            paused: false,
+            paused: None,
             trails: BTreeMap::new(),
             unborn: BTreeMap::new(),
-            illegal: None,
         }
     }
 
@@ -75,8 +78,15 @@ impl<'a, S: SnapshotStore, G: GraphStore> Past<'a, S, G> {
             }
         }
         match entry.record {
-            Record::Paused { .. } => self.paused = true,
-            Record::Resumed { .. } => self.paused = false,
+            Record::Paused { why, .. } => {
+                let by_file = why.as_deref() == Some(BY_FILE);
+                self.paused = Some(if by_file {
+                    PausedBy::File
+                } else {
+                    PausedBy::Person
+                });
+            }
+            Record::Resumed { .. } => self.paused = None,
             Record::Seen {
                 change_set,
                 snapshot,
@@ -86,7 +96,7 @@ impl<'a, S: SnapshotStore, G: GraphStore> Past<'a, S, G> {
                 target,
                 event,
                 ..
-            } => self.step(change_set, &target, &event),
+            } => self.step(seq, change_set, (&target, &event)),
             record => self.follow(record),
         }
     }
@@ -137,7 +147,7 @@ impl<'a, S: SnapshotStore, G: GraphStore> Past<'a, S, G> {
         }
     }
 
-    fn step(&mut self, id: ChangeSetId, target: &TargetId, event: &Event) {
+    fn step(&mut self, seq: u64, id: ChangeSetId, (target, event): (&TargetId, &Event)) {
         let trail = self.trails.entry(target.clone()).or_default();
         let moved = match trail.cases.get_mut(&id) {
             Some(case) => case.apply(event).map(drop),
@@ -151,7 +161,9 @@ impl<'a, S: SnapshotStore, G: GraphStore> Past<'a, S, G> {
         match moved {
             Ok(()) => trail.forget(id),
             Err(illegal) => {
-                self.illegal.get_or_insert(illegal);
+                trail
+                    .impossible
+                    .get_or_insert_with(|| format!("entry {seq}, {id}: {illegal}"));
             }
         }
     }
@@ -182,6 +194,10 @@ impl Trail {
         desk.good = get(self.good)?;
         desk.moved = self.moved;
         desk.cases = self.cases;
+        if let Some(why) = self.impossible {
+            desk.policy.mode = Mode::Observe;
+            desk.distrusted = Some(why);
+        }
         Ok(())
     }
 }
@@ -208,6 +224,28 @@ impl<B: Books> Guard<B> {
             }
         }
         Ok(())
+    }
+
+    /// The first turn after a start: a record that cannot be true is told, loudly. Its target is only
+    /// observed until a person has looked at the journal.
+    pub(crate) fn tell_distrusted(&self, turn: &mut Turn) {
+        for desk in self.desks.values() {
+            let Some(why) = &desk.distrusted else {
+                continue;
+            };
+            let text = format!(
+                "the journal holds a step that cannot have happened ({why}): observe mode, nothing is \
+                 written here"
+            );
+            tracing::error!(target = %desk.target, text);
+            let notice = Notice::Other { text };
+            turn.record(Record::Notice {
+                target: Some(desk.target.clone()),
+                notice: notice.clone(),
+                presence: Presence::Begins,
+            });
+            turn.tell(&desk.target, Tidings::Notice(notice, Presence::Begins));
+        }
     }
 
     /// The first turn after a start: every open intent is asked about before anything else.

@@ -105,7 +105,7 @@ impl<B: Books> Guard<B> {
 
     /// Why nothing can be put back here now: it is another server, or the configuration of now cannot
     /// be stored, and no intent may be recorded without it.
-    fn unable(&mut self, desk: &Desk) -> Option<String> {
+    pub(crate) fn unable(&mut self, desk: &Desk) -> Option<String> {
         if let Some(why) = desk.stranger() {
             return Some(why.to_owned());
         }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backstay_journal::{Request, Task};
+use backstay_journal::{Presence, Task};
 use backstay_model::TargetId;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -88,6 +88,9 @@ impl<B: Books, C: Connector> Station<B, C> {
             self.turn(batch, &desks, &mut tell);
         }
         crew.shutdown().await;
+        if let Err(error) = self.guard.stop(self.clock.now(), "asked to stop") {
+            tracing::error!(%error, "that the guard stopped could not be recorded");
+        }
         self.guard
     }
 
@@ -157,26 +160,29 @@ impl<B: Books, C: Connector> Station<B, C> {
     /// What people asked for since the last beat; the pause file counts as a letter. A guard that has
     /// stopped leaves letters lying: the next one can answer them.
     fn letters(&self) -> Vec<Arrival> {
-        let mut letters = match self.guard.stopped() {
+        let letters = match self.guard.stopped() {
             None => self.letters.take(),
             Some(_) => Vec::new(),
         };
-        let by = || self.letters.paused_by();
-        match (self.letters.paused(), self.guard.paused()) {
-            (true, false) => letters.push(Letter {
-                by: by(),
-                request: Request::Pause,
-            }),
-            (false, true) => letters.push(Letter {
-                by: by(),
-                request: Request::Resume,
-            }),
-            _ => {}
-        }
-        letters
+        // The file first: whoever removes it and asks to resume has removed it before.
+        let file = self.pause_file();
+        let addressed = letters
             .into_iter()
-            .filter_map(|letter| self.address(letter))
-            .collect()
+            .filter_map(|letter| self.address(letter));
+        file.into_iter().chain(addressed).collect()
+    }
+
+    /// What the pause file says, when that is news; the guard knows whose pause it is in.
+    fn pause_file(&self) -> Option<Arrival> {
+        let presence = match (self.letters.paused(), self.guard.paused()) {
+            (true, false) => Presence::Begins,
+            (false, true) => Presence::Ends,
+            _ => return None,
+        };
+        let by = self.letters.paused_by();
+        let what = What::PauseFile { by, presence };
+        let target = self.connectors.keys().next().cloned()?;
+        Some(Arrival { target, what })
     }
 
     fn address(&self, letter: Letter) -> Option<Arrival> {

@@ -28,13 +28,27 @@ pub struct Guard<B: Books> {
     pub(crate) graph: Graph,
     pub(crate) ledger: Ledger<B::Graph>,
     pub(crate) unstored: BTreeMap<TargetId, Unstored>,
-    pub(crate) paused: bool,
+    pub(crate) paused: Option<PausedBy>,
     pub(crate) desks: BTreeMap<TargetId, Desk>,
     /// When this guard began.
     pub(crate) began_at: Timestamp,
     begun: Begun,
+    /// Why it stops in order, while it does.
+    leaving: Option<String>,
     halt: Option<Halt>,
 }
+
+/// Who stopped all writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PausedBy {
+    /// The file `PAUSE`: its end is the end of the pause.
+    File,
+    /// A person who asked for it, and has to ask for its end.
+    Person,
+}
+
+/// Stands in the journal beside a pause that the file began.
+pub(crate) const BY_FILE: &str = "the PAUSE file";
 
 /// The guard is ahead of its journal and never acts again: whatever it did would rest on something
 /// that is nowhere durable. It goes on looking.
@@ -68,12 +82,6 @@ pub enum BeginError {
     Journal {
         /// Why not.
         source: OpenError,
-    },
-    /// The journal holds a life that cannot have happened.
-    #[error("the journal holds a step that cannot have happened: {why}")]
-    Impossible {
-        /// The step.
-        why: String,
     },
     /// A store failed.
     #[error("a store cannot be read")]
@@ -123,10 +131,6 @@ impl<B: Books> Guard<B> {
         let mut past = Past::new(&shelf.snapshots, &mut ledger);
         let journal = Journal::open_with(shelf.entries, |entry| past.read(entry))
             .map_err(|source| BeginError::Journal { source })?;
-        if let Some(illegal) = past.illegal {
-            let why = illegal.to_string();
-            return Err(BeginError::Impossible { why });
-        }
         let Past {
             graph,
             trails,
@@ -147,6 +151,7 @@ impl<B: Books> Guard<B> {
                 .collect(),
             began_at: now,
             begun: Begun::NotYet,
+            leaving: None,
             halt: None,
         };
         guard.read_back(trails, now)?;
@@ -168,7 +173,10 @@ impl<B: Books> Guard<B> {
         for arrival in arrivals {
             self.take_in(arrival, &mut turn);
         }
-        self.look_at_the_clock(&mut turn);
+        match self.leaving.take() {
+            None => self.look_at_the_clock(&mut turn),
+            Some(why) => turn.record(Record::Stopped { why }),
+        }
         let Turn {
             records, mut news, ..
         } = turn;
@@ -195,6 +203,18 @@ impl<B: Books> Guard<B> {
                 Err(TickError::Commit { source })
             }
         }
+    }
+
+    /// The guard stops in order; what is open is asked about at the next start.
+    ///
+    /// # Errors
+    /// `TickError` when that could not be recorded.
+    pub fn stop(&mut self, now: Timestamp, why: &str) -> Result<(), TickError> {
+        if self.halt.is_some() {
+            return Ok(());
+        }
+        self.leaving = Some(why.to_owned());
+        self.tick(now, Vec::new()).map(drop)
     }
 
     /// The number of the next record; of those that are not recorded any more as well.
@@ -240,7 +260,7 @@ impl<B: Books> Guard<B> {
 
     /// Whether writes are stopped: by a person, or because nothing can be recorded.
     pub(crate) const fn brake(&self) -> Brake {
-        if self.paused || self.halt.is_some() {
+        if self.paused.is_some() || self.halt.is_some() {
             Brake::On
         } else {
             Brake::Off
@@ -253,27 +273,39 @@ impl<B: Books> Guard<B> {
             targets: self.desks.values().map(Desk::watched).collect(),
             policy: serde_json::Value::Null,
         });
+        self.tell_distrusted(turn);
         self.ask_about_open_intents(turn);
     }
 
-    /// Stops writing, or allows it again; recorded, so that it survives a restart. The letter lies on
-    /// `desk`.
-    pub(crate) fn pause(&mut self, desk: &Desk, by: &str, turn: &mut Turn) {
-        if !self.paused {
-            self.paused = true;
-            turn.record(Record::Paused {
-                by: by.to_owned(),
-                why: None,
-            });
+    /// Stops writing; recorded, so that it survives a restart. The letter lies on `desk`. What the file
+    /// began goes on without it once a person asked for it too.
+    pub(crate) fn pause(&mut self, desk: &Desk, (by, whose): (&str, PausedBy), turn: &mut Turn) {
+        if self.paused == Some(whose) || self.paused == Some(PausedBy::Person) {
+            return;
+        }
+        if self.paused.replace(whose).is_none() {
             self.tell_everywhere(desk, &Tidings::Paused(Presence::Begins), turn);
+        }
+        turn.record(Record::Paused {
+            by: by.to_owned(),
+            why: (whose == PausedBy::File).then(|| BY_FILE.to_owned()),
+        });
+    }
+
+    /// Allows writing again.
+    pub(crate) fn unpause(&mut self, desk: &Desk, by: &str, turn: &mut Turn) {
+        if self.paused.take().is_some() {
+            turn.record(Record::Resumed { by: by.to_owned() });
+            self.tell_everywhere(desk, &Tidings::Paused(Presence::Ends), turn);
         }
     }
 
-    pub(crate) fn unpause(&mut self, desk: &Desk, by: &str, turn: &mut Turn) {
-        if self.paused {
-            self.paused = false;
-            turn.record(Record::Resumed { by: by.to_owned() });
-            self.tell_everywhere(desk, &Tidings::Paused(Presence::Ends), turn);
+    /// The file `PAUSE` is there, or not any more: only what it began ends with it.
+    fn pause_file(&mut self, desk: &Desk, (by, presence): (&str, Presence), turn: &mut Turn) {
+        match (presence, self.paused) {
+            (Presence::Begins, None) => self.pause(desk, (by, PausedBy::File), turn),
+            (Presence::Ends, Some(PausedBy::File)) => self.unpause(desk, by, turn),
+            _ => {}
         }
     }
 
@@ -300,6 +332,7 @@ impl<B: Books> Guard<B> {
             What::Noticed(notice, presence) => self.noticed(&desk, notice, presence, turn),
             What::Replied { intent, reply } => self.replied(&mut desk, intent, reply, turn),
             What::Inspected { intent, found } => self.inspected(&mut desk, intent, found, turn),
+            What::PauseFile { by, presence } => self.pause_file(&desk, (&by, presence), turn),
             What::Asked { by, request } => self.asked(&mut desk, by, request, turn),
         }
         self.desks.insert(arrival.target, desk);
@@ -312,6 +345,7 @@ impl<B: Books> Guard<B> {
             let Some(mut desk) = self.desks.remove(&target) else {
                 continue;
             };
+            self.store_again(&mut desk, turn);
             self.overdue(&mut desk, turn);
             desk.forget_old(turn.now);
             self.desks.insert(target, desk);
@@ -351,10 +385,18 @@ impl<B: Books> Guard<B> {
         &self.graph
     }
 
+    /// Whether what is measured of a target teaches how it usually behaves; `None` when it is not
+    /// watched.
+    #[must_use]
+    pub fn learning(&self, target: &TargetId) -> Option<bool> {
+        let desk = self.desks.get(target)?;
+        Some(desk.quiet(desk.history.newest().map_or(self.began_at, |s| s.at)))
+    }
+
     /// Whether writing is paused.
     #[must_use]
     pub const fn paused(&self) -> bool {
-        self.paused
+        self.paused.is_some()
     }
 
     /// Why nothing is recorded any more and no command comes out, if that is so.

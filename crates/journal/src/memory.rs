@@ -151,6 +151,7 @@ impl EntryStore for MemoryEntries {
 #[derive(Clone, Debug, Default)]
 pub struct MemorySnapshots {
     inner: Arc<Mutex<BTreeMap<SnapshotId, (SnapshotLine, Snapshot)>>>,
+    fault: Arc<Mutex<Option<Fault>>>,
 }
 
 impl MemorySnapshots {
@@ -160,6 +161,11 @@ impl MemorySnapshots {
         Self::default()
     }
 
+    /// Makes storing fail from now on, without an effect, until the fault is taken back.
+    pub fn set_fault(&self, fault: Option<Fault>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
     fn rows(&self) -> MutexGuard<'_, BTreeMap<SnapshotId, (SnapshotLine, Snapshot)>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -167,6 +173,10 @@ impl MemorySnapshots {
 
 impl SnapshotStore for MemorySnapshots {
     fn put(&mut self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let fault = *self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(fault) = fault {
+            return Err(failure(fault));
+        }
         let at = snapshot.taken_at;
         let mut rows = self.rows();
         let (line, body) = rows.entry(snapshot.id.clone()).or_insert_with(|| {

@@ -5,6 +5,7 @@
 mod room;
 
 mod tests_away;
+mod tests_books;
 mod tests_lives;
 mod tests_ours;
 mod tests_stop;

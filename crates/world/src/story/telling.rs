@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use backstay_guard::news::{News, Tidings};
-use backstay_guard::report::Report;
+use backstay_guard::report::{Done, Report};
 use backstay_journal::Presence;
 use backstay_model::event::WriteReply;
 use backstay_model::plan::Found;
@@ -163,5 +163,9 @@ fn settled(report: &Report) -> String {
         .reason
         .as_ref()
         .map_or_else(String::new, |why| format!(": {why}"));
-    format!("{id} {}{why}", report.outcome)
+    let run = match report.done {
+        Done::WaitsForPerson => format!("; a person runs {}", report.commands.join(" ")),
+        Done::Nothing | Done::ByBackstay => String::new(),
+    };
+    format!("{id} {}{why}{run}", report.outcome)
 }
