@@ -1,8 +1,8 @@
 //! The verdict matrix: what the metrics, the load, the host and the probe say together.
 
-use backstay_model::{MetricName, Timestamp};
 use backstay_model::metric::MetricRole;
 use backstay_model::verdict::{Calibration, Finding, Harm, Refusal, Verdict, VerdictKind};
+use backstay_model::{MetricName, Timestamp};
 
 use crate::combine;
 use crate::effect;

@@ -84,7 +84,10 @@ pub(crate) struct Tripped {
 
 /// All triggers that hold now, the most telling first: errors name the reason of a silence.
 pub(crate) fn fire(scene: &Scene<'_>) -> Vec<Tripped> {
-    if scene.probes.silent(scene.now, Span(SETTLING * scene.step.0)) {
+    if scene
+        .probes
+        .silent(scene.now, Span(SETTLING * scene.step.0))
+    {
         return fallen(scene).into_iter().collect();
     }
     let found = [

@@ -55,7 +55,8 @@ impl<B: Books> Guard<B> {
             return;
         };
         let free = self.brake() == Brake::Off && desk.stranger().is_none();
-        if !free || !desk.undecided.contains(&id) || self.evidence(desk, case) == Evidence::Unknown {
+        if !free || !desk.undecided.contains(&id) || self.evidence(desk, case) == Evidence::Unknown
+        {
             return;
         }
         desk.undecided.remove(&id);

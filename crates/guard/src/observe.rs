@@ -15,9 +15,9 @@ use crate::books::Books;
 use crate::case::Case;
 use crate::desk::{Desk, Ending, Moved, Mover, Sight};
 use crate::evidence::{away, note_end};
+use crate::keep::{record_reading, stored};
 use crate::knowledge::knowledge;
 use crate::news::Tidings;
-use crate::keep::{record_reading, stored};
 use crate::ours::{entry_of, is_ours, of_somebody};
 use crate::tick::Guard;
 use crate::turn::Turn;
@@ -475,9 +475,9 @@ fn not_boot_safe(errors: &[FileError]) -> Notice {
 
 fn condition(error: &ReadError) -> Condition {
     match error {
-        ReadError::Unreachable { why }
-        | ReadError::Stopped { why }
-        | ReadError::Fell { why } => Condition::Unreachable { why: why.clone() },
+        ReadError::Unreachable { why } | ReadError::Stopped { why } | ReadError::Fell { why } => {
+            Condition::Unreachable { why: why.clone() }
+        }
         ReadError::LoginRefused { why } => Condition::LoginRefused { why: why.clone() },
         ReadError::AnotherServer { found, expected } => Condition::AnotherServer {
             found: found.clone(),

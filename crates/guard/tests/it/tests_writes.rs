@@ -170,7 +170,8 @@ fn an_intent_whose_target_is_gone_for_ever_pages_a_person() {
     let told = room.told();
     let paged = "nobody can say what stands there";
     assert!(
-        told.iter().any(|t| t.starts_with("paged") && t.contains(paged)),
+        told.iter()
+            .any(|t| t.starts_with("paged") && t.contains(paged)),
         "{told:#?}"
     );
     assert!(room.writes().is_empty());

@@ -103,7 +103,8 @@ fn a_silent_target_is_no_data() {
     }
     let verdict = watch.verdict(Timestamp::from_secs(40));
     assert_eq!(verdict.kind, VerdictKind::NoData);
-    let told = |f: &backstay_model::verdict::Finding| f.text.starts_with("no connection was answered");
+    let told =
+        |f: &backstay_model::verdict::Finding| f.text.starts_with("no connection was answered");
     assert!(verdict.findings.iter().any(told), "{:?}", verdict.findings);
 
     // The samples stop, or a source of them.
