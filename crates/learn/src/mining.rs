@@ -33,6 +33,7 @@ pub use sequence::{FOLLOW_UP, RING, TARGETS_MAX};
 pub use transaction::{GAP, LENGTH_MAX, OPEN_MAX, SETTINGS_MAX};
 
 use decision::{Mark, Tag};
+pub(crate) use decision::{Way, dose, way};
 use family::{Family, Home};
 use transaction::Arrival;
 

@@ -125,6 +125,40 @@ pub(crate) fn class(old: &Mark, new: &Mark) -> Tag {
     }
 }
 
+/// Which way a value went.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Way {
+    Up,
+    Down,
+    /// Not from number to number of one unit.
+    Else,
+}
+
+/// Which way a value went.
+pub(crate) fn way(old: Option<&Value>, new: Option<&Value>) -> Way {
+    match class(&Mark::of(old), &Mark::of(new)) {
+        UP => Way::Up,
+        DOWN => Way::Down,
+        _ => Way::Else,
+    }
+}
+
+/// How far a value went: doublings for positive numbers of one unit (negative for halvings), 1 for
+/// switched on, −1 for switched off; `None` for everything else.
+pub(crate) fn dose(old: Option<&Value>, new: Option<&Value>) -> Option<f64> {
+    let (a, b) = (Mark::of(old), Mark::of(new));
+    if let (Some(a), Some(b)) = (a.size, b.size) {
+        let positive = a.unit == b.unit && a.number > 0.0 && b.number > 0.0;
+        return positive.then(|| (b.number / a.number).log2());
+    }
+    let word = |v: Option<&Value>| v.and_then(Value::as_text).map(str::to_owned);
+    match (word(old).as_deref(), word(new).as_deref()) {
+        (Some("off"), Some("on")) => Some(1.0),
+        (Some("on"), Some("off")) => Some(-1.0),
+        _ => None,
+    }
+}
+
 /// One setting in a decision.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Touch {
@@ -182,6 +216,23 @@ mod tests {
         assert_eq!(class_of(Some("on"), None), UNSET);
         let long = "9".repeat(10_000);
         assert_eq!(class_of(Some("1"), Some(&long)), Tag::of(&long));
+    }
+
+    #[test]
+    fn doses_are_doublings_or_switches() {
+        let dose_of = |a: &str, b: &str| dose(Some(&Value::text(a)), Some(&Value::text(b)));
+        for (a, b, expected) in [
+            ("4MB", "16MB", Some(2.0)),
+            ("2s", "1000ms", Some(-1.0)),
+            ("off", "on", Some(1.0)),
+            ("on", "off", Some(-1.0)),
+            ("-1", "100", None),
+            ("1MB", "5", None),
+            ("replica", "logical", None),
+        ] {
+            assert_eq!(dose_of(a, b), expected, "{a} {b}");
+        }
+        assert_eq!(dose(None, Some(&Value::text("1"))), None);
     }
 
     #[test]
