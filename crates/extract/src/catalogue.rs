@@ -13,16 +13,21 @@ pub(crate) struct Known {
 }
 
 /// The settings whose text is a list: the server does not say which, its documentation does.
-const LISTS: [&str; 12] = [
+const LISTS: [&str; 17] = [
+    "createrole_self_grant",
     "datestyle",
+    "debug_io_direct",
     "listen_addresses",
     "local_preload_libraries",
+    "log_connections",
     "log_destination",
+    "oauth_validator_libraries",
     "output_plugin_libraries",
     "restrict_nonsystem_relation_kind",
     "search_path",
     "session_preload_libraries",
     "shared_preload_libraries",
+    "synchronized_standby_slots",
     "temp_tablespaces",
     "unix_socket_directories",
     "wal_consistency_checking",
@@ -39,6 +44,13 @@ const LOCAL: [&str; 5] = [
 
 /// Settings that only one distribution has.
 const FOREIGN: [&str; 1] = ["extension_destdir"];
+
+/// Words that depend on what a server was compiled with: every word of the version, in the server's order.
+const WORDS: [(&str, &[&str]); 3] = [
+    ("default_toast_compression", &["pglz", "lz4"]),
+    ("io_method", &["sync", "worker", "io_uring"]),
+    ("wal_compression", &["pglz", "lz4", "zstd", "on", "off"]),
+];
 
 /// A real without limit has the largest of its kind as its end.
 const ENDLESS: f64 = 1e300;
@@ -80,6 +92,10 @@ fn parse(reply: &SimpleQueryMessage) -> Option<Known> {
         let number = row.get(i).and_then(|text| text.parse::<f64>().ok());
         number.filter(|n| !local && n.abs() < ENDLESS)
     };
+    let words = |told: Vec<String>| match WORDS.iter().find(|(setting, _)| *setting == name) {
+        Some((_, all)) if !told.is_empty() => all.iter().map(|w| (*w).to_owned()).collect(),
+        _ => told,
+    };
     let fact = SettingFact {
         kind: kind.to_owned(),
         unit: cell(2),
@@ -88,9 +104,9 @@ fn parse(reply: &SimpleQueryMessage) -> Option<Known> {
         default: cell(5).filter(|_| !local),
         context: context(&cell(6)?)?,
         category: cell(7)?,
-        values: cell(9).map_or_else(Vec::new, |all| {
+        values: words(cell(9).map_or_else(Vec::new, |all| {
             all.split('\u{1f}').map(str::to_owned).collect()
-        }),
+        })),
         name,
     };
     Some(Known {
@@ -128,5 +144,24 @@ impl Known {
     /// Whether it holds a number.
     pub(crate) fn numeric(&self) -> bool {
         matches!(self.fact.kind.as_str(), "integer" | "real")
+    }
+}
+
+/// A setting of the kind `kind` with nothing else known.
+#[cfg(test)]
+pub(crate) fn known_for_tests(name: &str, kind: &str) -> Known {
+    Known {
+        fact: SettingFact {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            unit: None,
+            min: None,
+            max: None,
+            values: Vec::new(),
+            default: None,
+            context: Context::Sighup,
+            category: String::new(),
+        },
+        description: String::new(),
     }
 }

@@ -9,7 +9,6 @@ use backstay_model::{
 
 use crate::catalogue::Known;
 use crate::finding::Finding;
-use crate::reviewed::{Replaced, Reviewed, Typed};
 use crate::text::rule::by_name;
 
 /// Log-odds of a dependency between two settings picked at random (design note, section 1).
@@ -23,12 +22,11 @@ const ECHO: f64 = 0.25;
 /// Pieces of evidence kept per constraint, at most: the strongest.
 const EVIDENCE_MAX: usize = 6;
 
+/// Kind, from, to.
+type Typed = (EdgeKind, String, String);
+
 /// The constraints that `findings` support, in the order of their ids.
-pub(crate) fn constraints(
-    findings: &[Finding],
-    known: &[Known],
-    reviewed: &Reviewed,
-) -> Vec<Constraint> {
+pub(crate) fn constraints(findings: &[Finding], known: &[Known]) -> Vec<Constraint> {
     let known = by_name(known);
     let mut pairs: BTreeMap<(&str, &str), Vec<&Finding>> = BTreeMap::new();
     for finding in findings.iter().filter(|f| f.from != f.to) {
@@ -36,7 +34,7 @@ pub(crate) fn constraints(
     }
     let folded: Vec<Constraint> = pairs
         .into_values()
-        .filter_map(|items| constraint(&items, &known, reviewed))
+        .filter_map(|items| constraint(&items, &known))
         .collect();
     let mut all = families(folded);
     all.sort_by(|a, b| a.id.cmp(&b.id));
@@ -72,21 +70,16 @@ pub(crate) fn probability(items: &[&Finding]) -> f64 {
     (1.0 / (1.0 + (-logit).exp())).min(CERTAIN_MAX)
 }
 
-fn constraint(
-    items: &[&Finding],
-    known: &BTreeMap<&str, &Known>,
-    reviewed: &Reviewed,
-) -> Option<Constraint> {
+fn constraint(items: &[&Finding], known: &BTreeMap<&str, &Known>) -> Option<Constraint> {
     let confidence = round(probability(items));
     if confidence < KEEP {
         return None;
     }
-    let (kind, from, to) = reviewed.typed(typed(items, known)?);
+    let (kind, from, to) = typed(items, known)?;
     let agrees = |f: &&&Finding| f.kind == Some(kind) && (kind.symmetric() || f.from == from);
     let mut speaking: Vec<&&Finding> = items.iter().filter(agrees).collect();
     speaking.sort_by_key(|f| std::cmp::Reverse(f.grip));
     let rule = speaking.iter().find_map(|f| f.rule.clone());
-    let rule = rule.filter(|rule| reviewed.replaces(&from, &to, rule) == Replaced::No);
     let severity = speaking
         .iter()
         .find_map(|f| f.severity)
@@ -257,12 +250,8 @@ mod tests {
         let a = finding("a", "b", EvidenceKind::Documentation, 1630.0, "GUC-A:1");
         let b = finding("b", "a", EvidenceKind::Verdict, 5000.0, "verdict:1");
         let weak = finding("c", "d", EvidenceKind::Documentation, 10.0, "GUC-C:1");
-        let one = constraints(
-            &[a.clone(), b.clone(), weak.clone()],
-            &[],
-            &Reviewed::default(),
-        );
-        let two = constraints(&[weak, b, a], &[], &Reviewed::default());
+        let one = constraints(&[a.clone(), b.clone(), weak.clone()], &[]);
+        let two = constraints(&[weak, b, a], &[]);
         assert_eq!(one, two);
         assert_eq!(one.len(), 1);
         assert_eq!(one[0].evidence.len(), 2);

@@ -1,9 +1,10 @@
 //! Builds knowledge packs: what is known about the settings of one major version of an engine.
 //!
-//! Sources: the catalogue of a live scratch server, names, the server's own verdicts on combinations
-//! tried on scratch servers, values that move with others, and the documentation package of the
-//! distribution. Each gives findings; log-odds fold them into constraints. Same inputs, same bytes.
-//! What people know (`overrides.toml`, `effects.toml`) is not built here.
+//! Sources: the catalogue of a live scratch server and the comments of its sample configuration, names,
+//! the server's own verdicts on combinations tried on scratch servers, values that move with others,
+//! and the documentation package of the distribution. Each gives findings; log-odds fold them into
+//! constraints. Same inputs, same bytes. What people know (`overrides.toml`, `effects.toml`) is not
+//! built here, and not looked at.
 //!
 //! This crate does not know: production servers, history, risk, or the graph. It stores anchors and
 //! hashes of sentences, never sentences.
@@ -17,25 +18,25 @@ use backstay_model::Constraint;
 use backstay_model::name::EngineKind;
 use backstay_scratch::postgres::{Binaries, FindError};
 
-use reviewed::Reviewed;
-
 mod catalogue;
 mod finding;
 mod html;
 mod sentence;
 
+mod docs;
 mod naming;
+mod sample;
 mod server;
 mod text;
 
-mod reviewed;
+pub mod score;
 
 mod fold;
 mod words;
 mod write;
 
+pub use docs::Docs;
 pub use html::DocsError;
-pub use reviewed::ReviewedError;
 pub use server::ServerError;
 
 /// A built pack.
@@ -66,13 +67,6 @@ pub enum BuildError {
         #[from]
         source: DocsError,
     },
-    /// The reviewed rules could not be read.
-    #[error("cannot build a pack beside damaged reviewed rules")]
-    Reviewed {
-        /// Why.
-        #[from]
-        source: ReviewedError,
-    },
     /// A scratch server failed.
     #[error("cannot build a pack without a scratch server")]
     Server {
@@ -80,12 +74,26 @@ pub enum BuildError {
         #[from]
         source: ServerError,
     },
+    /// What servers said in earlier builds could not be read or kept.
+    #[error("cannot use the folder of earlier tries")]
+    Tries {
+        /// Why.
+        #[from]
+        source: std::io::Error,
+    },
     /// The pack could not be written as text.
     #[error("cannot write the pack as text")]
     Encode {
         /// Why.
         #[from]
         source: serde_json::Error,
+    },
+    /// The settings just read make no pack.
+    #[error("the server's own settings make no pack")]
+    Settings {
+        /// Why.
+        #[from]
+        source: backstay_catalog::NoPack,
     },
     /// The pack would copy the documentation.
     #[error("the pack would hold a run of words of the documentation: {run}")]
@@ -95,16 +103,22 @@ pub enum BuildError {
     },
 }
 
-/// Builds the pack of PostgreSQL `major` from the server installed here and the documentation in the
-/// folder `docs`; `reviewed` is the text of its `overrides.toml`, or empty. Takes minutes: hundreds of settings are tried on scratch servers.
+/// Builds the pack of PostgreSQL `major` from the pinned server of that version, else the one installed
+/// here, and documentation. Takes minutes: hundreds of settings are tried on scratch servers.
+///
+/// What servers say is kept in the folder `tries`, when one is given, and looked up there first.
 ///
 /// # Errors
 /// `BuildError`; nothing is written.
-pub async fn postgresql(major: u32, docs: &Path, reviewed: &str) -> Result<Built, BuildError> {
-    let reviewed = Reviewed::parse(reviewed)?;
-    let binaries = Binaries::find_major(major)?;
-    let blocks = html::read(docs)?;
-    let bench = server::Bench::open(&binaries).await?;
+pub async fn postgresql(
+    major: u32,
+    docs: &Docs,
+    tries: Option<&Path>,
+) -> Result<Built, BuildError> {
+    let binaries = Binaries::pinned(major).map_or_else(|| Binaries::find_major(major), Ok)?;
+    let blocks = docs.blocks()?;
+    let memo = server::memo::Memo::open(tries, &binaries.version)?;
+    let bench = server::Bench::open(&binaries, memo).await?;
     let client = bench
         .live
         .connect("postgres")
@@ -113,8 +127,9 @@ pub async fn postgresql(major: u32, docs: &Path, reviewed: &str) -> Result<Built
     let known = catalogue::read(&client).await.map_err(ServerError::from)?;
     drop(client);
 
-    let mut findings = text::documentation(&blocks, &known);
+    let mut findings = docs.weigh(text::documentation(&blocks, &known));
     findings.extend(text::catalogue(&known));
+    findings.extend(sample::findings(&bench.sample(), &known));
     findings.extend(naming::findings(&known));
     let mut pairs: BTreeSet<(String, String)> = findings
         .iter()
@@ -122,9 +137,6 @@ pub async fn postgresql(major: u32, docs: &Path, reviewed: &str) -> Result<Built
         .map(|(a, b)| (a.to_owned(), b.to_owned()))
         .collect();
     pairs.extend(html::entry_mates(&blocks));
-    pairs.extend(reviewed.pairs());
-    findings.extend(server::probe::findings(&bench, &known));
-    findings.extend(server::trial::findings(&bench, &known, &pairs).await?);
     let settings = write::settings(&SettingsFile {
         format: FORMAT,
         engine: EngineKind::Postgresql,
@@ -132,19 +144,21 @@ pub async fn postgresql(major: u32, docs: &Path, reviewed: &str) -> Result<Built
         server_version: binaries.version.clone(),
         settings: known.iter().map(|k| k.fact.clone()).collect(),
     })?;
-    let constraints = write::sound(
-        &settings,
-        fold::constraints(&findings, &known, &reviewed),
-        major,
-    )?;
+    findings.extend(server::probe::findings(&bench, &known));
+    findings.extend(server::trial::findings(&bench, &known, &pairs).await?);
+    let bounds = write::bare(&settings, major)?;
+    server::bounds::judge(&bench, &bounds, &known, &mut findings).await?;
+    bench.memo.save()?;
+    let constraints = write::sound(&settings, fold::constraints(&findings, &known), major)?;
     let summary = summary(&constraints);
     let constraints = write::constraints(&ConstraintsFile {
         format: FORMAT,
         engine: EngineKind::Postgresql,
         major,
         built_from: format!(
-            "backstay-extract, PostgreSQL {} and its documentation package",
-            binaries.version
+            "backstay-extract, PostgreSQL {} and {}",
+            binaries.version,
+            docs.words()
         ),
         constraints,
     })?;

@@ -6,10 +6,24 @@
 
 use std::error::Error;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use backstay_catalog::pack::diff::diff as difference;
+use backstay_catalog::{PackFit, pack};
+use backstay_extract::Docs;
+use backstay_model::name::EngineKind;
 use clap::{Parser, Subcommand, ValueEnum};
+
+/// Head of the page of scores.
+const HEAD: &str = "\
+# How good the packs are
+
+Written by `cargo xtask pack score`. The check lists are in `crates/extract/data/checklist/`: they were
+made by other routes than the packs, and no pack is built from them. No list is complete: what a pack
+knows and a list does not counts as wrong here, so that precision is a lower bound.
+
+";
 
 #[derive(Parser)]
 #[command(about = "Builds knowledge packs for Backstay")]
@@ -27,12 +41,31 @@ enum Command {
         /// Major version
         #[arg(long)]
         major: u32,
-        /// Folder of the pack: written to; its overrides.toml is read
+        /// Folder of the pack; default: the one in this workspace
         #[arg(long)]
-        out: PathBuf,
+        out: Option<PathBuf>,
         /// Folder of the HTML documentation; default: that of the distribution's package
         #[arg(long)]
         docs: Option<PathBuf>,
+        /// Folder that keeps what servers said: another build asks only what is not in it
+        #[arg(long)]
+        tries: Option<PathBuf>,
+    },
+    /// Tell what changed in settings and rules between two major versions
+    Diff {
+        /// First major version
+        from: u32,
+        /// Second major version
+        to: u32,
+    },
+    /// Measure shipped packs against check lists, with simpler means beside them
+    Score {
+        /// Major versions
+        #[arg(required = true)]
+        majors: Vec<u32>,
+        /// Write the page here as well
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
 }
 
@@ -61,22 +94,70 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<String, Box<dyn Error>> {
-    let Command::Build {
-        engine: Engine::Postgresql,
-        major,
-        out,
-        docs,
-    } = arguments.command;
-    let packaged = || PathBuf::from(format!("/usr/share/doc/postgresql-doc-{major}/html"));
-    let docs = docs.unwrap_or_else(packaged);
-    let overrides = out.join("overrides.toml");
-    let reviewed = if overrides.exists() {
-        fs::read_to_string(overrides)?
-    } else {
-        String::new()
-    };
-    let built = backstay_extract::postgresql(major, &docs, &reviewed).await?;
+    match arguments.command {
+        Command::Build {
+            engine: Engine::Postgresql,
+            major,
+            out,
+            docs,
+            tries,
+        } => build(major, out, docs, tries.as_deref()).await,
+        Command::Diff { from, to } => diff(from, to),
+        Command::Score { majors, out } => score(&majors, out.as_deref()).await,
+    }
+}
+
+async fn build(
+    major: u32,
+    out: Option<PathBuf>,
+    docs: Option<PathBuf>,
+    tries: Option<&Path>,
+) -> Result<String, Box<dyn Error>> {
+    let docs = docs.map_or_else(|| Docs::packaged(major), |folder| Docs::Own { folder });
+    if !matches!(docs, Docs::Own { .. }) {
+        eprintln!(
+            "NOTE: there is no documentation of PostgreSQL {major} here: {} is used",
+            docs.words()
+        );
+    }
+    let built = backstay_extract::postgresql(major, &docs, tries).await?;
+    let out = out.unwrap_or_else(|| shipped(major));
+    fs::create_dir_all(&out)?;
     fs::write(out.join("settings.json"), built.settings)?;
     fs::write(out.join("constraints.json"), built.constraints)?;
     Ok(built.summary)
+}
+
+/// Where the packs of this workspace are.
+fn shipped(major: u32) -> PathBuf {
+    let packs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../catalog/packs/postgresql");
+    packs.join(major.to_string())
+}
+
+/// What changed between the shipped packs of two major versions.
+fn diff(from: u32, to: u32) -> Result<String, Box<dyn Error>> {
+    let exact = |major| match pack(EngineKind::Postgresql, major) {
+        Ok(choice) if choice.fit == PackFit::Exact => Ok(choice.pack),
+        Ok(_) => Err(format!("there is no pack of PostgreSQL {major} itself").into()),
+        Err(error) => Err(Box::<dyn Error>::from(error)),
+    };
+    Ok(difference(exact(from)?, exact(to)?).to_string())
+}
+
+async fn score(majors: &[u32], out: Option<&Path>) -> Result<String, Box<dyn Error>> {
+    let mut page = String::from(HEAD);
+    for &major in majors {
+        let docs = packaged(major);
+        let docs = docs.is_dir().then_some(docs.as_path());
+        page += &backstay_extract::score::score(major, docs).await?;
+    }
+    if let Some(path) = out {
+        fs::write(path, &page)?;
+    }
+    Ok(page)
+}
+
+/// Where the distribution's package puts the documentation.
+fn packaged(major: u32) -> PathBuf {
+    PathBuf::from(format!("/usr/share/doc/postgresql-doc-{major}/html"))
 }

@@ -15,6 +15,8 @@ use tokio_postgres::SimpleQueryMessage;
 
 use crate::catalogue::Known;
 
+pub(crate) mod bounds;
+pub(crate) mod memo;
 pub(crate) mod probe;
 pub(crate) mod trial;
 pub(crate) mod verdict;
@@ -58,6 +60,7 @@ pub(crate) struct Bench {
     pub(crate) live: Server,
     /// Effective values of the live server with its defaults; what moves by itself is not in it.
     pub(crate) base: Values,
+    pub(crate) memo: memo::Memo,
 }
 
 /// What a try brought.
@@ -107,7 +110,7 @@ const UNTRIED: [&str; 12] = [
 const SETTINGS: &str = "SELECT lower(name), setting FROM pg_catalog.pg_settings";
 
 impl Bench {
-    pub(crate) async fn open(binaries: &Binaries) -> Result<Self, ServerError> {
+    pub(crate) async fn open(binaries: &Binaries, memo: memo::Memo) -> Result<Self, ServerError> {
         let stopped = DataDir::create(binaries)?;
         let options = Options {
             major: Some(binaries.major),
@@ -125,6 +128,7 @@ impl Bench {
             stopped,
             live,
             base,
+            memo,
         })
     }
 
@@ -134,13 +138,46 @@ impl Bench {
         setting.fact.context != Context::Internal && !UNTRIED.contains(&setting.fact.name.as_str())
     }
 
+    /// What `postgres -C` is asked for when only its checks matter: reading a computed value makes it go
+    /// through every check of a start. Version 14 computes none, and checks each value alone.
+    pub(crate) fn computed(&self) -> &'static str {
+        if self.binaries.major >= COMPUTES_SINCE {
+            probe::MEMORY
+        } else {
+            "shared_buffers"
+        }
+    }
+
+    /// Whether a server with `settings` takes little memory; of a version that cannot tell, whether the
+    /// numbers are small.
+    pub(crate) fn modest(&self, settings: &Assignment) -> bool {
+        let Ok(told) = self.compute(self.computed(), settings) else {
+            return false;
+        };
+        if self.binaries.major >= COMPUTES_SINCE {
+            return told.parse::<f64>().is_ok_and(|mb| mb < MODEST_MB);
+        }
+        let small = |value: &str| value.parse::<f64>().map_or(true, |n| n < MODEST_NUMBER);
+        settings.iter().all(|(_, value)| small(value))
+    }
+
+    /// The sample configuration, as `initdb` left it in a data directory.
+    pub(crate) fn sample(&self) -> String {
+        let file = self.stopped.path().join("postgresql.conf");
+        std::fs::read_to_string(file).unwrap_or_default()
+    }
+
     /// Tries `settings` by `postgres -C` on the stopped data directory.
     pub(crate) fn compute(
         &self,
         name: &str,
         settings: &Assignment,
     ) -> Result<String, Vec<LogLine>> {
-        self.stopped
+        if let Some(told) = self.memo.computed(name, settings) {
+            return told;
+        }
+        let told = self
+            .stopped
             .computed(name, settings)
             .map_err(|error| match error {
                 backstay_scratch::postgres::ComputeError::Refused { said } => vec![LogLine {
@@ -149,11 +186,16 @@ impl Bench {
                     ..LogLine::default()
                 }],
                 backstay_scratch::postgres::ComputeError::Run { .. } => Vec::new(),
-            })
+            });
+        self.memo.keep_computed(name, settings, &told);
+        told
     }
 
     /// Tries `settings` by a reload of the live server, in place of what was tried before.
     pub(crate) async fn reload(&self, settings: &Assignment) -> Outcome {
+        if let Some(known) = self.memo.outcome("reload", settings) {
+            return known;
+        }
         let before = self.live.log_end();
         let mut outcome = Outcome::default();
         if self.write(settings).await {
@@ -166,12 +208,22 @@ impl Bench {
                 .into_iter()
                 .filter(telling)
                 .collect();
+            self.memo.keep_outcome("reload", settings, &outcome);
         }
         outcome
     }
 
     /// Tries `settings` by the start of a server of their own.
     pub(crate) async fn start(&self, settings: &Assignment) -> Result<Outcome, ServerError> {
+        if let Some(known) = self.memo.outcome("start", settings) {
+            return Ok(known);
+        }
+        let outcome = self.start_fresh(settings).await?;
+        self.memo.keep_outcome("start", settings, &outcome);
+        Ok(outcome)
+    }
+
+    async fn start_fresh(&self, settings: &Assignment) -> Result<Outcome, ServerError> {
         let mut all = settings.clone();
         if !all.iter().any(|(name, _)| name == "fsync") {
             all.push(("fsync".to_owned(), "off".to_owned()));
@@ -240,6 +292,12 @@ impl Bench {
     }
 }
 
+/// First version that computes values without a start.
+const COMPUTES_SINCE: u32 = 15;
+/// Most shared memory that a started server may take, in megabytes.
+const MODEST_MB: f64 = 1024.0;
+/// Numbers below this ask for little of anything.
+const MODEST_NUMBER: f64 = 20_000.0;
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 const LOOKS_MAX: u32 = 1000;
 const SETTLE: Duration = Duration::from_millis(4);

@@ -1,7 +1,7 @@
 //! The files of a pack, byte for byte the same from the same inputs.
 
-use backstay_catalog::Pack;
 use backstay_catalog::pack::{ConstraintsFile, FORMAT, SettingsFile, Texts};
+use backstay_catalog::{NoPack, Pack};
 use backstay_model::Constraint;
 use backstay_model::name::EngineKind;
 use serde::Serialize;
@@ -49,6 +49,20 @@ fn lines<T: Serialize>(
         items.join(",\n    ")
     ));
     Ok(text)
+}
+
+/// The pack of the settings alone: to read values and evaluate rules with.
+pub(crate) fn bare(settings: &str, major: u32) -> Result<Pack, NoPack> {
+    let nothing = format!(
+        "{{\"format\": {FORMAT}, \"engine\": \"postgresql\", \"major\": {major}, \"built_from\": \"\", \"constraints\": []}}"
+    );
+    let texts = Texts {
+        settings,
+        constraints: &nothing,
+        overrides: "format = 1",
+        effects: "format = 1",
+    };
+    Pack::load(EngineKind::Postgresql, major, texts)
 }
 
 /// The constraints without the rules that the catalogue does not accept: a rule that makes no sense is

@@ -18,8 +18,15 @@ const GROWTH_MIN: f64 = 2.0;
 /// Most memory that a probe asks for, in megabytes.
 const TOTAL_MAX: f64 = 1_000_000.0;
 
-/// The computed total that is probed, and the same in other units.
-pub(super) const TOTALS: [&str; 2] = ["shared_memory_size", "shared_memory_size_in_huge_pages"];
+/// Memory that a server takes, in megabytes.
+pub(super) const MEMORY: &str = "shared_memory_size";
+/// The same in huge pages.
+const PAGES: &str = "shared_memory_size_in_huge_pages";
+/// Semaphores that a server takes, where it tells.
+const SEMAPHORES: &str = "num_os_semaphores";
+
+/// The computed totals: everything moves them.
+pub(super) const TOTALS: [&str; 3] = [MEMORY, PAGES, SEMAPHORES];
 
 /// How a setting moves the total.
 struct Contributor<'a> {
@@ -30,34 +37,52 @@ struct Contributor<'a> {
 
 /// Everything that computed values tell.
 pub(crate) fn findings(bench: &Bench, known: &[Known]) -> Vec<Finding> {
-    let Some(base) = total(bench, &[]) else {
-        return Vec::new();
-    };
-    let mut contributors: Vec<Contributor<'_>> = Vec::new();
-    for setting in known
-        .iter()
-        .filter(|k| k.fact.context == Context::Postmaster && k.numeric() && Bench::tries(k))
-    {
-        if let Some((value, growth)) = growth(bench, setting, base) {
-            contributors.push(Contributor {
-                known: setting,
-                value,
-                growth,
-            });
+    let tells = |name: &str| known.iter().any(|k| k.fact.name == name);
+    let mut findings = Vec::new();
+    if tells(PAGES) {
+        findings.push(finding(PAGES, MEMORY, "total", PROBED));
+    }
+    for whole in [MEMORY, SEMAPHORES].into_iter().filter(|name| tells(name)) {
+        let contributors = contributors(bench, known, whole);
+        for contributor in &contributors {
+            let part = contributor.known.fact.name.as_str();
+            findings.push(finding(whole, part, "total", PROBED));
+        }
+        if whole == MEMORY {
+            findings.extend(products(bench, &contributors));
         }
     }
+    findings
+}
+
+/// The settings that make the total `whole` grow.
+fn contributors<'a>(bench: &Bench, known: &'a [Known], whole: &str) -> Vec<Contributor<'a>> {
+    let Some(base) = total(bench, whole, &[]) else {
+        return Vec::new();
+    };
+    let tried =
+        |k: &&Known| k.fact.context == Context::Postmaster && k.numeric() && Bench::tries(k);
+    let grown = known.iter().filter(tried).filter_map(|setting| {
+        let (value, growth) = growth(bench, whole, setting, base)?;
+        Some(Contributor {
+            known: setting,
+            value,
+            growth,
+        })
+    });
+    grown.collect()
+}
+
+/// Contributors whose product is in the total: together they add more than each alone.
+fn products(bench: &Bench, contributors: &[Contributor<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if known.iter().any(|k| k.fact.name == TOTALS[1]) {
-        findings.push(finding(TOTALS[1], TOTALS[0], "total", PROBED));
-    }
-    for contributor in &contributors {
-        let (whole, part) = (TOTALS[0], contributor.known.fact.name.as_str());
-        findings.push(finding(whole, part, "total", PROBED));
-    }
+    let Some(base) = total(bench, MEMORY, &[]) else {
+        return findings;
+    };
     for (i, a) in contributors.iter().enumerate() {
         for b in contributors.iter().skip(i + 1) {
             let both = [(a.known, a.value.as_str()), (b.known, b.value.as_str())];
-            let Some(together) = total(bench, &both) else {
+            let Some(together) = total(bench, MEMORY, &both) else {
                 continue;
             };
             let excess = together - base - a.growth - b.growth;
@@ -84,7 +109,7 @@ fn per_unit_first<'a>(a: &'a Contributor<'_>, b: &'a Contributor<'_>) -> (&'a st
 }
 
 /// A value at which the total clearly grows, twice that value growing it more, and the growth.
-fn growth(bench: &Bench, setting: &Known, base: f64) -> Option<(String, f64)> {
+fn growth(bench: &Bench, whole: &str, setting: &Known, base: f64) -> Option<(String, f64)> {
     let max = setting.fact.max?;
     let default = setting
         .fact
@@ -99,8 +124,8 @@ fn growth(bench: &Bench, setting: &Known, base: f64) -> Option<(String, f64)> {
             (default + 2.0 * step).min(max).floor(),
         );
         let value = format!("{one:.0}");
-        let first = total(bench, &[(setting, &value)]);
-        let second = total(bench, &[(setting, &format!("{two:.0}"))]);
+        let first = total(bench, whole, &[(setting, &value)]);
+        let second = total(bench, whole, &[(setting, &format!("{two:.0}"))]);
         if let (Some(first), Some(second)) = (first, second) {
             let grown = first - base;
             if first > TOTAL_MAX {
@@ -117,12 +142,12 @@ fn growth(bench: &Bench, setting: &Known, base: f64) -> Option<(String, f64)> {
     None
 }
 
-fn total(bench: &Bench, settings: &[(&Known, &str)]) -> Option<f64> {
+fn total(bench: &Bench, whole: &str, settings: &[(&Known, &str)]) -> Option<f64> {
     let settings = settings
         .iter()
         .map(|(k, v)| (k.fact.name.clone(), (*v).to_owned()))
         .collect();
-    bench.compute(TOTALS[0], &settings).ok()?.parse().ok()
+    bench.compute(whole, &settings).ok()?.parse().ok()
 }
 
 fn finding(from: &str, to: &str, what: &str, ratio: f64) -> Finding {

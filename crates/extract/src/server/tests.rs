@@ -7,7 +7,7 @@ use crate::catalogue;
 async fn bench(test: &str) -> Option<Bench> {
     match Binaries::find() {
         Ok(binaries) => Some(
-            Bench::open(&binaries)
+            Bench::open(&binaries, memo::Memo::default())
                 .await
                 .expect("a scratch server starts"),
         ),
@@ -41,7 +41,7 @@ async fn a_real_server_gives_verdicts_and_moves() {
         one("max_wal_senders", "0"),
     ]
     .concat();
-    let refused = bench.compute(trial::COMPUTED, &tried).unwrap_err();
+    let refused = bench.compute(bench.computed(), &tried).unwrap_err();
     assert!(
         pairs(&refused, &tried)
             .iter()

@@ -21,8 +21,6 @@ const PAIRS_MAX: usize = 800;
 const TOGETHER: usize = 12;
 /// Starts of servers, at most.
 const STARTS_MAX: u32 = 240;
-/// Most shared memory that a started server may take, in megabytes.
-const MODEST_MB: f64 = 1024.0;
 /// Likelihood ratio of an effective value that moves with another setting.
 const MOVED: f64 = 5000.0;
 /// Settings that one may move; more means that the server as a whole changed.
@@ -79,7 +77,7 @@ impl<'a> Trial<'a> {
         for setting in self.at_start() {
             for assignment in self.values(setting) {
                 let tried = vec![assignment.clone()];
-                let Err(lines) = self.bench.compute(COMPUTED, &tried) else {
+                let Err(lines) = self.bench.compute(self.bench.computed(), &tried) else {
                     continue;
                 };
                 self.refused.insert(assignment);
@@ -100,14 +98,14 @@ impl<'a> Trial<'a> {
                 }
             }
         }
-        bases.retain(|base| self.bench.compute(COMPUTED, base).is_ok());
+        bases.retain(|base| self.bench.compute(self.bench.computed(), base).is_ok());
         for base in bases.into_iter().take(4) {
             for setting in self.at_start() {
                 for assignment in self.values(setting) {
                     let mut tried = base.clone();
                     tried.retain(|(name, _)| *name != assignment.0);
                     tried.push(assignment);
-                    if let Err(lines) = self.bench.compute(COMPUTED, &tried) {
+                    if let Err(lines) = self.bench.compute(self.bench.computed(), &tried) {
                         self.learn(&lines, &tried);
                     }
                 }
@@ -129,7 +127,7 @@ impl<'a> Trial<'a> {
             for first in self.unrefused(a) {
                 for second in self.unrefused(b) {
                     let tried = vec![first.clone(), second];
-                    if let Err(lines) = self.bench.compute(COMPUTED, &tried) {
+                    if let Err(lines) = self.bench.compute(self.bench.computed(), &tried) {
                         self.learn(&lines, &tried);
                     }
                 }
@@ -144,10 +142,10 @@ impl<'a> Trial<'a> {
             let alone = vec![assignment.clone()];
             let fails = self.refused.contains(assignment)
                 || setting.fact.context != Context::Postmaster
-                    && self.bench.compute(COMPUTED, &alone).is_err();
+                    && self.bench.compute(self.bench.computed(), &alone).is_err();
             if fails
                 && self.refused.insert(assignment.clone())
-                && let Err(lines) = self.bench.compute(COMPUTED, &alone)
+                && let Err(lines) = self.bench.compute(self.bench.computed(), &alone)
             {
                 self.findings
                     .extend(lines.iter().flat_map(|l| self.templates.read(l, &alone)));
@@ -177,11 +175,7 @@ impl<'a> Trial<'a> {
 
     /// Settings at their ends in real starts, many at once; halved while anything is said or moves.
     async fn started(&mut self, pairs: &BTreeSet<(String, String)>) -> Result<(), ServerError> {
-        let modest = |a: &(String, String)| {
-            let size = self.bench.compute(COMPUTED, &vec![a.clone()]).ok();
-            size.and_then(|mb| mb.parse::<f64>().ok())
-                .is_some_and(|mb| mb < MODEST_MB)
-        };
+        let modest = |a: &(String, String)| self.bench.modest(&vec![a.clone()]);
         let proposed = |name: &str| pairs.iter().any(|(a, b)| a == name || b == name);
         let wanted = |k: &&Known| {
             let early = matches!(k.fact.context, Context::Postmaster | Context::Sighup);
@@ -273,11 +267,8 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// Reading this makes `postgres -C` go through every check of a start.
-pub(crate) const COMPUTED: &str = "shared_memory_size";
-
 /// With these a start waits, or harms the machine, and says nothing about dependencies.
-const HARMFUL: [&str; 4] = [
+pub(super) const HARMFUL: [&str; 4] = [
     "pre_auth_delay",
     "post_auth_delay",
     "debug_discard_caches",
