@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use backstay_bench::beliefs::PAIRS;
 use backstay_bench::books::{BATCH, ENTRIES};
 use backstay_bench::graphs::{EDGES, NODES};
 use backstay_bench::knowledge::{Known, PAST};
@@ -40,6 +41,7 @@ pub(crate) fn run() -> Result<Section> {
     rows.extend(found.steps()?);
     rows.extend(found.verdicts()?);
     rows.extend(found.knowledge()?);
+    rows.extend(found.beliefs()?);
     rows.extend(found.seconds()?);
     Ok(Section {
         title: "Benches",
@@ -198,6 +200,21 @@ impl Found {
                 "what-if copy and its impact",
                 Target::None,
                 "`Overlay` with three things put on it, same graph",
+            ),
+        ])
+    }
+
+    fn beliefs(&self) -> Result<Vec<Row>> {
+        Ok(vec![
+            self.estimate("belief/rescore")?.row(
+                &format!("confidence of {} pairs anew", count(PAIRS as u64)),
+                Target::Below(50.0 * MILLISECOND),
+                "`belief::score`, one to six items of evidence each, half of them fading; one core",
+            ),
+            self.estimate("belief/one_edge")?.row(
+                "belief in one edge, with interval and every line",
+                Target::None,
+                "`belief::believe`, six items of evidence",
             ),
         ])
     }

@@ -5,6 +5,7 @@
 //! does not measure anything itself.
 #![deny(missing_docs)]
 
+pub mod beliefs;
 pub mod books;
 pub mod graphs;
 pub mod guards;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use criterion::Criterion;
 
+mod beliefs;
 mod ingest;
 mod knowledge;
 mod lives;
@@ -17,6 +18,7 @@ fn main() {
         .configure_from_args();
     lives::benches(&mut criterion);
     knowledge::benches(&mut criterion);
+    beliefs::benches(&mut criterion);
     seconds::benches(&mut criterion);
     ingest::benches(&mut criterion);
     traces::benches(&mut criterion);

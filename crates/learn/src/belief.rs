@@ -8,6 +8,7 @@
 
 mod fold;
 mod interval;
+mod quick;
 mod source;
 mod tombstone;
 
@@ -147,7 +148,7 @@ impl Model {
     ) -> Belief {
         let items = fold::items(evidence, at, &self.weights);
         let parts = fold::parts(&items, &self.weights);
-        let ends = self.ends(&parts);
+        let ends = self.ends(parts.iter().map(|p| p.counts).sum());
         let mut lines = vec![plain(
             Group::Prior,
             "base rate of a dependency",
@@ -189,13 +190,12 @@ impl Model {
         at: Option<Timestamp>,
         standing: Standing,
     ) -> Confidence {
-        let evidence = evidence.iter().map(|e| (e, standing));
-        let parts = fold::parts(&fold::items(evidence, at, &self.weights), &self.weights);
-        Confidence::clamped(logistic(self.ends(&parts).limited.get()))
+        let sum = quick::sum(evidence, at, standing, &self.weights);
+        Confidence::clamped(logistic(self.ends(sum).limited.get()))
     }
 
-    fn ends(&self, parts: &[Part]) -> Ends {
-        let sum = Exact::of(PRIOR) + parts.iter().map(|p| p.counts).sum();
+    fn ends(&self, groups: Exact) -> Ends {
+        let sum = Exact::of(PRIOR) + groups;
         let calibration = self.calibration.as_ref();
         let calibrated = calibration.map_or(sum, |c| Exact::of(c.apply(sum.get())));
         let most = Exact::of(LOG_ODDS_MAX);

@@ -37,6 +37,11 @@ impl Exact {
         self.0 as f64 / UNITS
     }
 
+    /// The share of it that counts when something stronger says the same.
+    pub(super) fn echo(self) -> Self {
+        Self(self.0 / ECHO_PARTS)
+    }
+
     fn signed(self, side: Side) -> Self {
         match side {
             Side::For => self,
@@ -125,23 +130,35 @@ fn item<'a>(
     weights: &Weights,
 ) -> Option<Item<'a>> {
     let source = Source::of(evidence);
-    let halved = standing == Standing::Carried && source.bound_to_version();
-    let share = if halved { 0.5 } else { 1.0 } * source.remaining(evidence.observed_at, at);
-    let weighed = evidence.log_lr.clamp(-ITEM_MAX, ITEM_MAX) * share * weights.of(source.group());
-    let size = Exact::of(weighed.abs());
-    // Not-a-number becomes no units.
-    (size > Exact::default()).then(|| Item {
+    let (side, size) = weigh(source, evidence, standing, (at, weights))?;
+    Some(Item {
         source,
-        side: if weighed > 0.0 {
-            Side::For
-        } else {
-            Side::Against
-        },
+        side,
         place: source.place(&evidence.anchor),
         size,
         anchor: &evidence.anchor,
         seen: evidence.observed_at,
     })
+}
+
+/// Which way and how much an item says now; `None` when it says nothing.
+pub(super) fn weigh(
+    source: Source,
+    evidence: &Evidence,
+    standing: Standing,
+    (at, weights): (Option<Timestamp>, &Weights),
+) -> Option<(Side, Exact)> {
+    let halved = standing == Standing::Carried && source.bound_to_version();
+    let share = if halved { 0.5 } else { 1.0 } * source.remaining(evidence.observed_at, at);
+    let weighed = evidence.log_lr.clamp(-ITEM_MAX, ITEM_MAX) * share * weights.of(source.group());
+    let size = Exact::of(weighed.abs());
+    let side = if weighed > 0.0 {
+        Side::For
+    } else {
+        Side::Against
+    };
+    // Not-a-number becomes no units.
+    (size > Exact::default()).then_some((side, size))
 }
 
 /// Of what one person said, only the side taken last counts; at the same moment, the side against.
@@ -181,17 +198,7 @@ pub(super) fn parts(items: &[Item<'_>], weights: &Weights) -> Vec<Part> {
         }
     }
     for part in &mut parts {
-        let weight = weights.of(part.source.group());
-        if part.source.replicates() {
-            let most = Exact::of(REPLICATES_MAX * weight).max(part.best);
-            part.best = part.sum.min(most);
-        }
-        let most = Exact::of(SOURCE_MAX * weight);
-        part.sum = if part.source.replicates() {
-            part.best
-        } else {
-            part.sum.min(most)
-        };
+        (part.best, part.sum) = capped(part.source, part.best, part.sum, weights);
     }
     for index in 0..parts.len() {
         let part = parts[index];
@@ -201,10 +208,22 @@ pub(super) fn parts(items: &[Item<'_>], weights: &Weights) -> Vec<Part> {
         } else {
             Exact::default()
         };
-        let rest = Exact((part.sum - lead).0 / ECHO_PARTS);
+        let rest = (part.sum - lead).echo();
         parts[index].counts = (lead + rest).signed(part.side);
     }
     parts
+}
+
+/// Best item and sum of a source, as they enter the group: independent replicates are one item by
+/// now, and no source weighs more than its cap.
+pub(super) fn capped(source: Source, best: Exact, sum: Exact, weights: &Weights) -> (Exact, Exact) {
+    let weight = weights.of(source.group());
+    if source.replicates() {
+        let one = sum.min(Exact::of(REPLICATES_MAX * weight).max(best));
+        (one, one)
+    } else {
+        (best, sum.min(Exact::of(SOURCE_MAX * weight)))
+    }
 }
 
 /// Index of the part with the best item among those of the same group and side, the first of equals.

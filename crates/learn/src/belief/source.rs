@@ -131,9 +131,10 @@ impl Source {
             EvidenceKind::Review => Self::Review,
             EvidenceKind::Person => Self::Person,
             EvidenceKind::History => {
-                let word = place(&evidence.anchor);
                 let mut known = Self::HISTORY.into_iter();
-                known.find(|s| s.tag() == word).unwrap_or(Self::Past)
+                known
+                    .find(|s| s.names(&evidence.anchor))
+                    .unwrap_or(Self::Past)
             }
         }
     }
@@ -149,6 +150,12 @@ impl Source {
             Self::Person => "person",
             _ => "history",
         }
+    }
+
+    /// Whether the first word of `anchor` is this source's.
+    fn names(self, anchor: &str) -> bool {
+        let rest = anchor.strip_prefix(self.tag());
+        rest.is_some_and(|r| r.is_empty() || r.starts_with(':'))
     }
 
     /// An anchor of this source of history (or of a person) about `what`: the incident of a fix, the
