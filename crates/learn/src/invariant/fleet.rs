@@ -27,6 +27,7 @@ pub(super) struct Cell {
 pub(super) enum Kind {
     Missing,
     Number(Dimension),
+    Switch(Position),
     Set,
     Unset,
 }
@@ -44,8 +45,9 @@ impl Cell {
                 (Kind::Number(dimension), number)
             }
             Comparable::Number(..) => (Kind::Missing, 0.0),
-            Comparable::Switch(Position::On) | Comparable::Something => (Kind::Set, 0.0),
-            Comparable::Switch(Position::Off) | Comparable::Nothing => (Kind::Unset, 0.0),
+            Comparable::Switch(position) => (Kind::Switch(position), 0.0),
+            Comparable::Something => (Kind::Set, 0.0),
+            Comparable::Nothing => (Kind::Unset, 0.0),
         };
         Self {
             number,
@@ -62,8 +64,8 @@ impl Cell {
     /// Whether it is set, when it is a switch or a text.
     pub(super) const fn set(&self) -> Option<bool> {
         match self.kind {
-            Kind::Set => Some(true),
-            Kind::Unset => Some(false),
+            Kind::Set | Kind::Switch(Position::On) => Some(true),
+            Kind::Unset | Kind::Switch(Position::Off) => Some(false),
             Kind::Missing | Kind::Number(_) => None,
         }
     }
@@ -151,6 +153,17 @@ impl Fleet {
 
     pub(super) fn name(&self, column: Column) -> &SettingName {
         &self.names[usize::from(column)]
+    }
+
+    /// That it is set, in the rule language.
+    pub(super) fn is_set(&self, column: Column) -> String {
+        let name = self.name(column);
+        let switch = |r: &Row| matches!(r.cell(column).kind, Kind::Switch(_));
+        if self.rows().any(switch) {
+            format!("{name} = on")
+        } else {
+            format!("is_set({name})")
+        }
     }
 
     pub(super) fn columns(&self) -> std::ops::Range<Column> {

@@ -93,7 +93,7 @@ impl Relation {
             Form::Below(_) => format!("{x} <= {y}"),
             Form::Equal(_) => format!("{x} = {y}"),
             Form::Times(_, k) => format!("{x} = {} * {y}", f64::from_bits(k)),
-            Form::Needs => format!("is_set({x}) => is_set({y})"),
+            Form::Needs => format!("{} => {}", fleet.is_set(self.x), fleet.is_set(self.y)),
         }
     }
 }

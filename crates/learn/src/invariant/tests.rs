@@ -113,7 +113,7 @@ fn a_switch_that_needs_another_is_found() {
         }
         values
     });
-    assert_eq!(rules(&found), ["is_set(needy) => is_set(base)"]);
+    assert_eq!(rules(&found), ["needy = on => base = on"]);
     assert_eq!(found[0].kind, EdgeKind::Requires);
 }
 

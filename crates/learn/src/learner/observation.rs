@@ -50,7 +50,7 @@ pub enum Observation {
         change_set: ChangeSetId,
         /// Its target.
         target: TargetId,
-        /// When.
+        /// When its harm began to show, or else when the watch ended.
         at: Timestamp,
         /// What it did to metrics; empty when nothing could be measured.
         effects: Vec<Measured>,
@@ -228,8 +228,8 @@ pub enum Opinion {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Learnt {
     /// Evidence about a dependency. It replaces what was said before with the same ends, extent,
-    /// kind of evidence and first word of the anchor (for people: and name); a ratio of one (`log_lr`
-    /// 0) takes it back. It is never an edge: whether there is one, belief decides over all evidence.
+    /// kind of evidence and first word of the anchor (for people and fixes: the whole anchor, because
+    /// persons and incidents are told apart); a ratio of one (`log_lr` 0) takes it back. It is never an edge: whether there is one, belief decides over all evidence.
     Evidence {
         /// What depends. When the direction is unknown, the smaller name.
         from: NodeKey,
@@ -260,6 +260,8 @@ pub struct Effect {
     pub metric: MetricName,
     /// Class of the work.
     pub class: String,
+    /// For what it speaks.
+    pub extent: Extent,
     /// Mean effect: natural logarithm of after over before, per doubling of the setting or per switch.
     pub mean: f64,
     /// Lower end of the interval in which the next change's effect lies.
@@ -268,7 +270,7 @@ pub struct Effect {
     pub high: f64,
     /// Share of the variation that is real difference between changes, 0..=1.
     pub i2: f64,
-    /// Changes it rests on.
+    /// Changes it rests on; 0 takes back what was said before.
     pub n: u32,
 }
 
