@@ -72,6 +72,12 @@ impl Graph {
         edges_of(self.edges.iter(), at, filter)
     }
 
+    /// The version of one line visible at `at`.
+    #[must_use]
+    pub fn edge(&self, line: &LineKey, at: Timestamp) -> Option<&Edge> {
+        self.edges.get(line)?.at(at)
+    }
+
     /// How a setting stands at `at`; `None` when nothing is set.
     #[must_use]
     pub fn setting_state(

@@ -72,6 +72,15 @@ impl<'a> Overlay<'a> {
         edges_of(over(&self.base.edges, &self.edges), at, filter)
     }
 
+    /// The version of one line visible at `at`.
+    #[must_use]
+    pub fn edge(&self, line: &LineKey, at: Timestamp) -> Option<&Edge> {
+        match self.edges.get(line) {
+            Some(own) => own.at(at),
+            None => self.base.edge(line, at),
+        }
+    }
+
     /// How a setting stands at `at`; `None` when nothing is set.
     #[must_use]
     pub fn setting_state(

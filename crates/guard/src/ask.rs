@@ -1,7 +1,7 @@
 //! What people ask for: each request is answered, and request and answer are recorded.
 
 use backstay_journal::record::Answer;
-use backstay_journal::{Request, SnapshotStore};
+use backstay_journal::{Judgement, Record, Request, SnapshotStore};
 use backstay_model::decision::{HoldReason, Mode};
 use backstay_model::{ChangeSetId, Event, TargetId};
 
@@ -36,6 +36,7 @@ impl<B: Books> Guard<B> {
                 Ok(())
             }
             Request::TakeSnapshot { target } => self.snapshot_now(desk, target),
+            Request::Judge(judgement) => self.judge_edge(desk, &by, judgement, turn),
             Request::Keep { change_set } => {
                 let event = Event::KeptByOperator {
                     at: turn.now,
@@ -79,11 +80,33 @@ impl<B: Books> Guard<B> {
             Ok(()) => Answer::Accepted,
             Err(why) => Answer::Refused { why },
         };
-        turn.record(backstay_journal::Record::Operator {
+        turn.record(Record::Operator {
             by,
             request,
             answer,
         });
+    }
+
+    /// A person's word on an edge is taken as it is: the journal has it, and the overlay follows.
+    fn judge_edge(
+        &self,
+        desk: &Desk,
+        by: &str,
+        judgement: &Judgement,
+        turn: &mut Turn,
+    ) -> Result<(), String> {
+        let strange = |t: &&TargetId| **t != desk.target && !self.desks.contains_key(*t);
+        if let Some(target) = judgement.target.as_ref().filter(strange) {
+            return Err(format!("{target} is not watched here"));
+        }
+        if let Some(why) = self.stopped() {
+            return Err(format!("nothing can be recorded any more: {why}"));
+        }
+        turn.record(Record::Judgement {
+            by: by.to_owned(),
+            judgement: judgement.clone(),
+        });
+        Ok(())
     }
 
     fn snapshot_now(&mut self, desk: &Desk, target: &TargetId) -> Result<(), String> {

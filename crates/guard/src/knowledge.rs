@@ -6,8 +6,10 @@ use backstay_catalog::candidate::{At, Candidate};
 use backstay_catalog::{Pack, PackChoice, pack};
 use backstay_graph::{Batch, EdgeFilter, EdgeScope, Graph, GraphStore, Op, View};
 use backstay_journal::{Record, SnapshotStore};
+use backstay_learn::belief::{PRIOR, Standing, score};
 use backstay_model::confidence::Confidence;
 use backstay_model::dependency::{Edge, EdgeKind, Evidence, EvidenceKind};
+use backstay_model::name::EngineKind;
 use backstay_model::snapshot::{Server, Snapshot};
 use backstay_model::{Author, Change, NodeKey, TargetId, Timestamp, ValueSource};
 use backstay_risk::history::Outcome;
@@ -16,6 +18,7 @@ use backstay_simulate::Scene;
 
 use crate::case::Case;
 use crate::desk::Desk;
+use crate::learning::Known;
 
 /// Batches that may wait for the graph store; beyond it the newest are not kept in memory, and the
 /// store is brought up to date from the journal at the next start.
@@ -28,16 +31,32 @@ pub(crate) fn knowledge(server: &Server) -> Option<PackChoice> {
     pack(server.engine, server.major()).ok()
 }
 
-/// Enters a record into the working graph. Every record has a batch with its own sequence number, most
-/// of them empty, so that a graph is as far as the journal when the numbers are equal. The batch that
-/// was entered comes back, for the graph store.
+/// Enters a record into what is known: the working graph, and what it teaches. Every record has a batch
+/// with its own sequence number, most of them empty, so that a graph is as far as the journal when the
+/// numbers are equal. The batch that was entered comes back, for the graph store.
+///
+/// The one way by which knowledge grows, live and at a rebuild: nothing but the record, its number and
+/// its moment counts, so both give the same.
 pub(crate) fn enter<S: SnapshotStore>(
-    graph: &mut Graph,
-    seq: u64,
+    known: &mut Known,
+    (seq, at): (u64, Timestamp),
     record: &Record,
     snapshots: &S,
 ) -> Batch {
-    let ops = means(graph, record, snapshots);
+    let read = match record {
+        Record::Baseline { snapshot, .. } => snapshots.get(snapshot).ok().flatten(),
+        _ => None,
+    };
+    let Known { graph, learning } = known;
+    let mut ops = means(graph, record, read.as_ref());
+    let taught = {
+        let mut then = graph.overlay();
+        // Only edges count here; histories of values are long.
+        let edges = |op: &&Op| matches!(op, Op::OpenEdge { .. } | Op::CloseEdge { .. });
+        ops.iter().filter(edges).for_each(|op| then.put(op));
+        learning.take_in(at, record, read.as_ref(), &then)
+    };
+    ops.extend(taught);
     let mut batch = Batch { seq, ops };
     if let Err(error) = graph.apply(&batch) {
         // What cannot be kept is left out: the numbers must go on, or nothing is kept after it.
@@ -51,16 +70,9 @@ pub(crate) fn enter<S: SnapshotStore>(
 }
 
 /// What a record means for the graph as it stands.
-fn means<S: SnapshotStore>(graph: &Graph, record: &Record, snapshots: &S) -> Vec<Op> {
+fn means(graph: &Graph, record: &Record, read: Option<&Snapshot>) -> Vec<Op> {
     match record {
-        Record::Baseline {
-            target,
-            snapshot,
-            server,
-        } => {
-            let stored = snapshots.get(snapshot).ok().flatten();
-            baseline(graph, target, server, stored.as_ref())
-        }
+        Record::Baseline { target, server, .. } => baseline(graph, target, server, read),
         Record::Seen { change_set, .. } => change_set
             .changes
             .iter()
@@ -79,8 +91,9 @@ fn baseline(
     snapshot: Option<&Snapshot>,
 ) -> Vec<Op> {
     let mut ops = vec![Op::UpsertNode(NodeKey::Target(target.clone()))];
-    if let Some(choice) = knowledge(server).filter(|c| !has_rules(graph, c.pack)) {
-        ops.extend(rules(choice.pack));
+    let version = (server.engine, server.major());
+    if let Some(choice) = knowledge(server).filter(|_| !has_rules(graph, version)) {
+        ops.extend(rules_in(choice.pack, server.major()));
     }
     let Some(snapshot) = snapshot else { return ops };
     let at = snapshot.taken_at;
@@ -110,8 +123,8 @@ fn baseline(
     ops
 }
 
-fn has_rules(graph: &Graph, pack: &Pack) -> bool {
-    let view = View::Scope(EdgeScope::rules(pack.engine, pack.major));
+fn has_rules(graph: &Graph, (engine, major): (EngineKind, u32)) -> bool {
+    let view = View::Scope(EdgeScope::rules(engine, major));
     let from_the_start = Timestamp(0);
     !graph
         .edges(from_the_start, &EdgeFilter::view(view))
@@ -131,7 +144,15 @@ fn users(graph: &Graph, target: &TargetId, at: Timestamp) -> BTreeSet<NodeKey> {
 /// The rule graph of a pack: projected constraints, and its effect seeds.
 #[must_use]
 pub fn rules(pack: &Pack) -> Vec<Op> {
-    let scope = EdgeScope::rules(pack.engine, pack.major);
+    rules_in(pack, pack.major)
+}
+
+/// The rule graph of a pack for the version `major`, which may be newer than the pack: what is carried
+/// over is surer of nothing than its halved evidence, and must not pass for the rules of its own
+/// version.
+#[must_use]
+pub fn rules_in(pack: &Pack, major: u32) -> Vec<Op> {
+    let scope = EdgeScope::rules(pack.engine, major);
     let nodes = pack
         .settings
         .keys()
@@ -140,12 +161,22 @@ pub fn rules(pack: &Pack) -> Vec<Op> {
         .into_iter()
         .chain(pack.effects.iter().map(effect));
     nodes
-        .chain(edges.map(|edge| Op::open(&scope, edge)))
+        .chain(edges.map(|edge| Op::open(&scope, weighed(edge, None))))
         .collect()
 }
 
+/// The edge with the confidence that its evidence gives at `at` (without a moment, nothing has faded).
+/// That a service uses a target is seen, not believed.
+#[must_use]
+pub fn weighed(mut edge: Edge, at: Option<Timestamp>) -> Edge {
+    if edge.kind != EdgeKind::Uses {
+        edge.confidence = score(&edge.evidence, at, Standing::Exact);
+    }
+    edge
+}
+
 fn effect(effect: &backstay_catalog::Effect) -> Edge {
-    let odds = effect.confidence.get() / (1.0 - effect.confidence.get()).max(1e-6);
+    let p = effect.confidence.get().clamp(0.001, 0.999);
     Edge {
         from: NodeKey::Setting(effect.setting.clone()),
         to: NodeKey::Metric(effect.metric.clone()),
@@ -156,7 +187,7 @@ fn effect(effect: &backstay_catalog::Effect) -> Edge {
         evidence: vec![Evidence {
             kind: EvidenceKind::Review,
             anchor: effect.mechanism.clone(),
-            log_lr: odds.ln(),
+            log_lr: (p / (1.0 - p)).ln() - PRIOR,
             observed_at: None,
         }],
         valid_from: Timestamp(0),
@@ -276,7 +307,7 @@ pub(crate) fn scene<'a>(
         graph,
         view: View::Effective {
             engine: choice.pack.engine,
-            major: choice.pack.major,
+            major: before.server.major(),
             target: desk.target.clone(),
         },
         felt: desk
@@ -357,7 +388,7 @@ pub(crate) fn empty_snapshot(target: &TargetId) -> Snapshot {
         target: target.clone(),
         taken_at: Timestamp(0),
         server: Server {
-            engine: backstay_model::name::EngineKind::Postgresql,
+            engine: EngineKind::Postgresql,
             version: String::new(),
             started_at: Timestamp(0),
             data_directory: String::new(),

@@ -24,6 +24,7 @@ mod evidence;
 mod judge;
 mod keep;
 pub mod knowledge;
+pub mod learning;
 mod observe;
 mod ours;
 mod resume;

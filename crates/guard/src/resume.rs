@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use backstay_graph::{Graph, GraphStore};
+use backstay_graph::GraphStore;
 use backstay_journal::{
     Condition, Entry, MetricStore, Notice, Presence, Record, SnapshotStore, StoreError,
 };
@@ -16,7 +16,8 @@ use backstay_model::{
 use crate::books::Books;
 use crate::case::Case;
 use crate::desk::{Desk, Moved, Mover, SETTLED_MAX};
-use crate::knowledge::{self, Ledger};
+use crate::knowledge::Ledger;
+use crate::learning::Known;
 use crate::news::Tidings;
 use crate::tick::{BY_FILE, BeginError, Guard, PausedBy};
 use crate::turn::Turn;
@@ -32,7 +33,7 @@ pub(crate) struct Past<'a, S, G> {
     /// How far the graph store was before.
     applied: u64,
     ledger: &'a mut Ledger<G>,
-    pub(crate) graph: Graph,
+    pub(crate) known: Known,
     pub(crate) paused: Option<PausedBy>,
     pub(crate) trails: BTreeMap<TargetId, Trail>,
     /// Change sets that were seen and have no life yet.
@@ -59,18 +60,19 @@ impl<'a, S: SnapshotStore, G: GraphStore> Past<'a, S, G> {
             snapshots,
             applied: ledger.applied(),
             ledger,
-            graph: Graph::new(),
+            known: Known::new(),
             paused: None,
             trails: BTreeMap::new(),
             unborn: BTreeMap::new(),
         }
     }
 
-    /// Takes in one entry: the working graph is rebuilt from all of them, the graph store is handed
+    /// Takes in one entry: what is known is rebuilt from all of them, the graph store is handed
     /// those that it lacks.
     pub(crate) fn read(&mut self, entry: Entry) {
         let seq = entry.seq.0;
-        let batch = knowledge::enter(&mut self.graph, seq, &entry.record, self.snapshots);
+        let place = (seq, entry.at);
+        let batch = self.known.enter(place, &entry.record, self.snapshots);
         if seq > self.applied {
             self.ledger.line_up(batch);
             if self.ledger.waiting() % HAND_OVER == HAND_OVER - 1 {

@@ -25,6 +25,7 @@ use crate::books::Books;
 use crate::case::Case;
 use crate::desk::Desk;
 use crate::knowledge::{before, knowledge, past, scene};
+use crate::learning::{Taken, at_least};
 use crate::news::Tidings;
 use crate::observe::class_of;
 use crate::tick::Guard;
@@ -135,7 +136,7 @@ impl<B: Books> Guard<B> {
             .flat_map(|d| d.cases.values())
             .chain(desk.cases.values());
         let past = past(choice.pack, settled);
-        let graph: &Graph = &self.graph;
+        let graph: &Graph = &self.known.graph;
         let scene = scene(desk, &earlier, choice, (graph, &past), turn.now);
         let proposed = Proposed::of(&case.change_set);
         match proposal::put(&scene.now, &proposed) {
@@ -185,8 +186,13 @@ impl<B: Books> Guard<B> {
         if watched.len() < 2 {
             return;
         }
+        // Before it acts on one alone, that one counts for as little as is sure, the others in full.
         let weight = |case: &Case| {
-            let reach = self.reaches(desk, case, verdict);
+            let taken = match case.change_set.id == id {
+                true => Taken::AtLeast,
+                false => Taken::AsItIs,
+            };
+            let reach = self.reaches(desk, case, (verdict, taken));
             let age = (verdict.at - case.change_set.effective_at()).as_secs_f64();
             reach * (-age / BLAME_MEMORY.as_secs_f64()).exp()
         };
@@ -203,11 +209,10 @@ impl<B: Books> Guard<B> {
 
     /// How surely a change set reaches the metrics that alarmed; a little even where the graph knows
     /// no way, because the graph is never complete.
-    fn reaches(&self, desk: &Desk, case: &Case, verdict: &Verdict) -> f64 {
-        // The rules are those of the pack in use, which may be an older version's.
-        let choice = desk.snapshot.as_ref().and_then(|s| knowledge(&s.server));
-        let (engine, major) = choice.map_or((EngineKind::Postgresql, 0), |c| {
-            (c.pack.engine, c.pack.major)
+    fn reaches(&self, desk: &Desk, case: &Case, (verdict, taken): (&Verdict, Taken)) -> f64 {
+        let server = desk.snapshot.as_ref().map(|s| &s.server);
+        let (engine, major) = server.map_or((EngineKind::Postgresql, 0), |server| {
+            (server.engine, server.major())
         });
         let view = backstay_graph::View::Effective {
             engine,
@@ -221,6 +226,7 @@ impl<B: Books> Guard<B> {
             .map(|c| backstay_model::NodeKey::Setting(c.key.name.clone()))
             .collect();
         let impacts = self
+            .known
             .graph
             .impact(&start, &backstay_graph::ImpactSpec::new(view, verdict.at));
         let alarmed: BTreeSet<&str> = verdict
@@ -232,7 +238,10 @@ impl<B: Books> Guard<B> {
         let best = impacts
             .iter()
             .filter(|i| alarmed.contains(i.node.name()))
-            .map(|i| i.score.get());
+            .map(|i| match taken {
+                Taken::AsItIs => i.score.get(),
+                Taken::AtLeast => at_least(i, verdict.at),
+            });
         best.fold(0.05, f64::max)
     }
 

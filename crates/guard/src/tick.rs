@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use backstay_graph::{Batch, Graph};
-use backstay_journal::{CommitError, Journal, OpenError, Presence, Record, Recorded, StoreError};
+use backstay_journal::{
+    CommitError, Journal, OpenError, Presence, Record, Recorded, Request, StoreError,
+};
 use backstay_lifecycle::invariants::broken_by_write;
 use backstay_lifecycle::policy::Brake;
 use backstay_model::plan::Write;
@@ -12,7 +14,8 @@ use backstay_model::{Command, Seq, TargetId, Timestamp};
 use crate::books::{Books, Shelf};
 use crate::desk::{Desk, DeskSetup};
 use crate::inbox::{Arrival, What};
-use crate::knowledge::{self, Ledger};
+use crate::knowledge::Ledger;
+use crate::learning::Known;
 use crate::news::{News, Tidings};
 use crate::resume::Past;
 use crate::turn::Turn;
@@ -25,7 +28,7 @@ pub struct Guard<B: Books> {
     pub(crate) journal: Journal<B::Entries>,
     pub(crate) snapshots: B::Snapshots,
     pub(crate) metrics: B::Metrics,
-    pub(crate) graph: Graph,
+    pub(crate) known: Known,
     pub(crate) ledger: Ledger<B::Graph>,
     pub(crate) unstored: BTreeMap<TargetId, Unstored>,
     pub(crate) paused: Option<PausedBy>,
@@ -132,7 +135,7 @@ impl<B: Books> Guard<B> {
         let journal = Journal::open_with(shelf.entries, |entry| past.read(entry))
             .map_err(|source| BeginError::Journal { source })?;
         let Past {
-            graph,
+            known,
             trails,
             paused,
             ..
@@ -141,7 +144,7 @@ impl<B: Books> Guard<B> {
             journal,
             snapshots: shelf.snapshots,
             metrics: shelf.metrics,
-            graph,
+            known,
             ledger,
             unstored: BTreeMap::new(),
             paused,
@@ -180,7 +183,7 @@ impl<B: Books> Guard<B> {
         let Turn {
             records, mut news, ..
         } = turn;
-        let batches = self.enter(first, &records);
+        let batches = self.enter(first, now, &records);
         if let Some(halt) = &mut self.halt {
             halt.unrecorded += records.len() as u64;
             news.splice(..0, std::mem::take(&mut halt.untold));
@@ -352,12 +355,12 @@ impl<B: Books> Guard<B> {
         }
     }
 
-    /// Enters records into the working graph; the batches are for the graph store, once the journal
-    /// has the records.
-    fn enter(&mut self, first: Seq, records: &[Record]) -> Vec<Batch> {
+    /// Enters records into what is known; the batches are for the graph store, once the journal has
+    /// the records.
+    fn enter(&mut self, first: Seq, now: Timestamp, records: &[Record]) -> Vec<Batch> {
         let numbered = (first.0..).zip(records);
         numbered
-            .map(|(seq, record)| knowledge::enter(&mut self.graph, seq, record, &self.snapshots))
+            .map(|(seq, record)| self.known.enter((seq, now), record, &self.snapshots))
             .collect()
     }
 
@@ -370,8 +373,13 @@ impl<B: Books> Guard<B> {
 
     /// The target that a request is about, where it says so.
     #[must_use]
-    pub fn target_of(&self, request: &backstay_journal::Request) -> Option<TargetId> {
-        if let backstay_journal::Request::TakeSnapshot { target } = request {
+    pub fn target_of(&self, request: &Request) -> Option<TargetId> {
+        let named = match request {
+            Request::TakeSnapshot { target } => Some(target),
+            Request::Judge(judgement) => judgement.target.as_ref(),
+            _ => None,
+        };
+        if let Some(target) = named {
             return self.desks.contains_key(target).then(|| target.clone());
         }
         let id = request.change_set()?;
@@ -382,7 +390,13 @@ impl<B: Books> Guard<B> {
     /// The working graph.
     #[must_use]
     pub const fn graph(&self) -> &Graph {
-        &self.graph
+        &self.known.graph
+    }
+
+    /// The working graph, and what was learnt.
+    #[must_use]
+    pub const fn known(&self) -> &Known {
+        &self.known
     }
 
     /// Whether what is measured of a target teaches how it usually behaves; `None` when it is not

@@ -38,7 +38,7 @@ pub use history::{Histories, History};
 pub use journal::{CommitError, Journal, OpenError};
 pub use memory::{Fault, MemoryEntries, MemoryMetrics, MemorySnapshots};
 pub use metrics::MetricStore;
-pub use record::{Record, Request};
+pub use record::{Judgement, Opinion, Record, Request};
 pub use recorded::{Recorded, Task};
 pub use snapshots::{SnapshotLine, SnapshotStore};
 pub use store::{Entries, EntryStore, ReadError, StoreError};

@@ -4,7 +4,8 @@ use backstay_model::decision::Mode;
 use backstay_model::id::PlanHash;
 use backstay_model::snapshot::Server;
 use backstay_model::{
-    ChangeSet, ChangeSetId, Command, Event, SettingKey, SnapshotId, TargetId, Value,
+    ChangeSet, ChangeSetId, Command, EdgeKind, Event, NodeKey, SettingKey, SnapshotId, TargetId,
+    Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +128,51 @@ pub enum Record {
         /// The report as JSON.
         report: serde_json::Value,
     },
+    /// A person confirmed or rejected a dependency. The last word of a person on an edge counts.
+    Judgement {
+        /// Who.
+        by: String,
+        /// What they said.
+        judgement: Judgement,
+    },
+}
+
+/// What a person says of a dependency.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Judgement {
+    /// For which target; `None` for all of this installation.
+    pub target: Option<TargetId>,
+    /// What depends.
+    pub from: NodeKey,
+    /// On what it depends.
+    pub to: NodeKey,
+    /// How.
+    pub kind: EdgeKind,
+    /// Whether it does.
+    pub opinion: Opinion,
+    /// Why, when they said.
+    pub why: Option<String>,
+}
+
+/// Whether a person holds a dependency to be real.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opinion {
+    /// It is real.
+    Confirmed,
+    /// It is not.
+    Rejected,
+}
+
+impl Opinion {
+    /// The word: `confirmed`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Rejected => "rejected",
+        }
+    }
 }
 
 /// A target as it is watched.
@@ -182,6 +228,8 @@ pub enum Request {
         /// Which target.
         target: TargetId,
     },
+    /// Take a person's word on a dependency.
+    Judge(Judgement),
 }
 
 impl Request {
@@ -194,7 +242,7 @@ impl Request {
             | Self::Keep { change_set }
             | Self::Revert { change_set }
             | Self::Close { change_set } => Some(*change_set),
-            Self::Pause | Self::Resume | Self::TakeSnapshot { .. } => None,
+            Self::Pause | Self::Resume | Self::TakeSnapshot { .. } | Self::Judge(_) => None,
         }
     }
 }
@@ -230,6 +278,7 @@ impl Record {
             Self::Predicted { .. } => "predicted",
             Self::KnownGood { .. } => "known_good",
             Self::Reported { .. } => "reported",
+            Self::Judgement { .. } => "judgement",
         }
     }
 
@@ -264,6 +313,11 @@ impl Record {
             } => Some(target),
             Self::Seen { change_set, .. } => Some(&change_set.target),
             Self::Notice { target, .. } | Self::Predicted { target, .. } => target.as_ref(),
+            Self::Judgement { judgement, .. }
+            | Self::Operator {
+                request: Request::Judge(judgement),
+                ..
+            } => judgement.target.as_ref(),
             _ => None,
         }
     }

@@ -6,6 +6,8 @@ mod room;
 
 mod tests_away;
 mod tests_books;
+mod tests_fleet;
+mod tests_learning;
 mod tests_lives;
 mod tests_ours;
 mod tests_stop;

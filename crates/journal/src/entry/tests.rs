@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
+use backstay_model::{EdgeKind, NodeKey};
+
 use super::*;
 use crate::conformance::{condition, write_step};
+use crate::record::{Judgement, Opinion};
 
 #[test]
 fn a_body_is_canonical_and_says_its_version() {
@@ -13,6 +16,29 @@ fn a_body_is_canonical_and_says_its_version() {
     );
     assert_eq!(entry.kind, "condition");
     assert_eq!(entry.decode().unwrap().record, condition(4));
+}
+
+#[test]
+fn a_word_of_a_person_is_kept_whole() {
+    let judgement = Judgement {
+        target: None,
+        from: NodeKey::setting("jit_above_cost"),
+        to: NodeKey::setting("jit"),
+        kind: EdgeKind::Enables,
+        opinion: Opinion::Confirmed,
+        why: Some("seen in production".to_owned()),
+    };
+    let record = Record::Judgement {
+        by: "ann".to_owned(),
+        judgement,
+    };
+    let entry = StoredEntry::seal(Head::EMPTY, Timestamp(7), &record).unwrap();
+    let text = String::from_utf8(entry.body.clone()).unwrap();
+    assert_eq!(
+        text,
+        r#"{"v":1,"record":{"judgement":{"by":"ann","judgement":{"target":null,"from":{"setting":"jit_above_cost"},"to":{"setting":"jit"},"kind":"enables","opinion":"confirmed","why":"seen in production"}}}}"#
+    );
+    assert_eq!(entry.decode().unwrap().record, record);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use backstay_guard::case::Case;
 use backstay_guard::report::{Done, Report};
 use backstay_guard::words::values;
 use backstay_journal::record::Answer;
-use backstay_journal::{Record, Request};
+use backstay_journal::{Opinion, Record, Request};
 use backstay_lifecycle::State;
 use backstay_lifecycle::state::{Awaits, Keeper, Ready};
 use backstay_model::Timestamp;
@@ -97,6 +97,10 @@ pub(crate) const fn request_word(request: &Request) -> &'static str {
         Request::Pause => "pause",
         Request::Resume => "resume",
         Request::TakeSnapshot { .. } => "snapshot",
+        Request::Judge(judgement) => match judgement.opinion {
+            Opinion::Confirmed => "confirm",
+            Opinion::Rejected => "reject",
+        },
     }
 }
 
