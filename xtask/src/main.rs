@@ -28,6 +28,8 @@ cargo xtask <command>
   docs              renew generated documents: command reference, transcript, pictures
   pack build        rebuild the knowledge packs from scratch servers and documentation packages
                     (--major N: only this one)
+  pack score        measure the packs against check lists, with simpler means beside them;
+                    renews docs/scores.md
   pack diff A B     what changed in settings and rules between two major versions
   setup             only install what is missing
 ";
@@ -100,7 +102,8 @@ fn pack(rest: &[String]) -> Result<ExitCode> {
     match rest.split_first() {
         Some((verb, more)) if verb == "build" => build_packs(more),
         Some((verb, more)) if verb == "diff" => extract("diff", more),
-        _ => bail!("usage: cargo xtask pack build [--major N] | diff A B"),
+        Some((verb, [])) if verb == "score" => score_packs(),
+        _ => bail!("usage: cargo xtask pack build [--major N] | score | diff A B"),
     }
 }
 
@@ -121,6 +124,16 @@ fn build_packs(rest: &[String]) -> Result<ExitCode> {
         bail!("built {there:?} of {majors:?}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Measures the packs whose servers are there, and renews the page of scores.
+fn score_packs() -> Result<ExitCode> {
+    let majors = servers::ensure(&servers::majors());
+    setup::documentation(&majors)?;
+    let page = run::root().join("docs").join("scores.md");
+    let mut arguments: Vec<String> = majors.iter().map(u32::to_string).collect();
+    arguments.extend(["--out".to_owned(), page.display().to_string()]);
+    extract("score", &arguments)
 }
 
 /// Runs a command of the extractor.
