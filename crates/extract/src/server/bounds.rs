@@ -37,6 +37,7 @@ pub(crate) async fn judge(
 ) -> Result<(), ServerError> {
     let all = by_name(known);
     let mut tried = BTreeSet::new();
+    let mut misread = BTreeSet::new();
     let mut told = Vec::new();
     for finding in findings
         .iter()
@@ -57,7 +58,17 @@ pub(crate) async fn judge(
             continue;
         };
         if let Some(verdict) = verdict(bench, (from, to), &inside, &outside).await? {
+            if verdict == Verdict::Silent {
+                misread.insert(text.clone());
+            }
             told.push(added(finding, verdict));
+        }
+    }
+    // A message of the server was read as this rule, and the server does not hold to it.
+    for finding in findings.iter_mut() {
+        let theirs = finding.source == EvidenceKind::Verdict;
+        if theirs && finding.rule.as_ref().is_some_and(|r| misread.contains(r)) {
+            finding.rule = None;
         }
     }
     findings.extend(told);
@@ -88,11 +99,11 @@ fn bound(pack: &Pack, rule: &str, from: &Known, to: &Known) -> Option<(Assignmen
         }
         let (mut good, mut bad) = if at_low { (low, high) } else { (high, low) };
         for _ in 0..HALVINGS {
-            let middle = f64::midpoint(good, bad);
-            let middle = if whole { middle.floor() } else { middle };
-            if middle == good.min(bad) && whole {
+            if whole && (good - bad).abs() <= 1.0 {
                 break;
             }
+            let middle = f64::midpoint(good, bad);
+            let middle = if whole { middle.floor() } else { middle };
             if holds(middle)? {
                 good = middle;
             } else {

@@ -132,7 +132,19 @@ impl<'a> Templates<'a> {
         let compared = |rule: String| self.comparable(first, second).then_some(rule);
         match template {
             Template::OneOf => exclusive(names),
-            Template::Less => vec![(*first, *second, compared(format!("{first} < {second}")))],
+            Template::Less if text.contains(" plus ") => summands(names, text),
+            Template::Less => {
+                let sign = if text.contains("less than or equal to") {
+                    "<="
+                } else {
+                    "<"
+                };
+                vec![(
+                    *first,
+                    *second,
+                    compared(format!("{first} {sign} {second}")),
+                )]
+            }
             Template::Twice => vec![(
                 *first,
                 *second,
@@ -224,6 +236,21 @@ impl<'a> Templates<'a> {
             }
             _ => None,
         }
+    }
+}
+
+/// "a plus b must be less than c": each summand is bound by c, or by the others where c is a number.
+fn summands<'n>(names: &[&'n str], text: &str) -> Vec<Pair<'n>> {
+    let bound_at = ["must be less than", "should be less than"]
+        .iter()
+        .find_map(|cue| text.find(cue))
+        .unwrap_or(text.len());
+    let before = |name: &&str| text.find(name).is_some_and(|at| at < bound_at);
+    let (sum, rest): (Vec<&str>, Vec<&str>) = names.iter().copied().partition(before);
+    match (rest.first(), sum.split_first()) {
+        (Some(bound), _) => sum.iter().map(|part| (*part, *bound, None)).collect(),
+        (None, Some((first, others))) => others.iter().map(|o| (*first, *o, None)).collect(),
+        (None, None) => Vec::new(),
     }
 }
 

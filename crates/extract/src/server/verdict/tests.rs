@@ -51,6 +51,25 @@ fn said(message: &str, detail: &str, tried: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn sums_are_no_comparison_of_their_parts() {
+    let sum = "few_things (9) plus do_this (1) must be less than many_things (5)";
+    assert_eq!(
+        said(sum, "", &[]),
+        [
+            "few_things BoundedBy many_things: ",
+            "do_this BoundedBy many_things: "
+        ]
+    );
+    let total = "few_things (9) plus many_things (1) must be less than 262143";
+    assert_eq!(said(total, "", &[]), ["few_things BoundedBy many_things: "]);
+    let most = "few_things (9) should be less than or equal to many_things (5)";
+    assert_eq!(
+        said(most, "", &[]),
+        ["few_things BoundedBy many_things: few_things <= many_things"]
+    );
+}
+
+#[test]
 fn templates_give_kind_direction_and_rule() {
     let less = said(
         "few_things (9) must be less than many_things (5)",
