@@ -1,6 +1,6 @@
 //! What one source says about a pair or a family of settings.
 
-use backstay_model::dependency::EvidenceKind;
+use backstay_model::dependency::{Evidence, EvidenceKind};
 use backstay_model::{EdgeKind, Severity};
 
 /// One claim by one source.
@@ -27,6 +27,16 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
+    /// What it says, as evidence.
+    pub(crate) fn evidence(&self) -> Evidence {
+        Evidence {
+            kind: self.source,
+            anchor: self.anchor.clone(),
+            log_lr: self.log_lr,
+            observed_at: None,
+        }
+    }
+
     /// The two names, sorted.
     pub(crate) fn pair(&self) -> (&str, &str) {
         let (a, b) = (self.from.as_str(), self.to.as_str());

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backstay_model::dependency::{Evidence, EvidenceKind};
+use backstay_learn::belief::{self, Standing};
+use backstay_model::dependency::Evidence;
 use backstay_model::{
     Confidence, Constraint, EdgeKind, NodeKey, Reach, SettingName, Severity, Versions,
 };
@@ -11,14 +12,6 @@ use crate::catalogue::Known;
 use crate::finding::Finding;
 use crate::text::rule::by_name;
 
-/// Log-odds of a dependency between two settings picked at random (design note, section 1).
-const PRIOR: f64 = -5.5;
-/// Below this a pair is not kept.
-const KEEP: f64 = 0.5;
-/// No amount of evidence of ours makes certain.
-const CERTAIN_MAX: f64 = 0.999;
-/// Share of the weaker items of a group that counts.
-const ECHO: f64 = 0.25;
 /// Pieces of evidence kept per constraint, at most: the strongest.
 const EVIDENCE_MAX: usize = 6;
 
@@ -41,38 +34,15 @@ pub(crate) fn constraints(findings: &[Finding], known: &[Known]) -> Vec<Constrai
     all
 }
 
-/// Probability that the pair is real, from all items about it.
+/// Probability that the pair is real, from all items about it: the one fold that there is.
 pub(crate) fn probability(items: &[&Finding]) -> f64 {
-    let mut groups: BTreeMap<u8, BTreeMap<(u8, String), f64>> = BTreeMap::new();
-    for item in items {
-        let (group, source) = match item.source {
-            EvidenceKind::Documentation => (0, 0),
-            EvidenceKind::Catalogue => (0, 1),
-            EvidenceKind::Naming => (1, 0),
-            EvidenceKind::Verdict => (2, 0),
-            _ => (2, 1),
-        };
-        // One item per source and place: two hundred mentions in one entry are one.
-        let place = item.anchor.split(':').next().unwrap_or_default().to_owned();
-        let best = groups
-            .entry(group)
-            .or_default()
-            .entry((source, place))
-            .or_insert(f64::MIN);
-        *best = best.max(item.log_lr);
-    }
-    let mut logit = PRIOR;
-    for items in groups.values() {
-        let strongest = items.values().copied().fold(f64::MIN, f64::max);
-        let sum: f64 = items.values().sum();
-        logit += strongest + ECHO * (sum - strongest);
-    }
-    (1.0 / (1.0 + (-logit).exp())).min(CERTAIN_MAX)
+    let evidence: Vec<Evidence> = items.iter().map(|f| f.evidence()).collect();
+    belief::score(&evidence, None, Standing::Exact).get()
 }
 
 fn constraint(items: &[&Finding], known: &BTreeMap<&str, &Known>) -> Option<Constraint> {
     let confidence = round(probability(items));
-    if confidence < KEEP {
+    if confidence < belief::SHOW_FROM {
         return None;
     }
     let (kind, from, to) = typed(items, known)?;
@@ -190,10 +160,8 @@ fn evidence(items: &[&Finding]) -> Vec<Evidence> {
         .into_iter()
         .take(EVIDENCE_MAX)
         .map(|f| Evidence {
-            kind: f.source,
-            anchor: f.anchor.clone(),
             log_lr: round(f.log_lr),
-            observed_at: None,
+            ..f.evidence()
         })
         .collect()
 }
@@ -218,6 +186,8 @@ fn round(number: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use backstay_model::dependency::EvidenceKind;
+
     use super::*;
 
     fn finding(from: &str, to: &str, source: EvidenceKind, ratio: f64, anchor: &str) -> Finding {
