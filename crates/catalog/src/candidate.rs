@@ -1,6 +1,6 @@
 //! A configuration as it would be: built-in values, what a server or a file has, and what is proposed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_model::change::Pending;
 use backstay_model::{Reach, Scope, SettingName, Snapshot, Value, ValueSource};
@@ -21,6 +21,8 @@ const ROUNDS_MAX: u32 = 3;
 pub struct Candidate<'p> {
     pack: &'p Pack,
     held: BTreeMap<SettingName, Held>,
+    /// What the server derived itself: another value than the built-in one, but nobody's doing.
+    derived: BTreeSet<SettingName>,
     host: BTreeMap<String, Quantity>,
     /// The primary's values, when it is known; a standby's rules speak of them.
     primary: BTreeMap<SettingName, Quantity>,
@@ -54,6 +56,7 @@ impl<'p> Candidate<'p> {
         Self {
             pack,
             held: pack.settings.values().filter_map(known).collect(),
+            derived: BTreeSet::new(),
             host: BTreeMap::new(),
             primary: BTreeMap::new(),
             pooler: BTreeMap::new(),
@@ -105,6 +108,12 @@ impl<'p> Candidate<'p> {
                     self.held.insert(key.name.clone(), Held::Hidden);
                 }
                 None => {}
+            }
+            if matches!(
+                standing.source,
+                ValueSource::Default | ValueSource::Override
+            ) {
+                self.derived.insert(key.name.clone());
             }
         }
         (self, errors)
@@ -167,6 +176,7 @@ impl<'p> Candidate<'p> {
             .as_ref()
             .map_or(Held::Hidden, |q| Held::Known(q.clone()));
         self.held.insert(name.clone(), held);
+        self.derived.remove(name);
         read
     }
 
@@ -245,6 +255,9 @@ impl Environment for Candidate<'_> {
     }
 
     fn set(&self, name: &SettingName) -> Option<bool> {
+        if self.derived.contains(name) {
+            return Some(false);
+        }
         let value = match self.held.get(name) {
             None => return Some(false),
             Some(Held::Hidden) => return Some(true),

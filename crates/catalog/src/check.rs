@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use backstay_model::decision::SettingClass;
 use backstay_model::{Confidence, Constraint, NodeKey, SettingName, Severity};
 
 use crate::class::{Secrecy, secret};
@@ -123,17 +124,20 @@ fn judge<'p>(
             }
         }
     }
-    report.violations.sort_by(worse);
-    report.near.sort_by(worse);
+    report.violations.sort_by(|a, b| worse(pack, a, b));
+    report.near.sort_by(|a, b| worse(pack, a, b));
     report
 }
 
-/// Severe ones first, then the further violated, then by id.
-fn worse(a: &Violation<'_>, b: &Violation<'_>) -> std::cmp::Ordering {
+/// Severe ones first; among them those that put data at risk, then the further violated, then by id.
+fn worse(pack: &Pack, a: &Violation<'_>, b: &Violation<'_>) -> std::cmp::Ordering {
+    let risky =
+        |v: &Violation<'_>| pack.class_of(&v.constraint.subject) == SettingClass::Durability;
     let margin = |v: &Violation<'_>| v.slack.map_or(0.0, |s| s.margin);
     let further = margin(a).total_cmp(&margin(b));
     b.severity
         .cmp(&a.severity)
+        .then_with(|| risky(b).cmp(&risky(a)))
         .then(further)
         .then_with(|| a.constraint.id.cmp(&b.constraint.id))
 }

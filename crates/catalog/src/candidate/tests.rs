@@ -176,3 +176,16 @@ fn a_snapshot_gives_what_is_in_effect_or_will_be() {
         Some(Quantity::Count(500))
     );
 }
+
+#[test]
+fn what_the_server_derived_is_not_set_by_anybody() {
+    let mut snapshot = snapshot();
+    let key = SettingKey::instance("work_mem");
+    let standing = snapshot.settings.get_mut(&key).unwrap();
+    standing.source = ValueSource::Override;
+    let (now, _) = candidate().with_snapshot(&snapshot, At::Now);
+    assert_eq!(Environment::set(&now, &name("work_mem")), Some(false));
+    let mut changed = now.clone();
+    changed.assign("work_mem", "64MB").unwrap();
+    assert_eq!(Environment::set(&changed, &name("work_mem")), Some(true));
+}

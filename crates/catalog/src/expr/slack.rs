@@ -39,6 +39,8 @@ pub enum Closeness {
 #[must_use]
 pub fn slack(expr: &Expr, env: &dyn Environment) -> Option<Slack> {
     match expr {
+        // "At most one" is never near: one is what is wanted.
+        Expr::Compare(_, a, b) if [a, b].iter().any(|e| matches!(***e, Expr::CountSet(_))) => None,
         Expr::Compare(op, a, b) => of_comparison(*op, &worth(a, env)?, &worth(b, env)?),
         Expr::Implies(a, b) if eval(a, env) == Tri::True => slack(b, env),
         Expr::And(all) => all
