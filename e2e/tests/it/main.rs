@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod bed;
 #[cfg(test)]
+mod checked;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod say;
@@ -31,3 +33,5 @@ mod noticed;
 mod overtaken;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod silent;
