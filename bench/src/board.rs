@@ -235,11 +235,11 @@ impl Found {
     }
 }
 
-/// What the next state copies out of an event.
+/// What the next state takes over from an event.
 fn weight(event: &Event) -> String {
     match event {
         Event::Ruled { risk, .. } => format!(
-            "copies a plan, and a risk of `work_mem` that reaches {} nodes",
+            "shares a plan, and a risk of `work_mem` that reaches {} nodes",
             risk.reach.len()
         ),
         Event::Judged { verdict, .. } => {

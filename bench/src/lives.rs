@@ -106,9 +106,9 @@ fn events(set: &ChangeSet, at: Timestamp) -> Result<Vec<(&'static str, Event)>> 
 fn ruled(set: &ChangeSet, at: Timestamp) -> Result<Event> {
     Ok(Event::Ruled {
         at,
-        risk: risk()?,
+        risk: risk()?.into(),
         clearance: Clearance::Automatic,
-        plan: plan(set),
+        plan: plan(set).into(),
         intent: IntentId(1),
         expires_at: at + Span::from_secs(300),
     })

@@ -179,7 +179,7 @@ impl<B: Books> Guard<B> {
         let event = Event::Approved {
             at: turn.now,
             by: by.to_owned(),
-            plan,
+            plan: plan.into(),
             intent,
             expires_at: turn.now + desk.policy.intent_ttl,
         };

@@ -153,9 +153,9 @@ impl Case {
             } => {
                 self.moments.ruled_at = Some(*at);
                 self.moments.intent = Some(*intent);
-                self.risk = Some(risk.clone());
+                self.risk = Some(risk.as_ref().clone());
                 self.clearance = Some(clearance.clone());
-                self.plan = Some(plan.clone());
+                self.plan = Some(plan.as_ref().clone());
             }
             Event::Approved {
                 at,
@@ -167,7 +167,7 @@ impl Case {
                 self.moments.ruled_at = Some(*at);
                 self.moments.intent = Some(*intent);
                 self.operator = Some(by.clone());
-                self.plan = Some(plan.clone());
+                self.plan = Some(plan.as_ref().clone());
             }
             Event::Replied { at, reply, .. } => self.note_reply(*at, reply),
             Event::Inspected {

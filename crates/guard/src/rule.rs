@@ -1,6 +1,7 @@
 //! From a verdict of harm to a decision: risk, plan, policy, intent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use backstay_graph::Graph;
 use backstay_journal::SnapshotStore;
@@ -58,9 +59,9 @@ impl<B: Books> Guard<B> {
         let intent = turn.next_intent();
         let event = Event::Ruled {
             at: turn.now,
-            risk: risk.clone(),
+            risk: Arc::new(risk.clone()),
             clearance: clearance.clone(),
-            plan: plan.clone(),
+            plan: Arc::new(plan),
             intent,
             expires_at: turn.now + desk.policy.intent_ttl,
         };

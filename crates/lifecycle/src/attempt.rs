@@ -66,13 +66,13 @@ impl Attempt {
 
     /// The first delivery of `plan` under `intent`.
     pub(crate) fn begin(
-        plan: Plan,
+        plan: Arc<Plan>,
         intent: IntentId,
         expires_at: Timestamp,
         by: Authority,
     ) -> Self {
         Self {
-            plan: Arc::new(plan),
+            plan,
             intent,
             expires_at,
             by,

@@ -263,7 +263,7 @@ fn begins_with_leave(t: &Transition<'_>) -> bool {
                 plan, by: person, ..
             },
             Authority::Operator { by },
-        ) => by == person && t.after.plan() == Some(plan),
+        ) => by == person && t.after.plan() == Some(plan.as_ref()),
         _ => false,
     }
 }

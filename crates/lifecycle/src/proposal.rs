@@ -40,7 +40,7 @@ pub(crate) fn proposed(id: ChangeSetId, event: &Event) -> Stepped {
         Event::Simulated { risk, .. } => Ok((
             State::Simulated {
                 change_set: id,
-                risk: Arc::new(risk.clone()),
+                risk: Arc::clone(risk),
             },
             Vec::new(),
         )),
@@ -66,7 +66,7 @@ pub(crate) fn simulated(id: ChangeSetId, event: &Event) -> Stepped {
                 return Err(Illegal::NotRunnable { change_set: id });
             }
             let by = Authority::Operator { by: by.clone() };
-            let attempt = Attempt::begin(plan.clone(), *intent, *expires_at, by);
+            let attempt = Attempt::begin(Arc::clone(plan), *intent, *expires_at, by);
             Ok(deliver(id, attempt))
         }
         Event::Declined { by, .. } => Ok(refuse(id, format!("declined by {by}"))),

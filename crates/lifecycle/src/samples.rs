@@ -135,9 +135,9 @@ pub(crate) fn ruled(plan: Plan, intent: u64, clearance: Clearance) -> Event {
     let risk = risk(0.9, 0.3);
     Event::Ruled {
         at: NOW,
-        risk,
+        risk: risk.into(),
         clearance,
-        plan,
+        plan: plan.into(),
         intent: IntentId(intent),
         expires_at: EXPIRES,
     }
@@ -147,7 +147,7 @@ pub(crate) fn approved(plan: Plan, intent: u64) -> Event {
     Event::Approved {
         at: NOW,
         by: "ann".into(),
-        plan,
+        plan: plan.into(),
         intent: IntentId(intent),
         expires_at: EXPIRES,
     }
@@ -199,7 +199,7 @@ fn entry(line: &str) -> Option<Event> {
         },
         "simulated" => Event::Simulated {
             at: NOW,
-            risk: risk(0.1, 0.3),
+            risk: risk(0.1, 0.3).into(),
         },
         "declined" => Event::Declined {
             at: NOW,

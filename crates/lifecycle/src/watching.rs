@@ -199,12 +199,12 @@ fn ruled(case: &Case, event: &Event) -> Stepped {
         });
     }
     let case = Case {
-        risk: Some(Arc::new(risk.clone())),
+        risk: Some(Arc::clone(risk)),
         ..case.clone()
     };
     match clearance {
         Clearance::Automatic if runnable(plan) && plan.manual.is_none() => {
-            let attempt = Attempt::begin(plan.clone(), *intent, *expires_at, Authority::Policy);
+            let attempt = Attempt::begin(Arc::clone(plan), *intent, *expires_at, Authority::Policy);
             Ok(revert(case, *at, attempt))
         }
         Clearance::Automatic => Err(Illegal::NotRunnable { change_set: id }),
@@ -212,7 +212,7 @@ fn ruled(case: &Case, event: &Event) -> Stepped {
             case,
             *at,
             why.clone(),
-            Ready::Plan(Arc::new(plan.clone())),
+            Ready::Plan(Arc::clone(plan)),
         )),
     }
 }
@@ -246,7 +246,7 @@ pub(crate) fn approved(case: Case, event: &Event) -> Stepped {
     Ok(revert(
         case,
         *at,
-        Attempt::begin(plan.clone(), *intent, *expires_at, by),
+        Attempt::begin(Arc::clone(plan), *intent, *expires_at, by),
     ))
 }
 

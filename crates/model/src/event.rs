@@ -1,5 +1,7 @@
 //! Everything that can happen to a change set, and everything that can be done about it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::change::{ChangeSet, TakesEffect};
@@ -28,7 +30,8 @@ pub enum Event {
         /// When.
         at: Timestamp,
         /// Its risk.
-        risk: Risk,
+        #[serde(with = "shared")]
+        risk: Arc<Risk>,
     },
     /// A person declined it.
     Declined {
@@ -72,11 +75,13 @@ pub enum Event {
         /// When.
         at: Timestamp,
         /// The risk.
-        risk: Risk,
+        #[serde(with = "shared")]
+        risk: Arc<Risk>,
         /// What policy says.
         clearance: Clearance,
         /// The plan.
-        plan: Plan,
+        #[serde(with = "shared")]
+        plan: Arc<Plan>,
         /// The intent under which it runs, if it does.
         intent: IntentId,
         /// When that intent expires.
@@ -89,7 +94,8 @@ pub enum Event {
         /// Who.
         by: String,
         /// The plan as it was shown.
-        plan: Plan,
+        #[serde(with = "shared")]
+        plan: Arc<Plan>,
         /// The intent under which it runs.
         intent: IntentId,
         /// When that intent expires.
@@ -284,4 +290,24 @@ pub struct Page {
     pub next: Vec<String>,
     /// The plan that was running, if one was.
     pub plan: Option<PlanHash>,
+}
+
+/// Large parts of an event are shared with the state that it leads to; written as what they hold.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Arc<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.as_ref().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(deserializer).map(Arc::new)
+    }
 }
