@@ -4,13 +4,15 @@
 //! Every wait has a limit.
 
 use std::error::Error as _;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use backstay_engine::ReadError;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::{AsyncMessage, Client, Connection, NoTls, SimpleQueryMessage, SimpleQueryRow};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::dsn::{Host, Resolved, SslMode};
@@ -130,17 +132,22 @@ impl Dialer {
 
     /// Connects and logs in without a limit of its own and without translating the error.
     pub(crate) async fn open(&self) -> Result<Session, tokio_postgres::Error> {
+        let farewell = Farewell::default();
         let (client, driver) = match &self.tls {
             None => {
                 let (client, connection) = self.config.connect(NoTls).await?;
-                (client, drive(connection))
+                (client, drive(connection, farewell.clone()))
             }
             Some(tls) => {
                 let (client, connection) = self.config.connect(tls.clone()).await?;
-                (client, drive(connection))
+                (client, drive(connection, farewell.clone()))
             }
         };
-        Ok(Session { client, driver })
+        Ok(Session {
+            client,
+            driver,
+            farewell,
+        })
     }
 
     /// Whether the connection goes over a Unix socket, that is, stays on this machine.
@@ -149,15 +156,49 @@ impl Dialer {
     }
 }
 
+/// What the server said when it ended a connection by itself.
+#[derive(Debug, Clone, Default)]
+struct Farewell(Arc<OnceLock<ReadError>>);
+
+impl Farewell {
+    fn note(&self, answer: &DbError) {
+        if let Some(error) = ending(answer) {
+            // The first word counts.
+            drop(self.0.set(error));
+        }
+    }
+}
+
+/// What an answer says of the server's own end, if it does.
+fn ending(answer: &DbError) -> Option<ReadError> {
+    let why = format!("{} ({})", answer.message(), answer.code().code());
+    match *answer.code() {
+        SqlState::ADMIN_SHUTDOWN => Some(ReadError::Stopped { why }),
+        SqlState::CRASH_SHUTDOWN => Some(ReadError::Fell { why }),
+        _ => None,
+    }
+}
+
 /// Reads and writes the socket until the session is dropped or breaks; the error, if any, reaches
-/// whoever waits for an answer.
-fn drive<F>(connection: F) -> JoinHandle<()>
+/// whoever waits for an answer. A server that is stopped, or that crashed, says so as it goes.
+fn drive<S, T>(mut connection: Connection<S, T>, farewell: Farewell) -> JoinHandle<()>
 where
-    F: Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(error = %words(&error), "connection ended");
+        while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+            match message {
+                Ok(AsyncMessage::Notice(notice)) => farewell.note(&notice),
+                Ok(_) => {}
+                Err(error) => {
+                    if let Some(answer) = error.as_db_error() {
+                        farewell.note(answer);
+                    }
+                    tracing::debug!(error = %words(&error), "connection ended");
+                    return;
+                }
+            }
         }
     })
 }
@@ -167,6 +208,7 @@ where
 pub struct Session {
     client: Client,
     driver: JoinHandle<()>,
+    farewell: Farewell,
 }
 
 impl Session {
@@ -180,6 +222,12 @@ impl Session {
     #[must_use]
     pub fn closed(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// What the server said of its end, when it ended the connection because it was stopped or crashed.
+    #[must_use]
+    pub fn farewell(&self) -> Option<&ReadError> {
+        self.farewell.0.get()
     }
 
     /// The rows of all statements in `sql`, as text, in one round trip.
@@ -223,7 +271,9 @@ impl Session {
 
     /// Says goodbye and waits (not long) until the server's side is gone.
     pub async fn close(self) {
-        let Self { client, mut driver } = self;
+        let Self {
+            client, mut driver, ..
+        } = self;
         drop(client);
         if tokio::time::timeout(CLOSE_MAX, &mut driver).await.is_err() {
             driver.abort();
@@ -276,12 +326,10 @@ pub fn read_error(what: &str, error: &tokio_postgres::Error) -> ReadError {
             grant,
         };
     }
-    let going = [
-        SqlState::ADMIN_SHUTDOWN,
-        SqlState::CRASH_SHUTDOWN,
-        SqlState::CANNOT_CONNECT_NOW,
-    ];
-    if going.contains(code) {
+    if let Some(error) = ending(answer) {
+        return error;
+    }
+    if *code == SqlState::CANNOT_CONNECT_NOW {
         return ReadError::Unreachable { why };
     }
     ReadError::Failed {

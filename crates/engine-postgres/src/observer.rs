@@ -152,8 +152,12 @@ impl PostgresObserver {
     /// can be had: an open connection is worth keeping when new ones are refused.
     async fn link(&mut self) -> Result<&Link, ReadError> {
         let closed = self.link.as_ref().is_none_or(|link| link.session.closed());
-        if closed {
-            self.link = None;
+        if closed
+            && let Some(link) = self.link.take()
+            && let Some(farewell) = link.session.farewell()
+        {
+            // Told before the next connection: a restart may be over by now.
+            return Err(farewell.clone());
         }
         if closed || self.condition == Condition::Odd {
             match Link::open(&self.dialer).await {
@@ -191,7 +195,11 @@ impl PostgresObserver {
             (Err(ReadError::Timeout { .. }), _) => Condition::Late(1),
             (Err(_), _) => Condition::Odd,
         };
-        answer
+        let ended = self
+            .link
+            .take_if(|link| answer.is_err() && link.session.farewell().is_some());
+        let farewell = ended.as_ref().and_then(|link| link.session.farewell());
+        farewell.map_or(answer, |farewell| Err(farewell.clone()))
     }
 
     /// Everything, as a snapshot.

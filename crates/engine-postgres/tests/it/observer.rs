@@ -379,20 +379,9 @@ async fn a_restart_wakes_what_waited_and_is_survived() {
     server.restart().await.unwrap();
     let first = watch.observer.poll(now()).await;
     assert!(
-        matches!(
-            &first,
-            Err(ReadError::Unreachable { .. }) | Ok(Poll::Moved(_))
-        ),
-        "{first:?}"
+        matches!(&first, Err(ReadError::Stopped { .. })),
+        "a stop in order is told: {first:?}"
     );
-    if let Ok(Poll::Moved(seen)) = first {
-        let found = changes(&watch.last, &seen);
-        assert!(
-            backstay_engine::attribute::woken_by_restart(&found[0]),
-            "{found:?}"
-        );
-        return;
-    }
     let found = watch.changes().await;
     assert!(
         backstay_engine::attribute::woken_by_restart(&found[0]),
@@ -402,6 +391,36 @@ async fn a_restart_wakes_what_waited_and_is_survived() {
     assert_eq!(found[0].takes_effect, TakesEffect::Now);
     assert!(watch.last.server.started_at > before);
     watch.quiet().await;
+}
+
+/// One of its processes is killed: the server ends every session and begins anew, under the same
+/// postmaster.
+#[tokio::test]
+async fn a_crash_is_told_from_a_stop() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    let mut watch = Watch::begin(&server).await;
+    let postmaster = server.pid().unwrap();
+    let children = format!("/proc/{postmaster}/task/{postmaster}/children");
+    let children = std::fs::read_to_string(children).unwrap();
+    let named = |pid: &&str| {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|name| name.contains("background writer"))
+    };
+    let writer = children.split_whitespace().find(named).unwrap();
+    let killed = std::process::Command::new("kill").args(["-9", writer]).status();
+    assert!(killed.unwrap().success());
+    let failure = async {
+        loop {
+            if let Err(error) = watch.observer.poll(now()).await {
+                return error;
+            }
+        }
+    };
+    let error = tokio::time::timeout(std::time::Duration::from_secs(20), failure).await;
+    let error = error.expect("the crash reaches the observer");
+    assert!(matches!(error, ReadError::Fell { .. }), "{error:?}");
 }
 
 #[tokio::test]
