@@ -33,12 +33,17 @@ impl History {
             Err(i) => self.samples.insert(i, sample),
         }
         // Trimmed in blocks, so that the samples stay one slice.
-        if self.samples.len() >= 2 * self.keep {
+        if self.samples.len() > self.most() {
             self.samples.drain(..self.samples.len() - self.keep);
         }
     }
 
-    /// All samples, oldest first: at least the newest `keep`, at most twice as many.
+    /// The most samples that are in memory at a time: a sample is large, and nobody reads the surplus.
+    const fn most(&self) -> usize {
+        self.keep + self.keep / 8
+    }
+
+    /// All samples, oldest first: at least the newest `keep`, at most an eighth more.
     #[must_use]
     pub fn samples(&self) -> &[Sample] {
         &self.samples
@@ -75,6 +80,18 @@ mod tests {
             metrics: [(MetricName::new("m"), value)].into(),
             ..Sample::default()
         }
+    }
+
+    #[test]
+    fn it_holds_what_is_asked_for_and_little_more() {
+        let mut history = History::new(800);
+        let mut most = 0;
+        for second in 0..5_000 {
+            history.push(&at(second, 1.0));
+            most = most.max(history.samples().len());
+            assert!(history.samples().len() >= 800.min(second as usize + 1));
+        }
+        assert_eq!(most, 900);
     }
 
     #[test]
