@@ -121,6 +121,30 @@ fn a_harmful_change_is_rolled_back() {
     ");
 }
 
+/// A plan and the risk of a setting that reaches a hundred nodes are large: a step shares them.
+#[test]
+fn a_ruling_is_shared_with_the_state_and_not_copied() {
+    let watched = step(None, &event("seen live")).unwrap().0;
+    let judged = step(Some(&watched), &event("judged hurt")).unwrap().0;
+    for line in ["ruled automatic", "ruled approval"] {
+        let event = event(line);
+        let Event::Ruled { plan, risk, .. } = &event else {
+            panic!("{line} is a ruling");
+        };
+        let (own_plan, case) = match step(Some(&judged), &event).unwrap().0 {
+            State::Reverting { case, attempt } => (attempt.plan, case),
+            State::Held {
+                case,
+                ready: Ready::Plan(plan),
+                ..
+            } => (plan, case),
+            other => panic!("{other}"),
+        };
+        assert!(Arc::ptr_eq(plan, &own_plan), "{line}");
+        assert!(Arc::ptr_eq(risk, &case.risk.unwrap()), "{line}");
+    }
+}
+
 #[test]
 fn a_rollback_that_does_not_help_pages() {
     insta::assert_snapshot!(check("
