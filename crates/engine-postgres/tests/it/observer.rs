@@ -409,7 +409,9 @@ async fn a_crash_is_told_from_a_stop() {
             .is_ok_and(|name| name.contains("background writer"))
     };
     let writer = children.split_whitespace().find(named).unwrap();
-    let killed = std::process::Command::new("kill").args(["-9", writer]).status();
+    let killed = std::process::Command::new("kill")
+        .args(["-9", writer])
+        .status();
     assert!(killed.unwrap().success());
     let failure = async {
         loop {
