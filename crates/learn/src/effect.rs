@@ -27,7 +27,7 @@ use crate::stats::linear::{Observed, ridge};
 use crate::stats::meta::{Estimate, log_e_value, pool};
 
 /// Windows kept per setting, metric and setup, at most; the oldest go.
-const WINDOWS_MAX: usize = 512;
+const WINDOWS_MAX: usize = 128;
 /// Settings moved in one window, beyond which nothing can be told from it.
 const JOINT_MAX: usize = 8;
 /// Standard deviation of effects per doubling that is expected beforehand, in natural logarithms;
@@ -104,15 +104,16 @@ impl Effects {
     /// effects may have moved.
     pub fn observe(&mut self, watched: &Watched) -> Vec<Subject> {
         let moves = moves(&watched.moves);
-        if moves.is_empty() || moves.len() > JOINT_MAX {
-            return Vec::new();
-        }
+        let telling = !moves.is_empty() && moves.len() <= JOINT_MAX;
         let mut touched = Vec::new();
         for (metric, estimate) in &watched.measured {
-            if !estimate.usable() {
+            let key = (watched.setup.clone(), metric.clone());
+            if let Some(cell) = self.cells.get_mut(&key) {
+                cell.forget(watched.change_set);
+            }
+            if !telling || !estimate.usable() {
                 continue;
             }
-            let key = (watched.setup.clone(), metric.clone());
             let window = Window {
                 at: watched.at,
                 moves: moves.clone(),
@@ -141,11 +142,11 @@ impl Effects {
             return cell.split(subject, &shared, at);
         }
         let last = alone.iter().map(|w| w.at).max()?;
-        let plain: Vec<Estimate> = alone.iter().filter_map(|w| w.per_doubling()).collect();
-        let fading: Vec<Estimate> = alone
-            .iter()
-            .filter_map(|w| w.faded(at).per_doubling())
-            .collect();
+        let each = |estimate: &dyn Fn(&Window) -> Estimate| -> Vec<Estimate> {
+            let all = alone.iter().map(|w| w.per_doubling(estimate(w)));
+            all.flatten().collect()
+        };
+        let (plain, fading) = (each(&|w| w.estimate), each(&|w| w.faded(at)));
         Some(Estimated {
             subject: subject.clone(),
             pooled: pool(&fading)?,
@@ -170,33 +171,37 @@ fn moves(moves: &[(SettingName, f64)]) -> Vec<(SettingName, f64)> {
 }
 
 impl Window {
-    /// The effect of one doubling, when one setting moved.
-    fn per_doubling(&self) -> Option<Estimate> {
+    /// What `estimate` is for one doubling, when one setting moved.
+    fn per_doubling(&self, estimate: Estimate) -> Option<Estimate> {
         let [(_, dose)] = self.moves.as_slice() else {
             return None;
         };
         Some(Estimate {
-            d: self.estimate.d / dose,
-            se: self.estimate.se / dose.abs(),
+            d: estimate.d / dose,
+            se: estimate.se / dose.abs(),
         })
     }
 
-    /// The same with the weight that is left of it: half after 180 days.
-    fn faded(&self, at: Timestamp) -> Self {
+    /// The estimate with the weight that is left of it: half after 180 days.
+    fn faded(&self, at: Timestamp) -> Estimate {
         let left = faded(at.since(self.at), EFFECT_HALF_LIFE).max(f64::MIN_POSITIVE);
-        let mut old = self.clone();
-        old.estimate.se /= left.sqrt();
-        old
+        Estimate {
+            d: self.estimate.d,
+            se: self.estimate.se / left.sqrt(),
+        }
     }
 }
 
 impl Cell {
-    fn put(&mut self, id: ChangeSetId, window: Window) {
+    fn forget(&mut self, id: ChangeSetId) {
         self.joint.remove(&id);
         self.alone.retain(|_, windows| {
             windows.remove(&id);
             !windows.is_empty()
         });
+    }
+
+    fn put(&mut self, id: ChangeSetId, window: Window) {
         let windows = match window.moves.as_slice() {
             [(setting, _)] => self.alone.entry(setting.clone()).or_default(),
             _ => &mut self.joint,
@@ -229,7 +234,7 @@ impl Cell {
             .iter()
             .copied()
             .chain(alone)
-            .map(|w| row(&w.faded(at), &columns))
+            .map(|w| row(w, w.faded(at), &columns))
             .collect();
         let fit = ridge(&rows, PRIOR_SD)?;
         let place = columns.iter().position(|s| **s == subject.setting)?;
@@ -248,14 +253,14 @@ impl Cell {
     }
 }
 
-fn row(window: &Window, columns: &[&SettingName]) -> Observed {
+fn row(window: &Window, estimate: Estimate, columns: &[&SettingName]) -> Observed {
     let dose = |column: &&SettingName| {
         let of = window.moves.iter().find(|(s, _)| s == *column);
         of.map_or(0.0, |(_, dose)| *dose)
     };
     Observed {
         x: columns.iter().map(dose).collect(),
-        y: window.estimate.d,
-        se: window.estimate.se,
+        y: estimate.d,
+        se: estimate.se,
     }
 }

