@@ -20,3 +20,4 @@ pub mod learner;
 pub mod mining;
 
 pub mod stats;
+pub mod synthetic;

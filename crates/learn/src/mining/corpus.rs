@@ -40,41 +40,28 @@ pub(crate) struct Counted {
 
 impl Corpus {
     pub(crate) fn of(log: &Log, settings: usize) -> Self {
-        let mut sizes: BTreeMap<Stratum, usize> = BTreeMap::new();
-        log.iter()
-            .for_each(|k| *sizes.entry(k.stratum).or_default() += 1);
-        let mut index: BTreeMap<Stratum, u32> = BTreeMap::new();
+        let merged = merged(log);
+        let strata = merged.iter().max().map_or(0, |n| *n as usize + 1);
         let mut corpus = Self {
             actors: Vec::with_capacity(log.len()),
             at: Vec::with_capacity(log.len()),
             stratum: Vec::with_capacity(log.len()),
-            strata: Vec::new(),
+            strata: vec![Vec::new(); strata],
             has: vec![Vec::new(); settings],
             followed: vec![Vec::new(); settings],
         };
         for (n, kept) in (0..).zip(log.iter()) {
-            let small = sizes.get(&kept.stratum).is_none_or(|n| *n < STRATUM_MIN);
-            let team = if small { Tag(0) } else { kept.stratum.team };
-            let next = index.len() as u32;
-            let stratum = *index
-                .entry(Stratum {
-                    team,
-                    ..kept.stratum
-                })
-                .or_insert(next);
-            if stratum as usize == corpus.strata.len() {
-                corpus.strata.push(Vec::new());
-            }
+            let stratum = merged[kept.stratum as usize];
             corpus.strata[stratum as usize].push(n);
             corpus.actors.push(kept.actor);
             corpus.at.push(kept.at);
             corpus.stratum.push(stratum);
-            kept.settings
-                .iter()
-                .for_each(|s| corpus.has[usize::from(*s)].push(n));
-            kept.followed
-                .iter()
-                .for_each(|s| corpus.followed[usize::from(*s)].push(n));
+            for s in &kept.settings {
+                corpus.has[usize::from(*s)].push(n);
+            }
+            for s in &kept.followed {
+                corpus.followed[usize::from(*s)].push(n);
+            }
         }
         corpus
     }
@@ -114,21 +101,13 @@ impl Corpus {
     }
 
     /// The settings of every decision.
-    pub(crate) fn rows(&self) -> Vec<Vec<Place>> {
-        let mut rows = vec![Vec::new(); self.len()];
-        for (setting, column) in (0..).zip(&self.has) {
-            column.iter().for_each(|n| rows[*n as usize].push(setting));
-        }
-        rows
+    pub(crate) fn rows(&self) -> Rows {
+        Rows::of(&self.has, self.len())
     }
 
     /// What follows every decision.
-    pub(crate) fn follow_rows(&self) -> Vec<Vec<Place>> {
-        let mut rows = vec![Vec::new(); self.len()];
-        for (setting, column) in (0..).zip(&self.followed) {
-            column.iter().for_each(|n| rows[*n as usize].push(setting));
-        }
-        rows
+    pub(crate) fn follow_rows(&self) -> Rows {
+        Rows::of(&self.followed, self.len())
     }
 
     /// Counts two columns against each other.
@@ -175,6 +154,59 @@ impl Corpus {
             several => cmh(several).map_or(1.0, |(_, p)| p),
         }
     }
+}
+
+/// Columns turned to rows, one after the other in one list.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    /// Where each row ends.
+    ends: Vec<u32>,
+    places: Vec<Place>,
+}
+
+impl Rows {
+    fn of(columns: &[Vec<u32>], rows: usize) -> Self {
+        let mut ends = vec![0; rows];
+        for n in columns.iter().flatten() {
+            ends[*n as usize] += 1;
+        }
+        let mut sum = 0;
+        for end in &mut ends {
+            // First the beginning of the row; it moves to the end while the row is filled.
+            sum += std::mem::replace(end, sum);
+        }
+        let mut places = vec![0; sum as usize];
+        for (place, column) in (0..).zip(columns) {
+            for n in column {
+                let end = &mut ends[*n as usize];
+                places[*end as usize] = place;
+                *end += 1;
+            }
+        }
+        Self { ends, places }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[Place]> {
+        let begins = std::iter::once(&0).chain(&self.ends);
+        begins
+            .zip(&self.ends)
+            .map(|(from, to)| &self.places[*from as usize..*to as usize])
+    }
+}
+
+/// For each stratum of the log the one that it is counted in: a small one shares one with the other
+/// small ones of its quarter, major version and breadth.
+fn merged(log: &Log) -> Vec<u32> {
+    let mut index: BTreeMap<Stratum, u32> = BTreeMap::new();
+    let strata = log.strata().iter();
+    strata
+        .map(|(stratum, size)| {
+            let small = (*size as usize) < STRATUM_MIN;
+            let team = if small { Tag(0) } else { stratum.team };
+            let next = index.len() as u32;
+            *index.entry(Stratum { team, ..*stratum }).or_insert(next)
+        })
+        .collect()
 }
 
 /// What two sorted lists have in common.

@@ -16,7 +16,7 @@ const LIFT_MIN: f64 = 2.0;
 /// And that of the share of X that comes with Y above this.
 const SHARE_MIN: f64 = 0.3;
 /// Settings dealt out in one audit; rounds follow from it.
-const AUDIT_WORK: usize = 400_000;
+const AUDIT_WORK: usize = 200_000;
 
 /// How a pair shows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -110,16 +110,22 @@ fn pairs(corpus: &Corpus, how: How, mut visit: impl FnMut((Place, Place, How))) 
 fn counts(corpus: &Corpus, how: How) -> Square<u32> {
     let mut counts = Square::new();
     let rows = corpus.rows();
-    let seconds = match how {
-        How::Together => None,
-        How::Followed => Some(corpus.follow_rows()),
-    };
-    for (n, row) in rows.iter().enumerate() {
-        for (i, x) in row.iter().enumerate() {
-            let after = row.get(i + 1..).unwrap_or_default();
-            let seconds = seconds.as_ref().map_or(after, |s| s[n].as_slice());
-            for y in seconds.iter().filter(|y| *y != x) {
-                *counts.at(*x, *y) += 1;
+    match how {
+        How::Together => {
+            for row in rows.iter() {
+                for (i, x) in row.iter().enumerate() {
+                    let after = row.get(i + 1..).unwrap_or_default();
+                    after.iter().for_each(|y| *counts.at(*x, *y) += 1);
+                }
+            }
+        }
+        How::Followed => {
+            let follows = corpus.follow_rows();
+            for (row, then) in rows.iter().zip(follows.iter()) {
+                for x in row {
+                    let others = then.iter().filter(|y| *y != x);
+                    others.for_each(|y| *counts.at(*x, *y) += 1);
+                }
             }
         }
     }
@@ -128,18 +134,18 @@ fn counts(corpus: &Corpus, how: How) -> Square<u32> {
 
 /// Counts and tests one pair; `None` when it fails support or a filter.
 pub(crate) fn judge(corpus: &Corpus, (x, y, how): (Place, Place, How)) -> Option<(Counted, f64)> {
-    let column = |all: &[Vec<u32>], place: Place| all.get(usize::from(place)).cloned();
-    let x = column(&corpus.has, x)?;
-    let y = match how {
-        How::Together => column(&corpus.has, y)?,
-        How::Followed => column(&corpus.followed, y)?,
+    let seconds = match how {
+        How::Together => &corpus.has,
+        How::Followed => &corpus.followed,
     };
-    let counted = corpus.count(&x, &y);
+    let x = corpus.has.get(usize::from(x))?;
+    let y = seconds.get(usize::from(y))?;
+    let counted = corpus.count(x, y);
     let supported = counted.table.a >= TRANSACTIONS_MIN && counted.actors >= ACTORS_MIN;
     if !supported || !matters(&counted.table, how) {
         return None;
     }
-    Some((counted, corpus.p_value(&x, &y)))
+    Some((counted, corpus.p_value(x, y)))
 }
 
 /// Both effect filters (dependencies.md, 9.1). Either setting of an unordered pair may be the one that

@@ -24,7 +24,7 @@ const ORDER_LEVEL: f64 = 0.05;
 /// New decisions between two looks of the stream, at least; the share of the log makes looks rarer
 /// where each costs more.
 const LOOK_MIN: u64 = 64;
-const LOOK_SHARE: u64 = 64;
+const LOOK_SHARE: u64 = 16;
 /// Share of the log that must be new for a nightly pass.
 const NIGHT_SHARE: u64 = 32;
 

@@ -60,7 +60,8 @@ pub(crate) type Number = u64;
 pub(crate) struct Kept {
     pub(crate) at: Timestamp,
     pub(crate) actor: Tag,
-    pub(crate) stratum: Stratum,
+    /// Its stratum's place in [`Log::strata`].
+    pub(crate) stratum: u32,
     /// In order.
     pub(crate) settings: Vec<Place>,
     /// Settings that other decisions changed on the same target soon after, in order.
@@ -78,10 +79,44 @@ pub(crate) enum Independent {
     Copy,
 }
 
+/// Strata by number, with how many decisions they hold. Numbers of empty ones are given anew.
+#[derive(Clone, PartialEq, Debug, Default)]
+struct Strata {
+    numbers: BTreeMap<Stratum, u32>,
+    sizes: Vec<(Stratum, u32)>,
+    free: Vec<u32>,
+}
+
+impl Strata {
+    fn enter(&mut self, stratum: Stratum) -> u32 {
+        let number = self.numbers.get(&stratum).copied().unwrap_or_else(|| {
+            let number = self.free.pop().unwrap_or_else(|| {
+                self.sizes.push((stratum, 0));
+                self.sizes.len() as u32 - 1
+            });
+            self.sizes[number as usize] = (stratum, 0);
+            self.numbers.insert(stratum, number);
+            number
+        });
+        self.sizes[number as usize].1 += 1;
+        number
+    }
+
+    fn leave(&mut self, number: u32) {
+        let (stratum, size) = &mut self.sizes[number as usize];
+        *size -= 1;
+        if *size == 0 {
+            self.numbers.remove(stratum);
+            self.free.push(number);
+        }
+    }
+}
+
 /// The decisions of an engine, oldest first.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Log {
     kept: VecDeque<Kept>,
+    strata: Strata,
     /// Number of the oldest that is kept.
     first: Number,
     /// Decisions of the last day by their fingerprint.
@@ -114,7 +149,7 @@ impl Log {
         self.kept.push_back(Kept {
             at: decision.at,
             actor: decision.actor,
-            stratum,
+            stratum: self.strata.enter(stratum),
             settings,
             followed: Vec::new(),
         });
@@ -140,6 +175,7 @@ impl Log {
                 break;
             }
             gone(oldest);
+            self.strata.leave(oldest.stratum);
             self.kept.pop_front();
             self.first += 1;
         }
@@ -168,6 +204,11 @@ impl Log {
         self.kept.len()
     }
 
+    /// Strata by number, with how many decisions each holds.
+    pub(crate) fn strata(&self) -> &[(Stratum, u32)] {
+        &self.strata.sizes
+    }
+
     /// Decisions ever taken in.
     pub(crate) fn ever(&self) -> u64 {
         self.first + self.kept.len() as u64
@@ -178,6 +219,7 @@ impl Log {
         let kept = self.kept.capacity() * size_of::<Kept>();
         kept + self.kept.iter().map(lists).sum::<usize>()
             + self.recent.len() * 48
+            + self.strata.sizes.len() * 100
             + self.by_time.capacity() * size_of::<(Timestamp, Tag)>()
             + self
                 .templates
