@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use backstay_model::{Constraint, Reach, SettingName};
+use backstay_model::{Constraint, Reach, SettingName, Severity};
 
 use crate::expr::{self, Comparison, Environment, Expr, Tri};
 use crate::pack::{Context, Pack, SettingDef, ValueKind};
@@ -95,7 +95,7 @@ pub(super) fn remedies(
                 change,
                 built_in,
             };
-            expr::eval(rule, &changed) == Tri::True
+            expr::eval(rule, &changed) == Tri::True && !breaks(pack, &name, env, &changed)
         };
         let all = changes(def, &name, rule, env);
         let mut working = all.into_iter().filter(works);
@@ -107,6 +107,19 @@ pub(super) fn remedies(
         }
     }
     found
+}
+
+/// Whether the change breaks a rule that holds now and is more than a recommendation.
+fn breaks(pack: &Pack, name: &SettingName, env: &dyn Environment, changed: &Changed<'_>) -> bool {
+    let grave = pack
+        .constraints
+        .iter()
+        .filter(|c| c.severity > Severity::Advice && env.joined(c.reach));
+    let rules = grave.filter_map(|c| pack.rule(&c.id));
+    let about = rules.filter(|r| r.settings().contains(name));
+    let broken =
+        |r: &Expr| expr::eval(r, changed) == Tri::False && expr::eval(r, env) != Tri::False;
+    about.into_iter().any(broken)
 }
 
 /// `set wal_level to replica or logical`: other words of the same setting that work as well.
@@ -270,19 +283,28 @@ fn numbers(def: &SettingDef, rule: &Expr, env: &dyn Environment) -> Vec<Change> 
     all
 }
 
-/// The comparisons that speak of the setting.
+/// The comparisons that speak of the setting. Of the condition of a rule only those with 0 count: to stay
+/// just under a threshold so that a rule does not apply helps nobody.
 fn compared<'e>(
     rule: &'e Expr,
     name: &SettingName,
     into: &mut Vec<(Comparison, &'e Expr, &'e Expr)>,
 ) {
-    if let Expr::Compare(op, a, b) = rule
-        && rule.settings().contains(name)
-    {
-        into.push((*op, a, b));
-    }
-    for part in rule.parts() {
-        compared(part, name, into);
+    let zero = |e: &Expr| matches!(e, Expr::Number(n) if n.mantissa == 0);
+    match rule {
+        Expr::Compare(op, a, b) if rule.settings().contains(name) => into.push((*op, a, b)),
+        Expr::Implies(condition, then) => {
+            let mut inside = Vec::new();
+            compared(condition, name, &mut inside);
+            inside.retain(|(_, a, b)| zero(a) || zero(b));
+            into.append(&mut inside);
+            compared(then, name, into);
+        }
+        other => {
+            for part in other.parts() {
+                compared(part, name, into);
+            }
+        }
     }
 }
 
@@ -319,9 +341,9 @@ fn around(def: &SettingDef, root: f64, now: f64) -> Vec<f64> {
     let unit = unit_near(def, root);
     let (down, up) = ((root / unit).floor() * unit, (root / unit).ceil() * unit);
     let mut all = if root <= now {
-        vec![down, down - unit, down - step(def), up]
+        vec![down, down - unit, down - step(def), up, up + step(def)]
     } else {
-        vec![up, up + unit, up + step(def), down]
+        vec![up, up + unit, up + step(def), down, down - step(def)]
     };
     all.dedup_by(|a, b| (*a - *b).abs() < f64::EPSILON);
     all

@@ -441,6 +441,14 @@ fn every_remedy_is_one_that_helps() {
             "pg.standby.targets",
         ),
         ("vacuum_freeze_min_age = 150000000", "pg.vacuum.freeze_min"),
+        (
+            "hot_standby_feedback = on\nwal_receiver_status_interval = 0",
+            "pg.standby.feedback_interval",
+        ),
+        (
+            "max_wal_size = 64MB\nmin_wal_size = 64MB\ncheckpoint_timeout = 30min",
+            "pg.checkpoint.size_time",
+        ),
         ("random_page_cost = 0.5", "pg.planner.random_seq"),
         (
             "enable_nestloop = off\nenable_hashjoin = off\nenable_mergejoin = off",
@@ -459,4 +467,18 @@ fn remedies_are_never_missing_for_plain_rules() {
         let first = report.violations.first().unwrap();
         assert!(!first.remedies.is_empty(), "{conf}: {expected}");
     }
+}
+
+#[test]
+fn a_remedy_never_breaks_a_graver_rule() {
+    let env = candidate("shared_buffers = 9GB", ("64GB", 4, "ssd"))
+        .with_host("huge_pages", Quantity::Bytes(0));
+    let report = check(postgres(), &env);
+    let huge = report
+        .violations
+        .iter()
+        .find(|v| v.constraint.id == "pg.host.huge_try")
+        .unwrap();
+    // With huge_pages on this server would not start at all.
+    assert_eq!(huge.remedies, ["set huge_pages to off"]);
 }
