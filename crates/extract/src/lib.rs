@@ -145,7 +145,9 @@ pub async fn postgresql(
         settings: known.iter().map(|k| k.fact.clone()).collect(),
     })?;
     findings.extend(server::probe::findings(&bench, &known));
+    bench.memo.save()?;
     findings.extend(server::trial::findings(&bench, &known, &pairs).await?);
+    bench.memo.save()?;
     let bounds = write::bare(&settings, major)?;
     server::bounds::judge(&bench, &bounds, &known, &mut findings).await?;
     bench.memo.save()?;

@@ -112,11 +112,7 @@ const SETTINGS: &str = "SELECT lower(name), setting FROM pg_catalog.pg_settings"
 impl Bench {
     pub(crate) async fn open(binaries: &Binaries, memo: memo::Memo) -> Result<Self, ServerError> {
         let stopped = DataDir::create(binaries)?;
-        let options = Options {
-            major: Some(binaries.major),
-            ..Options::default()
-        };
-        let live = Server::start(options).await?;
+        let live = Server::start_in(DataDir::create(binaries)?, Options::default()).await?;
         let mut base = effective(&live).await?;
         let again = effective(&live).await?;
         // Totals are probed apart: everything moves them.
@@ -229,12 +225,11 @@ impl Bench {
             all.push(("fsync".to_owned(), "off".to_owned()));
         }
         let options = Options {
-            major: Some(self.binaries.major),
             settings: all.clone(),
             ready_within: Duration::from_secs(15),
             ..Options::default()
         };
-        match Server::start(options).await {
+        match Server::start_in(DataDir::create(&self.binaries)?, options).await {
             Ok(server) => {
                 let mut outcome = Outcome {
                     end: End::Stood,
