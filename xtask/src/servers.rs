@@ -271,6 +271,22 @@ mod tests {
     }
 
     #[test]
+    fn links_are_made_without_the_package_s_script() {
+        let package = std::env::temp_dir().join(format!("backstay-links-{}", std::process::id()));
+        fs::create_dir_all(package.join("native/lib")).unwrap();
+        fs::write(package.join("native/lib/a.so.1"), "x").unwrap();
+        let list = r#"[{"source":"native/lib/a.so.1","target":"native/lib/a.so"}]"#;
+        fs::write(package.join("native/pg-symlinks.json"), list).unwrap();
+        hydrate(&package).unwrap();
+        assert_eq!(
+            fs::read_to_string(package.join("native/lib/a.so")).unwrap(),
+            "x"
+        );
+        hydrate(&package).unwrap();
+        fs::remove_dir_all(package).unwrap();
+    }
+
+    #[test]
     fn links_stay_inside_the_package() {
         let good = r#"[{"source":"native/lib/a.so.1","target":"native/lib/a.so"}]"#;
         assert_eq!(parse_links(good).unwrap().len(), 1);
