@@ -1,11 +1,13 @@
 //! The command line, defined once: parser, help, completion and reference come from here.
 
+mod graph;
 mod record;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use graph::{Explain, Graph, Judge, Place};
 pub(crate) use record::{Audit, Changes, Pause, Replay, Rescue, Rollback, Snapshot};
 
 /// Keeps a database standing when its configuration changes.
@@ -25,6 +27,7 @@ Examples:
   backstay watch postgresql://backstay@db1/shop    watch a database (observe mode: never writes)
   backstay simulate work_mem=256MB --memory 64GB   what a change would do, before it is made
   backstay check postgresql://me@db1/shop          rules that the configuration breaks now
+  backstay explain 'jit_above_cost -> jit'         why one setting is believed to depend on another
 
 More: `backstay topic exit-codes`, `topic modes`, `topic verdicts`, `topic config`.";
 
@@ -77,13 +80,13 @@ pub(crate) enum Command {
     Simulate(Simulate),
     /// Evaluate every rule on a configuration.
     Check(Check),
-    /// Look at the dependency graph.
+    /// Look at the dependency graph, and have a say in it.
     #[command(
         subcommand,
-        after_help = "Examples:\n  backstay graph export --format csv > edges.csv\n  backstay graph show work_mem --svg cone.svg\n  backstay graph path work_mem statement_mean_ms"
+        after_help = "Examples:\n  backstay graph show work_mem --svg cone.svg\n  backstay graph stats\n  backstay graph confirm 'jit_above_cost enables jit' --why \"seen in production\"\n  backstay graph export --format csv > edges.csv"
     )]
     Graph(Graph),
-    /// Explain a setting, a change set or a rollback.
+    /// Explain a setting, a dependency, a change set or a rollback.
     Explain(Explain),
     /// Judge recorded data around a change.
     Detect(Detect),
@@ -265,62 +268,6 @@ pub(crate) struct Check {
     pub(crate) fail_on: String,
     #[command(flatten)]
     pub(crate) subject: Subject,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Graph {
-    /// Every dependency, for other programs.
-    #[command(
-        after_help = "Examples:\n  backstay graph export --engine postgresql --version 15 --format csv\n  backstay graph export --min-confidence 0.8 --format cypher"
-    )]
-    Export {
-        /// Connection string of a live server, for its version.
-        dsn: Option<String>,
-        /// csv, json, cypher, dot or mermaid.
-        #[arg(long, default_value = "csv")]
-        format: String,
-        /// Leave out what is less sure.
-        #[arg(long, value_name = "P", default_value_t = 0.0)]
-        min_confidence: f64,
-        #[command(flatten)]
-        subject: Subject,
-    },
-    /// What a setting reaches, as a tree or a picture.
-    #[command(
-        after_help = "Examples:\n  backstay graph show work_mem\n  backstay graph show fsync full_page_writes --depth 2 --svg cone.svg"
-    )]
-    Show {
-        /// Settings.
-        #[arg(required = true)]
-        settings: Vec<String>,
-        /// Write the picture to this file.
-        #[arg(long, value_name = "FILE")]
-        svg: Option<PathBuf>,
-        /// Edges to follow.
-        #[arg(long, default_value_t = 3)]
-        depth: u8,
-        #[command(flatten)]
-        subject: Subject,
-    },
-    /// The best way from one node to another.
-    #[command(after_help = "Examples:\n  backstay graph path max_connections statement_mean_ms")]
-    Path {
-        /// From.
-        from: String,
-        /// To.
-        to: String,
-        #[command(flatten)]
-        subject: Subject,
-    },
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  backstay explain work_mem\n  backstay explain C17")]
-pub(crate) struct Explain {
-    /// A setting (`work_mem`), a change set (`C17`).
-    pub(crate) subject: String,
-    #[command(flatten)]
-    pub(crate) on: Subject,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,9 @@ const WIDTH_MAX: usize = 110;
 /// Narrowest last column that is worth wrapping into.
 const LAST_MIN: usize = 24;
 
+/// Columns from which a picture and its legend fit beside each other.
+const WIDE_FROM: usize = 100;
+
 /// A piece of text in a tone.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
@@ -55,6 +58,11 @@ impl Page {
             width,
             text: String::new(),
         }
+    }
+
+    /// Whether wide things do not fit beside each other.
+    pub(crate) fn narrow(&self) -> bool {
+        self.width.is_some_and(|w| w < WIDE_FROM)
     }
 
     /// An empty line, never two.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use backstay_model::{Confidence, Edge, EdgeKind, NodeKey};
 
 use crate::compact::CompactGraph;
+use crate::direction::Walk;
 use crate::export::{Told, counter_evidence};
 use crate::impact::{Impact, ImpactSpec};
 
@@ -254,10 +255,11 @@ impl Cone {
             let edge = &self.edges[i];
             let ends = (self.nodes[edge.from].key(), self.nodes[edge.to].key());
             let (Some(a), Some(b)) = ends else { continue };
-            // An impact may walk against the arrow.
-            let doubt = [(a, b, edge.kind), (b, a, edge.kind)]
-                .iter()
-                .find_map(|way| known.get(way).copied());
+            // An impact walks along the arrow, or against it.
+            let walk = Walk::of(edge.kind);
+            let ways = [(walk.forward(), (a, b)), (walk.backward(), (b, a))];
+            let mut ways = ways.into_iter().filter(|(open, _)| *open);
+            let doubt = ways.find_map(|(_, (a, b))| known.get(&(a, b, edge.kind)).copied());
             self.edges[i].doubt = doubt;
         }
         self

@@ -15,10 +15,6 @@ use crate::condition::{Condition, Notice, Presence};
 /// where a variant's snake-case name is the entry's kind; a retired name never returns.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a record lives for one tick; boxes would blur every match"
-)]
 pub enum Record {
     /// A guard began to work.
     Started {

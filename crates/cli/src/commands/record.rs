@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use backstay_guard::case::Case;
+use backstay_guard::learning::Known;
 use backstay_guard::requests::LetterBox;
 use backstay_journal::record::Watched;
 use backstay_journal::{Condition, Entries, Entry, Histories, Notice, Presence, ReadError, Record};
@@ -14,6 +15,7 @@ use backstay_model::{ChangeSet, ChangeSetId, Seq, SnapshotId, TargetId, Timestam
 use backstay_store_sqlite::Readers;
 
 use crate::args::Common;
+use crate::commands::graph::lens::Said;
 use crate::failure::{Code, Failure};
 use crate::state;
 
@@ -93,6 +95,26 @@ impl Book {
         } else {
             Ok(None)
         }
+    }
+
+    /// Everything that the record teaches about dependencies, and what people said of them: the journal
+    /// is read again by the function that the guard itself uses.
+    pub(crate) fn known(&self) -> Result<(Known, Vec<Said>), Failure> {
+        let mut known = Known::new();
+        let mut said = Vec::new();
+        for entry in Entries::new(&self.readers.log, Seq(1)).decoded() {
+            let entry = entry.map_err(|e| journal_failure(&e, &self.directory))?;
+            known.enter(
+                (entry.seq.0, entry.at),
+                &entry.record,
+                &self.readers.snapshots,
+            );
+            if let Record::Judgement { by, judgement } = entry.record {
+                let at = entry.at;
+                said.push(Said { at, by, judgement });
+            }
+        }
+        Ok((known, said))
     }
 
     fn read_cases(&mut self) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! `backstay simulate`: what a change would do, before it is made.
 
 mod boot;
-mod proposal;
+pub(crate) mod proposal;
 pub(crate) mod told;
 mod undo;
 

@@ -36,6 +36,8 @@ const PASSING_KEY_BYTES: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Ground {
     pub(crate) choice: PackChoice,
+    /// The major version that is asked about; the pack may be an older one's.
+    pub(crate) major: u32,
     /// The configuration before anything is proposed.
     pub(crate) now: Candidate<'static>,
     /// Facts about the host, as text: `memory`, `cpus`, `storage`.
@@ -84,7 +86,7 @@ impl Ground {
     pub(crate) fn view(&self) -> View {
         View::Effective {
             engine: self.choice.pack.engine,
-            major: self.choice.pack.major,
+            major: self.major,
             target: self.target(),
         }
     }
@@ -100,14 +102,19 @@ impl Ground {
 
     /// The rules of the version, and the services that use the server.
     pub(crate) fn graph(&self) -> Result<Graph, Failure> {
-        let mut ops = backstay_guard::knowledge::rules(self.choice.pack);
+        self.graph_over(Graph::new())
+    }
+
+    /// The same over what is known already.
+    pub(crate) fn graph_over(&self, mut graph: Graph) -> Result<Graph, Failure> {
+        let mut ops = backstay_guard::knowledge::rules_in(self.choice.pack, self.major);
         let target = self.target();
         let scope = EdgeScope::Target(target.clone());
         let uses = |name: &ServiceName| Op::open(&scope, uses(name, &target));
         ops.extend(self.services().keys().map(uses));
-        let mut graph = Graph::new();
+        let seq = graph.applied_seq() + 1;
         graph
-            .apply(&Batch { seq: 1, ops })
+            .apply(&Batch { seq, ops })
             .map_err(|e| Failure::of(Code::Internal, &e))?;
         Ok(graph)
     }
@@ -182,6 +189,7 @@ pub(crate) fn offline(subject: &Subject, file: Option<&Path>) -> Result<Ground, 
     let mut ground = Ground {
         now: Candidate::new(choice.pack),
         choice,
+        major: subject.version,
         host: BTreeMap::new(),
         live: None,
         lines: Vec::new(),
@@ -235,25 +243,40 @@ fn host_options(mut ground: Ground, subject: &Subject) -> Result<Ground, Failure
 
 /// The configuration of a live server. Nothing is written to it.
 pub(crate) fn live(dsn: &str, subject: &Subject, common: &Common) -> Result<Ground, Failure> {
-    let (snapshot, local) = look(dsn, common)?;
-    let (address, local) = (local.address, local.here);
+    let (snapshot, place) = look(dsn, common)?;
+    let ground = of_snapshot(snapshot, place.address)?;
+    let ground = match place.here {
+        Here::Yes => this_machine(ground),
+        Here::No => ground,
+    };
+    host_options(ground, subject)
+}
+
+/// The configuration of a target as it was recorded last.
+pub(crate) fn recorded(
+    snapshot: Snapshot,
+    address: &str,
+    subject: &Subject,
+) -> Result<Ground, Failure> {
+    let place = format!("{address}, as recorded at {}", snapshot.taken_at);
+    host_options(of_snapshot(snapshot, place)?, subject)
+}
+
+fn of_snapshot(snapshot: Snapshot, address: String) -> Result<Ground, Failure> {
     let server = &snapshot.server;
     let choice = knowledge(server.engine, server.major())?;
     let (now, unread) = Candidate::new(choice.pack).with_snapshot(&snapshot, At::Now);
     let mut notes = carried(choice, server.major());
     notes.extend(unread.iter().map(|e| format!("not understood: {e}")));
-    let mut ground = Ground {
+    Ok(Ground {
         choice,
         now,
+        major: server.major(),
         host: BTreeMap::new(),
         live: Some(Live { address, snapshot }),
         lines: Vec::new(),
         notes,
-    };
-    if local == Here::Yes {
-        ground = this_machine(ground);
-    }
-    host_options(ground, subject)
+    })
 }
 
 /// Where a server is.

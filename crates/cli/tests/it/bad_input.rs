@@ -231,7 +231,7 @@ const CASES: &[Case] = &[
         2,
         "E-CONF-USAGE",
         "is not a format",
-        "csv, json, cypher, dot and mermaid",
+        "csv, json, cypher, dot, mermaid and svg",
     ),
     case(
         "graph export --min-confidence 2",

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod graph;
+#[cfg(test)]
 mod offline;
 #[cfg(test)]
 mod outputs;

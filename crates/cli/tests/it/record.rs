@@ -17,7 +17,7 @@ fn id_of(bench: &Bench, setting: &str) -> String {
     found.unwrap()["change_set"].as_str().unwrap().to_owned()
 }
 
-fn settled() -> Bench {
+pub(crate) fn settled() -> Bench {
     let bench = Bench::new();
     drop(Watched::story(&bench));
     bench
@@ -274,7 +274,7 @@ fn a_state_directory_of_a_newer_format_is_refused_untouched() {
 }
 
 /// Runs the binary while the guard goes on, hands over its letters, and returns what it said.
-fn with_guard(bench: &Bench, watched: &mut Watched, line: &str) -> Ran {
+pub(crate) fn with_guard(bench: &Bench, watched: &mut Watched, line: &str) -> Ran {
     let words: Vec<&str> = line.split_whitespace().collect();
     let letters = LetterBox::of(&bench.state());
     let (send, received) = std::sync::mpsc::channel();

@@ -25,7 +25,7 @@ const SCHEMES: [&str; 6] = [
 const KEYWORDS: [&str; 6] = ["host", "hostaddr", "dbname", "user", "service", "passfile"];
 
 /// The connection string, when the first word is one, and the other words.
-pub(super) fn split(words: &[String]) -> Result<(Option<&str>, &[String]), Failure> {
+pub(crate) fn split(words: &[String]) -> Result<(Option<&str>, &[String]), Failure> {
     match words.split_first() {
         Some((first, rest)) if connection_string(first) => Ok((Some(first), rest)),
         _ => Ok((None, words)),
