@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use backstay_model::{Constraint, Reach, SettingName, Severity};
 
-use crate::expr::{self, Comparison, Environment, Expr, Tri};
+use crate::expr::{self, Environment, Expr, Tri};
 use crate::pack::{Context, Pack, SettingDef, ValueKind};
 use crate::units::{Dimension, Quantity, Unit};
 
@@ -19,6 +19,8 @@ struct Change {
     setting: SettingName,
     value: Option<Quantity>,
     say: String,
+    /// The number, when it is one: others beside it may do as well.
+    number: Option<f64>,
 }
 
 /// The configuration with one setting changed; no value = back at its built-in one.
@@ -100,13 +102,37 @@ pub(super) fn remedies(
         let all = changes(def, &name, rule, env);
         let mut working = all.into_iter().filter(works);
         if let Some(first) = working.next() {
-            found.push(with_words(first, working));
+            let more = def.map_or("", |d| beside(d, &first, &works));
+            found.push(with_words(first, working) + more);
         }
         if found.len() == REMEDIES_MAX {
             break;
         }
     }
     found
+}
+
+/// ` or less`, ` or more`: where the numbers next to this one are that do as well.
+fn beside(def: &SettingDef, change: &Change, works: &dyn Fn(&Change) -> bool) -> &'static str {
+    let Some(number) = change.number else {
+        return "";
+    };
+    // Far enough that a number just inside the bound does not look like one in the middle.
+    let apart = (number.abs() / 4.0).max(unit_near(def, number));
+    let at = |number: f64| {
+        let change = Change {
+            setting: change.setting.clone(),
+            value: quantity(def, number),
+            say: String::new(),
+            number: Some(number),
+        };
+        in_range(def, number) && works(&change)
+    };
+    match (at(number - apart), at(number + apart)) {
+        (true, false) => " or less",
+        (false, true) => " or more",
+        _ => "",
+    }
 }
 
 /// Whether the change breaks a rule that holds now and is more than a recommendation.
@@ -149,6 +175,7 @@ fn changes(
         setting: name.clone(),
         value,
         say,
+        number: None,
     };
     let mut all = Vec::new();
     match def.map(|d| &d.kind) {
@@ -232,6 +259,7 @@ fn items(name: &SettingName, rule: &Expr, env: &dyn Environment) -> Vec<Change> 
                 setting: name.clone(),
                 value: Some(Quantity::List(list)),
                 say,
+                number: None,
             }
         })
         .collect()
@@ -251,31 +279,25 @@ fn asked_items(rule: &Expr, name: &SettingName, into: &mut BTreeSet<String>) {
 
 /// Numbers at which a comparison of the rule turns, when only this setting moves.
 fn numbers(def: &SettingDef, rule: &Expr, env: &dyn Environment) -> Vec<Change> {
-    let Some(now) = env.effective(&def.name).as_ref().and_then(plain) else {
+    let Some(now) = env.setting(&def.name).as_ref().and_then(plain) else {
         return Vec::new();
     };
     let mut comparisons = Vec::new();
     compared(rule, &def.name, &mut comparisons);
     let mut all = Vec::new();
-    for (op, left, right) in comparisons {
+    for (left, right) in comparisons {
         let Some(root) = root(def, (left, right), env, now) else {
             continue;
         };
-        let exact = matches!(op, Comparison::Equal | Comparison::NotEqual);
         for number in around(def, root, now) {
             let value = quantity(def, number);
             let inside = in_range(def, number);
             if let Some(value) = value.filter(|_| inside) {
-                let shown = value.to_string();
-                let more = match () {
-                    () if exact || at_end(def, number) => "",
-                    () if number < now => " or less",
-                    () => " or more",
-                };
                 all.push(Change {
                     setting: def.name.clone(),
+                    say: format!("set {} to {value}", def.name),
                     value: Some(value),
-                    say: format!("set {} to {shown}{more}", def.name),
+                    number: Some(number),
                 });
             }
         }
@@ -285,18 +307,14 @@ fn numbers(def: &SettingDef, rule: &Expr, env: &dyn Environment) -> Vec<Change> 
 
 /// The comparisons that speak of the setting. Of the condition of a rule only those with 0 count: to stay
 /// just under a threshold so that a rule does not apply helps nobody.
-fn compared<'e>(
-    rule: &'e Expr,
-    name: &SettingName,
-    into: &mut Vec<(Comparison, &'e Expr, &'e Expr)>,
-) {
+fn compared<'e>(rule: &'e Expr, name: &SettingName, into: &mut Vec<(&'e Expr, &'e Expr)>) {
     let zero = |e: &Expr| matches!(e, Expr::Number(n) if n.mantissa == 0);
     match rule {
-        Expr::Compare(op, a, b) if rule.settings().contains(name) => into.push((*op, a, b)),
+        Expr::Compare(_, a, b) if rule.settings().contains(name) => into.push((a, b)),
         Expr::Implies(condition, then) => {
             let mut inside = Vec::new();
             compared(condition, name, &mut inside);
-            inside.retain(|(_, a, b)| zero(a) || zero(b));
+            inside.retain(|(a, b)| zero(a) || zero(b));
             into.append(&mut inside);
             compared(then, name, into);
         }
@@ -320,6 +338,7 @@ fn root(
             setting: def.name.clone(),
             value: Some(quantity(def, number)?),
             say: String::new(),
+            number: Some(number),
         };
         let changed = Changed {
             env,
@@ -343,7 +362,14 @@ fn around(def: &SettingDef, root: f64, now: f64) -> Vec<f64> {
     let mut all = if root <= now {
         vec![down, down - unit, down - step(def), up, up + step(def)]
     } else {
-        vec![up, up + unit, up + step(def), down, down - step(def)]
+        vec![
+            up,
+            up + unit,
+            up + step(def),
+            down,
+            down - unit,
+            down - step(def),
+        ]
     };
     all.dedup_by(|a, b| (*a - *b).abs() < f64::EPSILON);
     all
@@ -374,11 +400,6 @@ fn in_range(def: &SettingDef, number: f64) -> bool {
     let base = def.unit.map_or(1.0, |u| u.size() as f64);
     let counted = number / base;
     def.min.is_none_or(|min| counted >= min) && def.max.is_none_or(|max| counted <= max)
-}
-
-/// Whether the range of the setting ends here.
-fn at_end(def: &SettingDef, number: f64) -> bool {
-    !in_range(def, number - step(def)) || !in_range(def, number + step(def))
 }
 
 /// The smallest step of the setting, in bytes, microseconds or as it is.

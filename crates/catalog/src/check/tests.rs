@@ -398,6 +398,16 @@ fn pools_in_front_must_fit() {
         more.contains(&"pg.bouncer.connections".to_owned()),
         "{more:?}"
     );
+    let one = env(1);
+    let report = check(postgres(), &one).violations;
+    let timeout = report
+        .iter()
+        .find(|v| v.constraint.id == "pg.bouncer.query_timeout");
+    // Below the pooler's 30 s, and never so short that statements die of it.
+    assert_eq!(
+        timeout.unwrap().remedies,
+        ["set statement_timeout to 29s or less"]
+    );
 }
 
 #[test]
