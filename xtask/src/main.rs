@@ -28,6 +28,7 @@ cargo xtask <command>
   docs              renew generated documents: command reference, transcript, pictures
   pack build        rebuild the knowledge packs from scratch servers and documentation packages
                     (--major N: only this one)
+  pack train        train the sentence classifier on the labelled examples in the tree
   pack score        measure the packs against check lists, with simpler means beside them;
                     renews docs/scores.md
   pack diff A B     what changed in settings and rules between two major versions
@@ -103,7 +104,8 @@ fn pack(rest: &[String]) -> Result<ExitCode> {
         Some((verb, more)) if verb == "build" => build_packs(more),
         Some((verb, more)) if verb == "diff" => extract("diff", more),
         Some((verb, [])) if verb == "score" => score_packs(),
-        _ => bail!("usage: cargo xtask pack build [--major N] | score | diff A B"),
+        Some((verb, [])) if verb == "train" => extract("train", &[]),
+        _ => bail!("usage: cargo xtask pack build [--major N] | score | train | diff A B"),
     }
 }
 

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use scraper::{ElementRef, Html, Node, Selector};
 
-/// Marks the begin of a name that the documentation itself sets as a name.
-pub(crate) const MARK: char = '\u{1}';
+pub(crate) use backstay_typing::sentence::MARK;
 
 /// One paragraph or list item.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -100,6 +99,10 @@ impl Walk {
         }
         if is_name(element, class) {
             self.here.text.push(MARK);
+            // A link is told apart by a second mark.
+            if tag == "a" {
+                self.here.text.push(MARK);
+            }
         }
         let breaks = BREAKS.contains(&tag);
         if breaks {
@@ -253,7 +256,7 @@ mod tests {
                 (
                     "a_one+b_two".into(),
                     "GUC-A",
-                    "Needs \u{1}c_three, see \u{1}d_four."
+                    "Needs \u{1}c_three, see \u{1}\u{1}d_four."
                 ),
                 (String::new(), "SEC", "After."),
             ]

@@ -38,6 +38,7 @@ mod write;
 pub use docs::Docs;
 pub use html::DocsError;
 pub use server::ServerError;
+pub use text::training::{LabelError, Places, candidates, label, train};
 
 /// A built pack.
 #[derive(Clone, PartialEq, Eq, Debug)]

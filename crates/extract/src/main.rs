@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use backstay_catalog::pack::diff::diff as difference;
 use backstay_catalog::{PackFit, pack};
-use backstay_extract::Docs;
+use backstay_extract::{Docs, Places};
 use backstay_model::name::EngineKind;
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -58,6 +58,21 @@ enum Command {
         /// Second major version
         to: u32,
     },
+    /// Train the sentence classifier on the labelled examples in the tree; write weights and scores
+    Train,
+    /// Print every pair of settings in a sentence, for a person to label
+    Candidates {
+        #[command(flatten)]
+        sources: Sources,
+    },
+    /// Read the labelled examples anew from documentation, and add labels
+    Label {
+        /// File with more labels, in the form of documentation.tsv; anchor and features may be empty
+        #[arg(long)]
+        add: Option<PathBuf>,
+        #[command(flatten)]
+        sources: Sources,
+    },
     /// Measure shipped packs against check lists, with simpler means beside them
     Score {
         /// Major versions
@@ -67,6 +82,38 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+}
+
+/// Where documentation with labelled sentences is found on this machine.
+#[derive(clap::Args)]
+struct Sources {
+    /// Folder of PostgreSQL 15's HTML documentation
+    #[arg(long)]
+    postgresql: Option<PathBuf>,
+    /// Output of `mariadbd --no-defaults --verbose --help`
+    #[arg(long)]
+    mariadb: Option<PathBuf>,
+    /// The commented redis.conf of the distribution
+    #[arg(long)]
+    redis: Option<PathBuf>,
+    /// Folder of Pgpool-II's HTML documentation
+    #[arg(long)]
+    pgpool: Option<PathBuf>,
+    /// PgBouncer's manual page pgbouncer.5, unpacked
+    #[arg(long)]
+    pgbouncer: Option<PathBuf>,
+}
+
+impl From<Sources> for Places {
+    fn from(sources: Sources) -> Self {
+        Self {
+            postgresql: sources.postgresql,
+            mariadb: sources.mariadb,
+            redis: sources.redis,
+            pgpool: sources.pgpool,
+            pgbouncer: sources.pgbouncer,
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -103,6 +150,16 @@ async fn run(arguments: Arguments) -> Result<String, Box<dyn Error>> {
             tries,
         } => build(major, out, docs, tries.as_deref()).await,
         Command::Diff { from, to } => diff(from, to),
+        Command::Train => Ok(backstay_extract::train(&examples())?),
+        Command::Candidates { sources } => Ok(backstay_extract::candidates(&sources.into())?),
+        Command::Label { add, sources } => {
+            let lost = backstay_extract::label(&examples(), &sources.into(), add.as_deref())?;
+            Ok(format!(
+                "{} rows not found in this documentation\n{}\n",
+                lost.len(),
+                lost.join("\n")
+            ))
+        }
         Command::Score { majors, out } => score(&majors, out.as_deref()).await,
     }
 }
@@ -126,6 +183,11 @@ async fn build(
     fs::write(out.join("settings.json"), built.settings)?;
     fs::write(out.join("constraints.json"), built.constraints)?;
     Ok(built.summary)
+}
+
+/// Where the labelled examples of this workspace are.
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../typing/data")
 }
 
 /// Where the packs of this workspace are.

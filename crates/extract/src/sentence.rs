@@ -1,10 +1,10 @@
-//! Sentences: splitting, hashing, and the settings named in them.
+//! The settings named in a text. Where sentences end, and their hash, is `backstay-typing`'s.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+pub(crate) use backstay_typing::sentence::hash;
 use regex::Regex;
-use sha2::{Digest, Sha256};
 
 use crate::html::MARK;
 
@@ -19,53 +19,6 @@ pub(crate) enum Part {
     Text(String),
     /// Settings that stand together: `a`, or `a, b or c`.
     Names(Vec<String>),
-}
-
-/// The sentences of `text`. Dots inside names, numbers and abbreviations end nothing.
-pub(crate) fn split(text: &str) -> Vec<String> {
-    let mut sentences = vec![String::new()];
-    let mut words = text.split(' ').peekable();
-    while let Some(word) = words.next() {
-        let last = sentences.last_mut().expect("never empty");
-        if !last.is_empty() {
-            last.push(' ');
-        }
-        last.push_str(word);
-        let bare = word.trim_end_matches([')', '"', '”']);
-        let ends = bare.ends_with(['.', '!', '?']) && !abbreviation(bare);
-        let next_begins = words.peek().is_some_and(|next| begins(next));
-        if ends && next_begins {
-            sentences.push(String::new());
-        }
-    }
-    sentences.retain(|s| !s.trim().is_empty());
-    sentences
-}
-
-fn abbreviation(word: &str) -> bool {
-    let word = word.trim_start_matches('(');
-    ["e.g.", "i.e.", "etc.", "vs.", "cf.", "approx."].contains(&word)
-}
-
-fn begins(word: &str) -> bool {
-    word.chars()
-        .find(|c| c.is_alphanumeric() || *c == MARK)
-        .is_some_and(|c| c.is_uppercase() || c == MARK || word.starts_with('('))
-}
-
-/// Hash of a sentence after mark-up, case and white space are gone: the first 128 bits of SHA-256.
-pub(crate) fn hash(sentence: &str) -> String {
-    let plain: String = sentence.chars().filter(|c| *c != MARK).collect();
-    let plain = plain
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .to_lowercase();
-    Sha256::digest(plain.as_bytes())
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// The parts of `sentence`. A name counts when it is marked as one, or when it has an underscore and
@@ -127,19 +80,6 @@ mod tests {
     }
 
     #[test]
-    fn sentences_end_where_a_new_one_begins() {
-        let text = "Use 1.5 (e.g. For x) of postgresql.conf. Next one! (Then \u{1}this.) last bit.";
-        assert_eq!(
-            split(text),
-            [
-                "Use 1.5 (e.g. For x) of postgresql.conf.",
-                "Next one!",
-                "(Then \u{1}this.) last bit."
-            ]
-        );
-    }
-
-    #[test]
     fn names_need_a_mark_or_an_underscore_and_lists_stay_together() {
         let parts = parts(
             "The jit of \u{1}jit and max_a, max_b, or \u{1}MAX_C is max_d.",
@@ -158,11 +98,5 @@ mod tests {
                 Part::Text(" is max_d.".into()),
             ]
         );
-    }
-
-    #[test]
-    fn the_hash_ignores_mark_up_case_and_white_space() {
-        assert_eq!(hash("The \u{1}Max_A  is"), hash("the max_a is"));
-        assert_eq!(hash("x").len(), 32);
     }
 }

@@ -68,6 +68,8 @@ pub enum Rule {
     },
     /// At most one of these may be set.
     OneOf(Vec<String>),
+    /// Something is computed as a product of these: the first one's effect grows with the others.
+    Product(Vec<String>),
     /// At `value`, `from` stands for `factor * to`.
     Special {
         /// The setting with a special value.
@@ -89,12 +91,13 @@ impl Rule {
             Self::Compare { left, right, .. } => {
                 left.iter().chain([right]).map(String::as_str).collect()
             }
-            Self::OneOf(names) => names.iter().map(String::as_str).collect(),
+            Self::OneOf(names) | Self::Product(names) => names.iter().map(String::as_str).collect(),
             Self::Special { from, to, .. } => vec![from, to],
         }
     }
 
-    /// The rule in the expression language; `None` for special values, which nothing can violate.
+    /// The rule in the expression language; `None` for products and special values, which nothing can
+    /// violate.
     #[must_use]
     pub fn expression(&self) -> Option<String> {
         match self {
@@ -125,7 +128,7 @@ impl Rule {
                 sorted.sort();
                 Some(format!("count_set({}) <= 1", sorted.join(", ")))
             }
-            Self::Special { .. } => None,
+            Self::Product(_) | Self::Special { .. } => None,
         }
     }
 }
@@ -139,6 +142,7 @@ struct Compared {
 struct Patterns {
     compared: Vec<Compared>,
     special: Vec<Regex>,
+    product: Regex,
     one_of: Regex,
     exclusive: Regex,
     own: Regex,
@@ -171,6 +175,9 @@ const COMPARED: &[(&str, Comparison, Force)] = &[
     (r"L (?:must not|cannot|can not|may not|should not|can never|never) (?:be )?(?:exceeds?|larger than|greater than|more than|higher than|set higher than) R", Comparison::AtMost, Force::Must),
     (r"L (?:which is |that is |set )?(?:higher|greater|larger|more) than R (?:will |does |do )?(?:have|has) no effect", Comparison::AtMost, Force::Must),
     (r"L is (?:limited|bounded|restricted) (?:by|to) R", Comparison::AtMost, Force::Must),
+    (r"\bno [a-z ]{3,40} if R is (?:less|smaller|lower) than L", Comparison::AtMost, Force::Must),
+    (r"(?:taken|drawn|come|out) (?:of|from|out of) the pool (?:of [a-z ]{3,20} )?(?:of|defined by|established by|set by) R", Comparison::AtMost, Force::Must),
+    (r"(?:taken from the pool|as many)[^.;]{3,60}, limited by R", Comparison::AtMost, Force::Must),
     (r"L is less than R,? (?:a |the )?(?:server|error)", Comparison::AtLeast, Force::Must),
 ];
 
@@ -182,6 +189,7 @@ const SPECIAL: &[&str] = &[
     r"(?P<value>-1|zero|0)\b[^.;{]{0,40}\b(?:means|uses?|selects|indicating|stands for|indicates|will use)\b[^.;{]{0,30}?R",
     r"(?P<value>-1|zero|0)\b[^.;{]{0,60}, (?:the )?(?:regular |normal |usual )?(?:value of |setting of )?(?P<r>\{\d+\})(?: value| setting)? (?:will be|is) used",
     r"(?:if|when) (?:it is |F is )?(?:not set|unset|not specified|empty|not given|left out),? (?:the )?(?:value of )?(?P<r>\{\d+\}) (?:is|will be) (?:used|consulted|taken)",
+    r"\bset (?:to )?the same as (?P<r>\{\d+\})",
     r"defaults? to (?:the (?:value|setting) of )?(?P<r>\{\d+\})",
 ];
 
@@ -208,6 +216,9 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
             }])
             .collect(),
         special: SPECIAL.iter().map(|text| compile(text)).collect(),
+        product: compile(
+            r"(?P<p>\{\d+\} ?[*×] ?\(?\{\d+\}(?: ?\+ ?\{\d+\})?)|\bmultiplying (?P<q>\{\d+\} by (?:the )?\{\d+\})",
+        ),
         one_of: compile(
             r"(?:at most one|only one|no more than one) of (?:the )?(?P<l>\{\d+\}(?:(?:, and |, or |, | and | or )\{\d+\})+)",
         ),
@@ -215,7 +226,7 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
             r"(?P<l>\{\d+\} and \{\d+\}) (?:are mutually exclusive|exclude each other|cannot be (?:used|set|combined|enabled) (?:together|at the same time))|(?:give|set|use|enable) both (?P<m>\{\d+\} and \{\d+\}) is (?:an error|refused)",
         ),
         own: compile(
-            r"\b(?:this (?:parameter|setting|option|value|variable|limit)|it|the value( (?:must|should|has to|cannot|may not)))\b",
+            r"\b(?:this (?:parameter|setting|option|value|variable|limit)|it|this( to (?:less|more|the same))|the value( (?:must|should|has to|cannot|may not)))\b",
         ),
     }
 });
@@ -233,7 +244,7 @@ pub fn rules(sentence: &Sentence, owner: Option<&str>) -> Vec<Rule> {
             let own = format!("{{{}}}", names.len() - 1);
             PATTERNS
                 .own
-                .replace_all(&text, format!("{own}$1"))
+                .replace_all(&text, format!("{own}$1$2"))
                 .into_owned()
         }
         _ => text,
@@ -241,6 +252,9 @@ pub fn rules(sentence: &Sentence, owner: Option<&str>) -> Vec<Rule> {
     let compared = compared(&text, &names, owner);
     if !compared.is_empty() {
         return compared;
+    }
+    if let Some(product) = product(&text, &names, owner) {
+        return vec![product];
     }
     special(&text, &names, owner).into_iter().collect()
 }
@@ -298,8 +312,13 @@ fn compared(text: &str, names: &[String], owner: Option<&str>) -> Vec<Rule> {
                 continue;
             };
             let pointless = template.pattern.as_str() == POINTLESS;
-            let known = rules.iter().any(|r| r.names().contains(&right.as_str()));
-            if left.is_empty() || left.contains(&right) || known {
+            let pair = [left.first(), Some(&right)];
+            let told = |r: &Rule| {
+                pair.iter()
+                    .flatten()
+                    .all(|n| r.names().contains(&n.as_str()))
+            };
+            if left.is_empty() || left.contains(&right) || rules.iter().any(told) {
                 continue;
             }
             rules.push(Rule::Compare {
@@ -314,6 +333,16 @@ fn compared(text: &str, names: &[String], owner: Option<&str>) -> Vec<Rule> {
         }
     }
     rules
+}
+
+fn product(text: &str, names: &[String], owner: Option<&str>) -> Option<Rule> {
+    let found = PATTERNS.product.captures(text)?;
+    let found = found.name("p").or_else(|| found.name("q"))?;
+    let mut members = named(found.as_str(), names);
+    if let Some(own) = members.iter().position(|m| Some(m.as_str()) == owner) {
+        members.swap(0, own);
+    }
+    (members.len() > 1).then_some(Rule::Product(members))
 }
 
 fn special(text: &str, names: &[String], owner: Option<&str>) -> Option<Rule> {

@@ -1,30 +1,41 @@
-//! Rules from sentences: the form that a cue gives, filled with names and values.
+//! Rules from sentences: what a template gives, fitted to the settings' own ranges.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use super::cue::{Cue, Form};
+use backstay_model::Severity;
+use backstay_typing::template::{Comparison, Force, Rule};
+use regex::Regex;
+
 use crate::catalogue::Known;
 
-/// The rule of `cue` for `from` and `to`, when it has a form and the settings fit it.
-pub(crate) fn fill(cue: &Cue, from: &Known, to: &Known, sentence: &str) -> Option<String> {
-    let (a, b) = (&from.fact.name, &to.fact.name);
-    let numbers = from.numeric() && to.numeric() && dimension(from) == dimension(to);
-    if cue.form == Form::Needs {
-        return needs(from, to, sentence);
-    }
-    if !numbers {
+/// The expression of a comparison, when all its settings are numbers of one measure.
+pub(crate) fn compare(rule: &Rule, known: &BTreeMap<&str, &Known>) -> Option<String> {
+    let Rule::Compare { sign, while_on, .. } = rule else {
+        return None;
+    };
+    let names = rule.names();
+    let all: Vec<&Known> = names.iter().filter_map(|n| known.get(n).copied()).collect();
+    let first = *all.first()?;
+    let fits = |k: &&Known| k.numeric() && dimension(k) == dimension(first);
+    if all.len() != names.len() || !all.iter().all(fits) {
         return None;
     }
-    let ratio = |percent: f64| format!("{}", percent / 100.0);
-    match cue.form {
-        Form::Nothing | Form::Needs => None,
-        Form::Less => Some(guard(from, format!("{a} < {b}"))),
-        Form::AtMost => Some(guard(from, format!("{a} <= {b}"))),
-        Form::AtLeast => Some(guard(from, format!("{a} >= {b}"))),
-        Form::Half => Some(format!("{a} <= 0.5 * {b}")),
-        Form::PercentAtMost => Some(format!("{a} <= {} * {b}", ratio(cue.number?))),
-        Form::PercentAtLeast => Some(format!("{a} >= {} * {b}", ratio(cue.number?))),
-        Form::LessWhenOn => Some(format!("{a} > 0 and {b} > 0 => {a} < {b}")),
+    let text = rule.expression()?;
+    // A number that is off, or at a special value, is bound by nothing.
+    let bounded = !matches!(sign, Comparison::Greater) && while_on.is_none();
+    Some(if bounded { guard(first, text) } else { text })
+}
+
+/// What a violation of a comparison is.
+pub(crate) fn severity(rule: &Rule) -> Severity {
+    match rule {
+        Rule::Compare { force, .. } => match force {
+            Force::Clamp => Severity::Clamp,
+            Force::Must => Severity::Silent,
+            Force::Should => Severity::Advice,
+        },
+        _ => Severity::Silent,
     }
 }
 
@@ -42,8 +53,22 @@ fn guard(from: &Known, rule: String) -> String {
     }
 }
 
-/// `from` in use => `to` switched on, or at the value that the sentence names.
-fn needs(from: &Known, to: &Known, sentence: &str) -> Option<String> {
+/// Wordings that say what `{b}` must be.
+static NEEDS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"\{b\} (?:setting |parameter )?must (?:also |first )?be (?:explicitly )?(?:set|enabled|turned on|debug|on\b)",
+        r"|requires? (?:that )?\{b\}",
+        r"|only (?:be )?(?:supported|allowed|possible) (?:when|if) \{b\} is (?:set|enabled|on)",
+    ))
+    .expect("a fixed pattern")
+});
+
+/// `from` in use => `to` switched on, or at the value that `sentence` names; `None` when it does not
+/// say so in plain words.
+pub(crate) fn needs(from: &Known, to: &Known, sentence: &str) -> Option<String> {
+    if !NEEDS.is_match(sentence) {
+        return None;
+    }
     // A built-in value that is in use says nothing: nobody chose it.
     let by_default = from
         .fact

@@ -54,6 +54,15 @@ fn comparisons_with_factors_and_sums() {
             "If s_b is not zero, it is pointless to set s_a to the same or a larger value.",
             "s_a > 0 and s_b > 0 => s_a < s_b",
         ),
+        (
+            "Helpers are taken from the pool of processes set by s_b.",
+            "s_a <= s_b",
+        ),
+        (
+            "It makes no sense to set this to more than s_b.",
+            "s_a <= s_b",
+        ),
+        ("There is no warning if s_b is less than s_a.", "s_a <= s_b"),
         ("s_a and s_b are both fine.", ""),
         ("s_a does not have to be less than s_b.", ""),
     ];
@@ -112,4 +121,22 @@ fn special_values_stand_for_others() {
     assert_eq!(read("When not set, s_b is used."), special(None, 1.0));
     assert_eq!(read("It defaults to s_b."), special(None, 1.0));
     assert!(special(Some(-1), 1.0)[0].expression().is_none());
+}
+
+#[test]
+fn products_begin_with_the_owner() {
+    let product = |names: &[&str]| {
+        vec![Rule::Product(
+            names.iter().map(|n| (*n).to_owned()).collect(),
+        )]
+    };
+    assert_eq!(
+        read("There is room for s_b * (s_a + s_c) of them."),
+        product(&["s_a", "s_b", "s_c"])
+    );
+    assert_eq!(
+        read("It is found by multiplying s_b by s_a."),
+        product(&["s_a", "s_b"])
+    );
+    assert!(read("Twice s_b rows are kept, 2 * 8 each.").is_empty());
 }
