@@ -1,5 +1,6 @@
 //! The command line, defined once: parser, help, completion and reference come from here.
 
+mod check;
 mod graph;
 mod record;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use check::{Check, HostFacts};
 pub(crate) use graph::{Explain, Graph, Judge, Place};
 pub(crate) use record::{Audit, Changes, Pause, Replay, Rescue, Rollback, Snapshot};
 
@@ -225,6 +227,8 @@ pub(crate) struct Subject {
     /// Storage of the host: ssd, nvme or hdd.
     #[arg(long, value_name = "KIND")]
     pub(crate) storage: Option<String>,
+    #[command(flatten)]
+    pub(crate) host: HostFacts,
 }
 
 #[derive(Debug, Args)]
@@ -249,23 +253,6 @@ pub(crate) struct Simulate {
     /// Exit 0 also when nothing can be said.
     #[arg(long)]
     pub(crate) allow_inconclusive: bool,
-    #[command(flatten)]
-    pub(crate) subject: Subject,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  backstay check postgresql://me@db1/shop\n  backstay check -f postgresql.conf --version 15 --memory 64GB --cpus 16 -o json\n\nExit codes: 0 nothing at or over --fail-on, 3 something is."
-)]
-pub(crate) struct Check {
-    /// Connection string of a live server.
-    pub(crate) dsn: Option<String>,
-    /// A configuration file in the engine's own format.
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-    /// Least severity that trips the exit code: advice, clamp, warn, silent or reject.
-    #[arg(long, value_name = "SEVERITY", default_value = "warn")]
-    pub(crate) fail_on: String,
     #[command(flatten)]
     pub(crate) subject: Subject,
 }

@@ -1,6 +1,7 @@
 //! One module per command.
 
 mod audit;
+mod beside;
 mod changes;
 mod check;
 mod config;
@@ -9,6 +10,7 @@ mod detect;
 mod doctor;
 mod explain;
 mod graph;
+mod machine;
 mod model;
 mod pause;
 mod record;
@@ -21,6 +23,7 @@ mod snapshot;
 mod status;
 mod subject;
 mod topic;
+mod tree;
 mod watch;
 
 use clap::CommandFactory;

@@ -20,6 +20,7 @@ use backstay_model::name::EngineKind;
 use backstay_model::{Confidence, MetricName, NodeKey, ServiceName, Snapshot, TargetId, Timestamp};
 
 use crate::args::{Common, Subject};
+use crate::commands::machine::{host_options, this_machine};
 use crate::commands::watch::runtime;
 use crate::failure::{Code, Failure};
 use crate::postgres::{read_failure, resolve};
@@ -48,6 +49,8 @@ pub(crate) struct Ground {
     pub(crate) lines: Vec<ConfLine>,
     /// Things to know that are no data.
     pub(crate) notes: Vec<String>,
+    /// What stands beside it and was read as well: a primary, a pooler.
+    pub(crate) beside: Vec<String>,
 }
 
 /// A server that was asked.
@@ -68,11 +71,15 @@ impl Ground {
             None => format!("{} {}", self.choice.pack.engine, self.choice.pack.major),
         };
         let host: Vec<String> = self.host.iter().map(|(k, v)| format!("{k} {v}")).collect();
-        if host.is_empty() {
+        let mut title = if host.is_empty() {
             format!("{version}; nothing known about the host")
         } else {
             format!("{version}; {}", host.join(", "))
+        };
+        for one in &self.beside {
+            title.push_str(&format!("; {one}"));
         }
+        title
     }
 
     pub(crate) fn target(&self) -> TargetId {
@@ -119,7 +126,8 @@ impl Ground {
         Ok(graph)
     }
 
-    fn with_host(mut self, fact: &str, quantity: Quantity, from: &str) -> Self {
+    /// With a fact about the host, and where it was read.
+    pub(crate) fn with_host(mut self, fact: &str, quantity: Quantity, from: &str) -> Self {
         let shown = format!("{quantity}{from}");
         self.now = self.now.with_host(fact, quantity);
         self.host.insert(fact.to_owned(), shown);
@@ -193,6 +201,7 @@ pub(crate) fn offline(subject: &Subject, file: Option<&Path>) -> Result<Ground, 
         host: BTreeMap::new(),
         live: None,
         lines: Vec::new(),
+        beside: Vec::new(),
         notes: carried(choice, subject.version),
     };
     if let Some(path) = file {
@@ -216,29 +225,6 @@ fn carried(choice: PackChoice, major: u32) -> Vec<String> {
             "no knowledge is shipped for version {major}; that of {from} is used, unconfirmed"
         )],
     }
-}
-
-fn host_options(mut ground: Ground, subject: &Subject) -> Result<Ground, Failure> {
-    if let Some(text) = &subject.memory {
-        let memory = Quantity::parse_bytes(text).ok_or_else(|| {
-            Failure::new(Code::Usage, format!("`--memory {text}` is not a size"))
-                .hint("write a number with a unit: 64GB")
-        })?;
-        ground = ground.with_host("memory", memory, "");
-    }
-    if let Some(cpus) = subject.cpus {
-        ground = ground.with_host("cpus", Quantity::Count(i128::from(cpus)), "");
-    }
-    if let Some(kind) = &subject.storage {
-        if !["ssd", "nvme", "hdd"].contains(&kind.as_str()) {
-            return Err(
-                Failure::new(Code::Usage, format!("`--storage {kind}` is not a kind"))
-                    .hint("kinds of storage are ssd, nvme and hdd"),
-            );
-        }
-        ground = ground.with_host("storage", Quantity::Text(kind.clone()), "");
-    }
-    Ok(ground)
 }
 
 /// The configuration of a live server. Nothing is written to it.
@@ -275,6 +261,7 @@ fn of_snapshot(snapshot: Snapshot, address: String) -> Result<Ground, Failure> {
         host: BTreeMap::new(),
         live: Some(Live { address, snapshot }),
         lines: Vec::new(),
+        beside: Vec::new(),
         notes,
     })
 }
@@ -328,28 +315,6 @@ fn passing_key(common: &Common) -> Result<Vec<u8>, Failure> {
     getrandom::fill(&mut key)
         .map_err(|e| Failure::new(Code::Internal, format!("no random bytes to be had: {e}")))?;
     Ok(key)
-}
-
-/// Facts about the machine that we run on: where a local server runs as well.
-fn this_machine(mut ground: Ground) -> Ground {
-    let from = " (this machine)";
-    if let Some(bytes) = memory_line("MemTotal:") {
-        let memory = Quantity::Bytes(i128::from(bytes / (1 << 20)) << 20);
-        ground = ground.with_host("memory", memory, from);
-    }
-    if let Ok(n) = std::thread::available_parallelism() {
-        let cpus = Quantity::Count(i128::try_from(n.get()).unwrap_or(1));
-        ground = ground.with_host("cpus", cpus, from);
-    }
-    ground
-}
-
-/// A line of the kernel's memory table, in bytes.
-pub(crate) fn memory_line(head: &str) -> Option<u64> {
-    let table = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = table.lines().find(|l| l.starts_with(head))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes * 1_024)
 }
 
 /// Reads a configuration file; a line that the server could not read is a failure, because the server

@@ -1,6 +1,6 @@
 //! Rules that do not hold, as JSON and as SARIF.
 
-use backstay_catalog::{Pack, Violation};
+use backstay_catalog::Violation;
 use backstay_model::{Evidence, Severity};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ pub(crate) struct Spot {
 }
 
 /// One violated (or nearly violated) rule.
-pub(crate) fn violation(pack: &Pack, v: &Violation<'_>, spot: Option<&Spot>) -> Value {
+pub(crate) fn violation(v: &Violation<'_>, spot: Option<&Spot>) -> Value {
     let values: serde_json::Map<String, Value> = v
         .values
         .iter()
@@ -30,7 +30,8 @@ pub(crate) fn violation(pack: &Pack, v: &Violation<'_>, spot: Option<&Spot>) -> 
         "confidence": v.confidence.get(),
         "evidence": v.constraint.evidence.iter().map(evidence).collect::<Vec<_>>(),
         "note": v.constraint.note,
-        "remedy": advice(pack, v),
+        "remedy": advice(v),
+        "remedies": v.remedies,
         "file": spot.map(|s| s.file.clone()),
         "line": spot.map(|s| s.line),
     })

@@ -13,7 +13,6 @@ use crate::commands::simulate::{Boot, Gate, Simulation};
 /// The whole report.
 pub(crate) fn document(s: &Simulation<'_>) -> Value {
     let risk = &s.report.risk;
-    let pack = s.ground.choice.pack;
     let mut document = json!({
         "kind": "simulation",
         "subject": s.ground.title(),
@@ -43,7 +42,7 @@ pub(crate) fn document(s: &Simulation<'_>) -> Value {
         },
         "boot_check": boot(&s.boot),
         "violations": s.report.violations.iter().map(|b| {
-            let mut v = violation(pack, &b.violation, s.spot(&b.violation.constraint.subject));
+            let mut v = violation(&b.violation, s.spot(&b.violation.constraint.subject));
             if let Some(object) = v.as_object_mut() {
                 let by = if b.by == BrokenBy::Proposal { "proposal" } else { "before" };
                 object.insert("broken_by".into(), json!(by));
@@ -51,7 +50,7 @@ pub(crate) fn document(s: &Simulation<'_>) -> Value {
             v
         }).collect::<Vec<_>>(),
         "near": s.report.near.iter()
-            .map(|v| violation(pack, v, s.spot(&v.constraint.subject))).collect::<Vec<_>>(),
+            .map(|v| violation(v, s.spot(&v.constraint.subject))).collect::<Vec<_>>(),
         "unknown": s.report.unknown.iter().map(|(id, missing)| json!({
             "constraint": id,
             "missing": missing.iter().map(named).collect::<Vec<_>>(),
@@ -157,14 +156,13 @@ fn undo(s: &Simulation<'_>) -> Value {
 
 /// Findings for code scanning: what blocks is an error, an open question a note.
 pub(crate) fn findings(s: &Simulation<'_>) -> Vec<Finding> {
-    let pack = s.ground.choice.pack;
     let target = s.ground.target();
     let mut findings: Vec<Finding> = s
         .broken()
         .map(|v| Finding {
             rule: v.constraint.id.clone(),
             level: Level::of(v.severity),
-            message: format!("{} ({}); {}", v.constraint.note, values(v), advice(pack, v)),
+            message: format!("{} ({}); {}", v.constraint.note, values(v), advice(v)),
             spot: s
                 .spot(&v.constraint.subject)
                 .or_else(|| first_spot(s))

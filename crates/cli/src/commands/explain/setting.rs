@@ -5,6 +5,7 @@ mod words;
 
 use std::collections::BTreeSet;
 
+use backstay_catalog::Candidate;
 use backstay_catalog::expr::Environment;
 use backstay_catalog::pack::{Context, ResourceClass, SettingDef, ValueKind};
 use backstay_catalog::units::Quantity;
@@ -183,17 +184,19 @@ fn changes(book: &Book, def: &SettingDef) -> Vec<Made> {
 }
 
 fn default(sheet: &Sheet<'_>) -> String {
-    let now = sheet.lens.ground.now.setting(&sheet.def.name);
-    match now {
+    let built_in = Candidate::new(sheet.lens.ground.choice.pack);
+    match built_in.setting(&sheet.def.name) {
         Some(Quantity::Text(text)) if text.is_empty() => "''".into(),
-        Some(_) => sheet
-            .lens
-            .ground
-            .now
-            .shown(&sheet.def.name)
-            .unwrap_or_default(),
+        Some(_) => built_in.shown(&sheet.def.name).unwrap_or_default(),
         None => "decided by the server".into(),
     }
+}
+
+/// The value that stands on the server or in the file that is looked at, where there is one.
+fn stands(sheet: &Sheet<'_>) -> Option<String> {
+    let ground = &sheet.lens.ground;
+    let looked = ground.live.is_some() || !ground.lines.is_empty();
+    ground.now.shown(&sheet.def.name).filter(|_| looked)
 }
 
 /// Which way the arrow of an edge points, as its setting sees it.
@@ -250,9 +253,7 @@ fn show(out: Out, sheet: &Sheet<'_>) {
             Tone::Dim,
             &format!(
                 "{} {}, {}",
-                sheet.lens.ground.choice.pack.engine,
-                sheet.lens.ground.choice.pack.major,
-                def.category
+                sheet.lens.ground.choice.pack.engine, sheet.lens.ground.major, def.category
             )
         )
     ));
@@ -267,6 +268,9 @@ fn show(out: Out, sheet: &Sheet<'_>) {
         vec![dim("masked by"), plain(masks(def.context))],
         vec![dim("class"), plain(class(def))],
     ];
+    if let Some(value) = stands(sheet) {
+        rows.insert(1, vec![dim("stands at"), cell(Tone::Bold, value)]);
+    }
     if secret(&def.name) == Secrecy::Secret {
         rows.push(vec![
             dim("secret"),
@@ -436,7 +440,7 @@ fn document(sheet: &Sheet<'_>) -> Value {
     json!({
         "kind": "setting",
         "engine": pack.engine.to_string(),
-        "version": pack.major,
+        "version": sheet.lens.ground.major,
         "setting": def.name.as_str(),
         "summary": def.summary,
         "category": def.category,
@@ -445,6 +449,7 @@ fn document(sheet: &Sheet<'_>) -> Value {
         "min": def.min,
         "max": def.max,
         "default": default(sheet),
+        "stands_at": stands(sheet),
         "takes_effect": takes_effect(def.context),
         "context": format!("{:?}", def.context).to_lowercase(),
         "class": def.class,

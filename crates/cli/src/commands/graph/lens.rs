@@ -1,6 +1,8 @@
 //! What is known here, seen from one place: what is shipped, a live server, or a target of the state
 //! directory with everything that was learnt about it.
 
+use std::collections::BTreeMap;
+
 use backstay_graph::export::{Told, counter_evidence};
 use backstay_graph::{CompactGraph, EdgeFilter, EdgeScope, View};
 use backstay_guard::knowledge::weighed;
@@ -109,7 +111,10 @@ impl Lens {
         let scopes = [EdgeScope::learnt(engine, major), EdgeScope::Target(target)];
         let of = |scope| self.edges(&EdgeFilter::view(View::Scope(scope)));
         let all = scopes.into_iter().flat_map(of);
-        all.filter(|e| e.kind != EdgeKind::Uses).collect()
+        let all = all.filter(|e| e.kind != EdgeKind::Uses);
+        // What is said of the target alone lies over what is said of all.
+        let lines = all.map(|e| ((e.from.clone(), e.to.clone(), e.kind), e));
+        lines.collect::<BTreeMap<_, _>>().into_values().collect()
     }
 
     /// The edges that count here, laid out for walking.

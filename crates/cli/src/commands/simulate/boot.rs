@@ -9,7 +9,8 @@ use backstay_scratch::postgres::{
 };
 use backstay_simulate::Proposed;
 
-use crate::commands::subject::{Ground, memory_line};
+use crate::commands::machine::memory_line;
+use crate::commands::subject::Ground;
 use crate::commands::watch::runtime;
 use crate::failure::{Code, Failure};
 

@@ -172,7 +172,7 @@ fn rules(page: &mut Page, s: &Simulation<'_>) {
         let rule = v.constraint.rule.clone().unwrap_or_default();
         page.rows(10, &[vec![dim(format!("{rule} ({})", v.confidence))]]);
         page.rows(10, &[vec![plain(values(v))]]);
-        if let Some(text) = remedy(s.ground.choice.pack, v) {
+        if let Some(text) = remedy(v) {
             page.rows(10, &[vec![plain(text)]]);
         }
     }

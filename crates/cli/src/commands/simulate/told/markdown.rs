@@ -62,7 +62,7 @@ fn rules(text: &mut String, s: &Simulation<'_>) {
                 &format!("`{}`", v.constraint.subject),
                 &v.constraint.note,
                 &values(v),
-                &advice(s.ground.choice.pack, v),
+                &advice(v),
             ])
         })
         .collect();
