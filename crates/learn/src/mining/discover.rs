@@ -78,7 +78,8 @@ pub(crate) fn discover(corpus: &Corpus, q: f64) -> Vec<Discovery> {
     found.filter(|(_, a)| *a <= q).map(|(d, _)| d).collect()
 }
 
-/// Calls `visit` for each pair with enough decisions; how many pairs could have had them.
+/// Calls `visit` for each pair with enough decisions and an effect that matters; how many pairs could
+/// have had enough decisions.
 fn pairs(corpus: &Corpus, how: How, mut visit: impl FnMut((Place, Place, How))) -> usize {
     let often = |column: &[Vec<u32>]| -> Vec<Place> {
         let all = (0..).zip(column);
@@ -87,10 +88,11 @@ fn pairs(corpus: &Corpus, how: How, mut visit: impl FnMut((Place, Place, How))) 
     };
     let counts = counts(corpus, how);
     let firsts = often(&corpus.has);
-    let seconds = match how {
-        How::Together => firsts.clone(),
-        How::Followed => often(&corpus.followed),
+    let column = match how {
+        How::Together => &corpus.has,
+        How::Followed => &corpus.followed,
     };
+    let seconds = often(column);
     let mut tests = 0;
     for x in &firsts {
         for y in &seconds {
@@ -98,7 +100,15 @@ fn pairs(corpus: &Corpus, how: How, mut visit: impl FnMut((Place, Place, How))) 
                 continue;
             }
             tests += 1;
-            if u64::from(counts.get(*x, *y)) >= TRANSACTIONS_MIN {
+            let both = u64::from(counts.get(*x, *y));
+            if both < TRANSACTIONS_MIN {
+                continue;
+            }
+            // Most pairs fail here, before anything is counted anew.
+            let size = |columns: &[Vec<u32>], p: &Place| columns[usize::from(*p)].len() as u64;
+            let margins = (size(&corpus.has, x), size(column, y));
+            let table = Table::of_margins(both, margins.0, margins.1, corpus.len() as u64);
+            if matters(&table, how) {
                 visit((*x, *y, how));
             }
         }
