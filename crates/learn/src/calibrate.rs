@@ -16,6 +16,9 @@ use crate::stats::logistic::{Case, FitError, Label, Logistic, Penalty, fit, isot
 const ISOTONIC_FROM: usize = 200;
 /// Bins of the expected calibration error.
 const BINS: usize = 10;
+/// Penalty on the slope of a calibration: a prior standard deviation of 1 around 1. Without it, few false
+/// pairs let the slope grow without end.
+const LINE_STRENGTH: f64 = 1.0;
 /// How much a fit must lower the Brier score out of fold, as a share of it, to be shipped.
 const WORTH_IT: f64 = 0.05;
 
@@ -267,7 +270,7 @@ fn line_of(rows: &[Case]) -> Result<Logistic, FitError> {
     fit(
         &rows,
         Penalty {
-            strength: 1e-6,
+            strength: LINE_STRENGTH,
             towards: 1.0,
         },
     )
