@@ -8,6 +8,7 @@ use backstay_bench::beliefs::PAIRS;
 use backstay_bench::books::{BATCH, ENTRIES};
 use backstay_bench::graphs::{EDGES, NODES};
 use backstay_bench::knowledge::{Known, PAST};
+use backstay_bench::learning;
 use backstay_bench::lives::{Transition, transitions};
 use backstay_bench::verdicts::{Case, WATCH_S};
 use backstay_model::Event;
@@ -42,6 +43,7 @@ pub(crate) fn run() -> Result<Section> {
     rows.extend(found.verdicts()?);
     rows.extend(found.knowledge()?);
     rows.extend(found.beliefs()?);
+    rows.extend(found.learning()?);
     rows.extend(found.seconds()?);
     Ok(Section {
         title: "Benches",
@@ -215,6 +217,36 @@ impl Found {
                 "belief in one edge, with interval and every line",
                 Target::None,
                 "`belief::believe`, six items of evidence",
+            ),
+        ])
+    }
+
+    fn learning(&self) -> Result<Vec<Row>> {
+        let batch = self.estimate("learning/ingest")?;
+        let per_s = |ns: f64| learning::BATCH as f64 * 1e9 / ns;
+        let slowest = slowest(&self.home.join("learning/ingest/new/sample.json"))?;
+        let how = format!(
+            "batches of {} into `Graph` and `Learner` in memory, on one core, after {} changes on 1,000 \
+             targets; nights are counted in; the slowest of 20 samples {}",
+            count(learning::BATCH as u64),
+            count(learning::BEFORE as u64),
+            rate(per_s(slowest))
+        );
+        let ingest = Row::measured(
+            "changes into graph and learning",
+            Target::AtLeast(10_000.0),
+            per_s(batch.mean),
+            rate,
+            how,
+        );
+        let (low, high) = (rate(per_s(batch.high)), rate(per_s(batch.low)));
+        let settings = u64::from(learning::SETTINGS);
+        Ok(vec![
+            ingest.also(&format!(" ({low} to {high})")),
+            self.estimate("learning/g2")?.row(
+                &format!("G² of {} pairs anew", count(settings * (settings - 1) / 2)),
+                Target::Below(50.0 * MILLISECOND),
+                "`Weights::rescore`, every pair with a weight; one core",
             ),
         ])
     }

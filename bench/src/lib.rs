@@ -10,6 +10,7 @@ pub mod books;
 pub mod graphs;
 pub mod guards;
 pub mod knowledge;
+pub mod learning;
 pub mod lives;
 pub mod verdicts;
 pub mod weather;

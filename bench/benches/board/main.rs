@@ -7,6 +7,7 @@ use criterion::Criterion;
 mod beliefs;
 mod ingest;
 mod knowledge;
+mod learning;
 mod lives;
 mod seconds;
 mod traces;
@@ -19,6 +20,7 @@ fn main() {
     lives::benches(&mut criterion);
     knowledge::benches(&mut criterion);
     beliefs::benches(&mut criterion);
+    learning::benches(&mut criterion);
     seconds::benches(&mut criterion);
     ingest::benches(&mut criterion);
     traces::benches(&mut criterion);
