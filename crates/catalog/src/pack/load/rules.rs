@@ -186,10 +186,11 @@ impl Found {
         let Some(known) = self.constraints.get_mut(id) else {
             return;
         };
+        // A server that swallows a violation told nothing.
         let told = generated
             .evidence
             .iter()
-            .any(|e| e.kind == EvidenceKind::Verdict);
+            .any(|e| e.kind == EvidenceKind::Verdict && e.log_lr > 0.0);
         if known.rule.is_none() && told && agree(known, &generated) {
             known.rule = generated.rule.clone();
             known.severity = known.severity.max(generated.severity);
