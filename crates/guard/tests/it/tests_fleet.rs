@@ -46,7 +46,10 @@ impl Fleet {
 
     fn record(&mut self, at: i64, record: Record) {
         let (seq, at) = (self.journal.next_seq().0, Timestamp::from_secs(BEGIN + at));
-        drop(self.known.enter((seq, at), &record, &MemorySnapshots::new()));
+        drop(
+            self.known
+                .enter((seq, at), &record, &MemorySnapshots::new()),
+        );
         drop(self.journal.commit(at, vec![record]).unwrap());
     }
 
@@ -103,7 +106,13 @@ impl Fleet {
             changes: changes.collect(),
         };
         let snapshot = None;
-        self.record(*at, Record::Seen { change_set, snapshot });
+        self.record(
+            *at,
+            Record::Seen {
+                change_set,
+                snapshot,
+            },
+        );
     }
 
     fn edges(&self, scope: EdgeScope) -> Vec<Edge> {
@@ -131,7 +140,10 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, n: u32) -> u32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         u32::try_from((self.0 >> 33) % u64::from(n)).unwrap_or(0)
     }
 }
@@ -143,7 +155,8 @@ fn history(noise: &[String], pairs: &[[String; 2]]) -> Vec<Deed> {
     let mut deeds: Vec<Deed> = (0..700)
         .map(|n| {
             let at = n * 40 * DAY / 700;
-            let setting = noise[dice.below(u32::try_from(noise.len()).unwrap_or(1)) as usize].clone();
+            let setting =
+                noise[dice.below(u32::try_from(noise.len()).unwrap_or(1)) as usize].clone();
             (at, dice.below(8), dice.below(6), vec![setting])
         })
         .collect();
@@ -166,15 +179,24 @@ fn text(node: &NodeKey) -> String {
 fn pick(fleet: &Fleet) -> (Edge, Vec<String>) {
     let rules = fleet.rules();
     let own = |e: &&Edge| {
-        let both = [&e.from, &e.to].iter().all(|n| matches!(n, NodeKey::Setting(_)));
+        let both = [&e.from, &e.to]
+            .iter()
+            .all(|n| matches!(n, NodeKey::Setting(_)));
         both && (0.3..0.85).contains(&e.confidence.get()) && e.kind != EdgeKind::Affects
     };
     let alone = |e: &&Edge| {
-        let same = |o: &&Edge| [&o.from, &o.to].iter().all(|n| **n == e.from || **n == e.to);
+        let same = |o: &&Edge| {
+            [&o.from, &o.to]
+                .iter()
+                .all(|n| **n == e.from || **n == e.to)
+        };
         rules.iter().filter(same).count() == 1
     };
     let edge = rules.iter().filter(own).find(alone).unwrap().clone();
-    let tied: Vec<&str> = rules.iter().flat_map(|e| [e.from.name(), e.to.name()]).collect();
+    let tied: Vec<&str> = rules
+        .iter()
+        .flat_map(|e| [e.from.name(), e.to.name()])
+        .collect();
     let nodes = fleet.known.graph.nodes();
     let free = nodes.filter(|n| matches!(n, NodeKey::Setting(_)) && !tied.contains(&n.name()));
     (edge, free.map(text).take(44).collect())
@@ -198,21 +220,47 @@ fn what_is_changed_together_raises_a_candidate_and_never_makes_an_edge() {
     let tally = fleet.known.learning.tally();
     assert!(tally.decisions > 600, "{tally:?}");
     let learnt = fleet.learnt();
-    let same = |e: &&Edge| (&e.from, &e.to, e.kind) == (&candidate.from, &candidate.to, candidate.kind);
+    let same =
+        |e: &&Edge| (&e.from, &e.to, e.kind) == (&candidate.from, &candidate.to, candidate.kind);
     let raised = learnt.iter().find(same).expect("the planted pair is seen");
-    let fresh: Vec<_> = raised.evidence.iter().filter(|e| !candidate.evidence.contains(e)).collect();
+    let fresh: Vec<_> = raised
+        .evidence
+        .iter()
+        .filter(|e| !candidate.evidence.contains(e))
+        .collect();
     assert_eq!(fresh.len(), 1, "{fresh:?}");
-    assert!(fresh[0].anchor.starts_with("co_change:8 decisions by 4 actors"), "{fresh:?}");
+    assert!(
+        fresh[0]
+            .anchor
+            .starts_with("co_change:8 decisions by 4 actors"),
+        "{fresh:?}"
+    );
     let gain = raised.confidence.get() - candidate.confidence.get();
-    assert!(gain > 0.05, "{} to {}", candidate.confidence, raised.confidence);
+    assert!(
+        gain > 0.05,
+        "{} to {}",
+        candidate.confidence,
+        raised.confidence
+    );
     let belief = believe(&raised.evidence, None, Standing::Exact);
-    assert!(belief.lines.iter().any(|l| l.group == Group::History && l.log_odds > 0.0));
+    assert!(
+        belief
+            .lines
+            .iter()
+            .any(|l| l.group == Group::History && l.log_odds > 0.0)
+    );
 
     // Changed together just as often, and nothing else says so.
-    let made = |e: &&Edge| [&e.from, &e.to].iter().all(|n| strangers.contains(&text(n)));
+    let made = |e: &&Edge| {
+        [&e.from, &e.to]
+            .iter()
+            .all(|n| strangers.contains(&text(n)))
+    };
     assert_eq!(learnt.iter().find(made), None);
     let nothing_new = learnt.iter().all(|e| {
-        rules.iter().any(|r| (&r.from, &r.to, r.kind) == (&e.from, &e.to, e.kind))
+        rules
+            .iter()
+            .any(|r| (&r.from, &r.to, r.kind) == (&e.from, &e.to, e.kind))
     });
     assert!(nothing_new, "co-change made an edge: {learnt:?}");
 
@@ -220,7 +268,11 @@ fn what_is_changed_together_raises_a_candidate_and_never_makes_an_edge() {
     let mut read = Known::new();
     for entry in Entries::new(&fleet.entries, Seq(1)).decoded() {
         let entry = entry.unwrap();
-        drop(read.enter((entry.seq.0, entry.at), &entry.record, &MemorySnapshots::new()));
+        drop(read.enter(
+            (entry.seq.0, entry.at),
+            &entry.record,
+            &MemorySnapshots::new(),
+        ));
     }
     assert_eq!(read.graph, fleet.known.graph);
     assert_eq!(read.learning, fleet.known.learning);

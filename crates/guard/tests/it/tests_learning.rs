@@ -97,3 +97,29 @@ fn what_is_read_again_is_what_was_known_live() {
     assert_eq!(room.guard.graph(), &live);
     assert!(room.shown.settings.keys().any(|k| k.name.as_str() == KEY));
 }
+
+#[test]
+fn a_setting_that_no_pack_knows_is_a_node_that_can_be_spoken_of() {
+    let mut room = Room::calm(Mode::Observe);
+    room.set("my_extension.level", "3");
+    room.observe();
+    let node = NodeKey::setting("my_extension.level");
+    assert!(room.guard.graph().nodes().any(|n| *n == node));
+    room.ask(Request::Judge(Judgement {
+        target: None,
+        from: node.clone(),
+        to: NodeKey::setting("jit"),
+        kind: EdgeKind::Requires,
+        opinion: Opinion::Confirmed,
+        why: None,
+    }));
+    let mut filter = EdgeFilter::view(View::Scope(EdgeScope::learnt(EngineKind::Postgresql, 15)));
+    filter.node = Some(node);
+    let edges = room.guard.graph().edges(room.now, &filter);
+    assert_eq!(edges.len(), 1);
+    assert_eq!(
+        (edges[0].constraint.as_ref(), edges[0].evidence.len()),
+        (None, 1)
+    );
+    assert!(edges[0].confidence.get() < 0.5, "one word is not proof");
+}
