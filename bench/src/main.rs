@@ -11,6 +11,7 @@
 )]
 
 mod board;
+mod checking;
 mod live;
 mod machine;
 mod process;
@@ -30,6 +31,7 @@ const USAGE: &str = "\
 backstay-bench            everything; writes bench/RESULTS.md (release builds only)
 backstay-bench criterion  only the criterion benches; prints
 backstay-bench single     only what is measured once, in new processes; prints
+backstay-bench check      only `check` on throw-away PostgreSQLs; prints
 backstay-bench live       only the guard on a throw-away PostgreSQL; prints";
 
 fn main() -> Result<()> {
@@ -39,6 +41,7 @@ fn main() -> Result<()> {
         [] => everything(),
         ["criterion"] => print(&[board::run()?]),
         ["single"] => print(&[single::run(&backstay()?)?]),
+        ["check"] => print(&[checking::run(&backstay()?)?]),
         ["live"] => print(&[live::run(&backstay()?, single::growth_over_hours()?)?]),
         [part] if single::child(part)? => Ok(()),
         other => bail!("`{}` is not a part\n\n{USAGE}", other.join(" ")),
@@ -62,6 +65,7 @@ fn everything() -> Result<()> {
     let sections = [
         board::run()?,
         single::run(&backstay)?,
+        checking::run(&backstay)?,
         live::run(&backstay, single::growth_over_hours()?)?,
     ];
     let took = began.elapsed();
