@@ -59,7 +59,8 @@ fn a_word_of_a_person_lies_over_the_rule_for_all_targets_or_one() {
     let shipped = rule(&room).unwrap();
     room.ask(word(Opinion::Rejected, Some(shop())));
     assert!(seen_by(&room, "shop") < shipped.confidence.get());
-    assert_eq!(seen_by(&room, "other"), shipped.confidence.get());
+    let unmoved = seen_by(&room, "other").to_bits() == shipped.confidence.get().to_bits();
+    assert!(unmoved, "it was said of another target");
     // The same person thinks again: only the last word counts, and it is of the installation.
     room.ask(word(Opinion::Confirmed, Some(shop())));
     assert!(seen_by(&room, "shop") >= shipped.confidence.get());

@@ -311,7 +311,7 @@ fn dependencies(page: &mut Page, sheet: &Sheet<'_>) {
             .take(EDGES_MAX)
             .map(|edge| (edge, seen(edge, sheet.def)))
             .filter(|(_, (s, _, _))| *s == side)
-            .map(|(edge, (_, how, other))| {
+            .flat_map(|(edge, (_, how, other))| {
                 let belief = sheet.lens.belief(edge);
                 let row = vec![
                     plain(how),
@@ -322,7 +322,6 @@ fn dependencies(page: &mut Page, sheet: &Sheet<'_>) {
                 let below = vec![plain(""), plain(""), plain(""), dim(short(&belief))];
                 [row, below]
             })
-            .flatten()
             .collect();
         if !rows.is_empty() {
             page.head(head);

@@ -52,7 +52,7 @@ pub(super) fn rows(page: &mut Page, sheet: &Sheet<'_>) {
         rows.push(vec![
             plain(line.what.clone()),
             cell(tone(line), format!("{:>6}", signed(line.log_odds))),
-            cell(tone(line), scale.bar(from, to, line.log_odds < 0.0)),
+            cell(tone(line), scale.bar(from, to)),
             dim(beside),
         ]);
     }
@@ -140,11 +140,11 @@ impl Scale {
     }
 
     /// A bar from one place to another, with the line of even odds through it.
-    fn bar(&self, from: f64, to: f64, against: bool) -> String {
+    fn bar(&self, from: f64, to: f64) -> String {
         let (a, b) = (self.column(from), self.column(to));
         let (a, b) = (a.min(b), a.max(b));
         let even = self.column(0.0);
-        let block = if against { '▒' } else { '█' };
+        let block = if to < from { '▒' } else { '█' };
         let draw = |i: usize| match i {
             i if (a..=b).contains(&i) => block,
             i if i == even => '│',
