@@ -85,7 +85,8 @@ pub fn evidence_id(evidence: &Evidence) -> String {
 #[must_use]
 pub fn canonical_name(node: &NodeKey) -> String {
     match node {
-        NodeKey::Resource(name) => format!("host.{name}"),
+        // What stands beside the server says so itself: `primary.wal_level`, `pgbouncer.pool_mode`.
+        NodeKey::Resource(name) if !name.contains('.') => format!("host.{name}"),
         other => other.name().to_owned(),
     }
 }
