@@ -21,7 +21,11 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("store-sqlite", 5, &["graph"]),
     ("host", 5, &[]),
     ("scratch", 5, &[]),
-    ("extract", 5, &["catalog", "graph", "learn", "scratch", "typing"]),
+    (
+        "extract",
+        5,
+        &["catalog", "graph", "learn", "scratch", "typing"],
+    ),
     ("guard", 6, &[]),
     ("world", 6, &["guard"]),
     ("cli", 7, &[]),
