@@ -9,15 +9,12 @@ use backstay_scratch::postgres::{Binaries, Options, Server};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::say::say;
+use crate::turn::{MyTurn, Turn};
 
-/// Stories that run at the same time; most of their time they wait for seconds to go by.
-const TURNS: u32 = 4;
-static TURN: Semaphore = Semaphore::const_new(TURNS as usize);
 /// Longest wait for a condition in a database or a file.
 pub(crate) const SOON: Duration = Duration::from_secs(15);
 /// Pause between two looks at a condition.
@@ -31,14 +28,6 @@ pub(crate) const OBSERVER: &str = "backstay_observe";
 pub(crate) const WRITER: &str = "backstay_auto";
 /// A person who may do everything.
 pub(crate) const PERSON: &str = "ann";
-
-/// Whether a story may run beside another one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turn {
-    Beside,
-    /// Its seconds count, or it takes the whole machine.
-    Alone,
-}
 
 /// What a story needs.
 pub(crate) struct Wanted<'a> {
@@ -74,7 +63,7 @@ pub(crate) struct Bed {
     pub(crate) server: Server,
     _load: Option<LoadHandle>,
     state: TempDir,
-    _turn: SemaphorePermit<'static>,
+    _turn: MyTurn,
 }
 
 impl Bed {
@@ -85,11 +74,7 @@ impl Bed {
             say(&format!("SKIPPED: {name}: {why}"));
             return None;
         }
-        let permits = match wanted.turn {
-            Turn::Beside => 1,
-            Turn::Alone => TURNS,
-        };
-        let turn = TURN.acquire_many(permits).await.unwrap();
+        let turn = MyTurn::comes(wanted.turn).await;
         let pairs = wanted.settings.iter();
         let options = Options {
             settings: pairs

@@ -6,8 +6,9 @@ use backstay_scratch::postgres::{Binaries, Options, Server};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::bed::binary;
+use crate::bed::{SOON, binary};
 use crate::say::say;
+use crate::turn::{MyTurn, Turn};
 
 /// Recommendations that a server as it comes may get.
 const ADVICES_MAX: usize = 3;
@@ -37,6 +38,7 @@ fn report(dsn: &str, more: &[&str]) -> (i32, Value, f64) {
 
 #[tokio::test]
 async fn a_server_as_it_comes_raises_no_alarm_in_any_version() {
+    let _turn = MyTurn::comes(Turn::Beside).await;
     for major in [14, 15, 16, 17, 18] {
         if let Err(error) = Binaries::find_major(major) {
             say(&format!(
@@ -73,6 +75,13 @@ async fn a_server_as_it_comes_raises_no_alarm_in_any_version() {
 
 #[tokio::test]
 async fn what_waits_for_a_restart_is_judged_before_it() {
+    if let Err(error) = Binaries::find() {
+        say(&format!(
+            "SKIPPED: what_waits_for_a_restart_is_judged_before_it: {error}"
+        ));
+        return;
+    }
+    let _turn = MyTurn::comes(Turn::Beside).await;
     let server = Server::start(Options::default()).await.unwrap();
     let client = server.connect("postgres").await.unwrap();
     client
@@ -88,6 +97,7 @@ async fn what_waits_for_a_restart_is_judged_before_it() {
         .await
         .unwrap();
     // The reload is a signal: the new value shows when it has been handled.
+    let until = Instant::now() + SOON;
     while client
         .query_one(
             "SELECT count(*) FROM pg_settings WHERE pending_restart",
@@ -98,6 +108,7 @@ async fn what_waits_for_a_restart_is_judged_before_it() {
         .get::<_, i64>(0)
         == 0
     {
+        assert!(Instant::now() < until, "the reload is never handled");
         tokio::task::yield_now().await;
     }
     let (code, document, _) = report(&server.dsn("postgres", "postgres"), &[]);

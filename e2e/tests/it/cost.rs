@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::bed::{Bed, Turn, Wanted};
+use crate::bed::{Bed, Wanted};
 use crate::guard::{Guard, PATIENCE, Start};
 use crate::say::say;
+use crate::turn::Turn;
 
 /// How long is measured.
 const SPAN: Duration = Duration::from_secs(20);

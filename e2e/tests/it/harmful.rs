@@ -8,9 +8,10 @@ use tokio_postgres::NoTls;
 
 use backstay_scratch::load::Mix;
 
-use crate::bed::{Bed, Turn, Wanted};
+use crate::bed::{Bed, Wanted};
 use crate::guard::{Guard, Line};
 use crate::say::say;
+use crate::turn::Turn;
 
 /// A harmful change: who is told to have made it, and why.
 struct Harm {

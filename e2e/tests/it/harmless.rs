@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::bed::{Bed, Turn, Wanted};
+use crate::bed::{Bed, Wanted};
 use crate::guard::Guard;
 use crate::say::say;
+use crate::turn::Turn;
 
 /// Keeps one processor busy until it is dropped: nobody's change, only the neighbours.
 struct Burner(Arc<AtomicBool>);

@@ -2,9 +2,10 @@
 
 use backstay_scratch::load::Mix;
 
-use crate::bed::{Bed, Turn, Wanted};
+use crate::bed::{Bed, Wanted};
 use crate::guard::{Guard, Line, PATIENCE};
 use crate::say::{Numbers, say};
+use crate::turn::Turn;
 
 /// The statements that a held change shows.
 fn remedy(report: &Line) -> Vec<String> {

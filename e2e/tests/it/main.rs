@@ -10,6 +10,8 @@ mod checked;
 mod guard;
 #[cfg(test)]
 mod say;
+#[cfg(test)]
+mod turn;
 
 #[cfg(test)]
 mod cost;

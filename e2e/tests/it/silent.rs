@@ -14,6 +14,9 @@ use backstay_model::name::EngineKind;
 use backstay_scratch::postgres::{Bare, BareEnd, Binaries, DataDir};
 use serde::{Deserialize, Serialize};
 
+use crate::say::say;
+use crate::turn::{MyTurn, Turn};
+
 mod page;
 
 /// Versions that are tried when all are wanted.
@@ -190,6 +193,7 @@ fn the_page_says_what_was_tried() {
 
 #[tokio::test]
 async fn servers_still_do_what_the_page_says() {
+    let _turn = MyTurn::comes(Turn::Beside).await;
     let asked = std::env::var("BACKSTAY_SILENT").unwrap_or_default();
     let wanted: Vec<u32> = match asked.as_str() {
         "" => vec![18],
@@ -200,9 +204,9 @@ async fn servers_still_do_what_the_page_says() {
     let mut moved = Vec::new();
     for major in &wanted {
         let Ok(binaries) = Binaries::find_major(*major) else {
-            println!(
+            say(&format!(
                 "SKIPPED: no PostgreSQL {major} to try contradictions on; `cargo xtask setup` installs it"
-            );
+            ));
             continue;
         };
         let found = tried(&binaries).await;
