@@ -31,6 +31,14 @@ pub(crate) fn cargo_with(environment: &[(&str, &str)], arguments: &[&str]) -> Re
 pub(crate) fn cargo_command(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root()).args(arguments);
+    // What cargo says of us would go to every build script below, and some are run again for it:
+    // then each change between `cargo xtask` and `cargo` would build them and all above them anew.
+    for (name, _) in std::env::vars_os() {
+        let told = name.to_string_lossy();
+        if told.starts_with("CARGO_PKG_") || told.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 

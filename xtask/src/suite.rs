@@ -1,137 +1,121 @@
-//! The test suite: set up, run everything, say what was skipped, add it up.
+//! The test suite: set up, build, run everything, say what was skipped and what it took.
 
-use std::io::{BufRead, BufReader};
-use std::process::{ExitCode, Stdio};
-use std::time::Instant;
+mod lanes;
+mod programs;
+mod tally;
 
-use anyhow::{Context, Result};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
 
 use crate::{run, servers, setup};
+use programs::Program;
+use tally::Tally;
 
-/// What the runs printed, added up.
-#[derive(Default)]
-struct Tally {
-    passed: u64,
-    failed: u64,
-    skipped: Vec<String>,
-    broken: Vec<String>,
-}
+/// The package of the stories on a real server; it runs when nothing else does, because what it
+/// judges are seconds.
+const STORIES: &str = "backstay-e2e";
+/// Threads for the stories: more than there are, for they queue for their turns themselves.
+const STORY_THREADS: usize = 64;
+/// What the tests ought to stay below on two cores that nobody else uses.
+const AIM: Duration = Duration::from_secs(5 * 60);
+/// Programs that take longest, so that none of them is the last one to begin.
+const LONGEST: [&str; 4] = [
+    "crates/engine-postgres/tests/it",
+    "crates/world/tests/it",
+    "crates/detect/src",
+    "crates/journal/tests",
+];
 
 /// Everything: unit, property, scenario and doc tests, then end-to-end on a real server.
 pub(crate) fn test(rest: &[String]) -> Result<ExitCode> {
     let mut tally = Tally::default();
+    step("servers", || install(&mut tally))?;
+    let built = step("build", programs::build)?;
+    let began = now();
+    let (stories, mut others): (Vec<_>, Vec<_>) =
+        built.into_iter().partition(|p| p.package == STORIES);
+    let place = |p: &Program| LONGEST.iter().position(|l| p.title.starts_with(l));
+    others.sort_by_key(|p| place(p).unwrap_or(LONGEST.len()));
+    let words = rest.iter().map(String::as_str);
+    let filter: Vec<&str> = words.filter(|w| *w != "--").collect();
+    step("unit, property, scenario and doc tests", || {
+        let mut jobs: Vec<_> = others.iter().map(|p| p.job(cores(), &filter)).collect();
+        jobs.push(programs::documentation(&filter));
+        lanes::side_by_side(jobs, cores(), &mut tally)
+    })?;
+    let stories_began = now();
+    step("end to end, on a real PostgreSQL", || {
+        let jobs = stories.iter().map(|p| p.job(STORY_THREADS, &filter));
+        jobs.into_iter()
+            .try_for_each(|job| lanes::aloud(job, &mut tally))
+    })?;
+    tally.close();
+    say_times(began.elapsed(), stories_began.elapsed());
+    Ok(tally.code())
+}
+
+/// Installs what is missing; what cannot be had is counted as skipped.
+fn install(tally: &mut Tally) -> Result<()> {
     if let Err(error) = setup::postgres() {
-        eprintln!("SKIPPED: everything that needs a real PostgreSQL: {error:#}");
+        tally.skip(&format!(
+            "everything that needs a real PostgreSQL: {error:#}"
+        ));
     }
-    servers::ensure(&servers::majors());
-    let filter: Vec<&str> = rest.iter().map(String::as_str).collect();
-    step(
-        &mut tally,
-        "build",
-        &["build", "--quiet", "--package", "backstay-cli"],
-    )?;
-    let all = [
-        &[
-            "test",
-            "--no-fail-fast",
-            "--workspace",
-            "--all-features",
-            "--exclude",
-            "backstay-e2e",
-        ],
-        &filter[..],
-    ]
-    .concat();
-    step(&mut tally, "unit, property, scenario and doc tests", &all)?;
-    let real = [&["test", "--package", "backstay-e2e"], &filter[..]].concat();
-    step(&mut tally, "end to end, on a real PostgreSQL", &real)?;
-    Ok(close(&tally))
+    let wanted = servers::majors();
+    let there = servers::ensure(&wanted);
+    for major in wanted.iter().filter(|m| !there.contains(m)) {
+        tally.skip(&format!(
+            "everything on PostgreSQL {major}: no server of it"
+        ));
+    }
+    Ok(())
 }
 
 /// What CI runs.
 pub(crate) fn ci() -> Result<ExitCode> {
-    run::cargo(&["fmt", "--all", "--check"])?;
-    run::cargo(&[
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--all-features",
-        "--quiet",
-        "--",
-        "-D",
-        "warnings",
-    ])?;
+    step("format", || run::cargo(&["fmt", "--all", "--check"]))?;
+    let lints = "clippy --workspace --all-targets --all-features -- -D warnings";
+    let lints: Vec<&str> = lints.split(' ').collect();
+    step("lints", || run::cargo(&lints))?;
     test(&[])
 }
 
-fn step(tally: &mut Tally, title: &str, arguments: &[&str]) -> Result<()> {
+/// Says what begins, and how long it took.
+fn step<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     eprintln!("\n== {title}");
-    let started = now();
-    let mut child = run::cargo_command(arguments)
-        .env("CARGO_TERM_COLOR", "never")
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("starting cargo")?;
-    let output = child.stdout.take().context("reading cargo's output")?;
-    for line in BufReader::new(output).lines() {
-        tally.take(&line.context("reading cargo's output")?);
+    let began = now();
+    let done = work();
+    eprintln!("== {title}: {}", told(began.elapsed()));
+    done
+}
+
+fn say_times(all: Duration, stories: Duration) {
+    println!("tests took {}, of which e2e {}", told(all), told(stories));
+    if all > AIM {
+        println!(
+            "LATE: they ought to take less than {} on two cores that nobody else uses",
+            told(AIM)
+        );
     }
-    let status = child.wait().context("waiting for cargo")?;
-    if !status.success() {
-        tally.broken.push(title.to_owned());
+}
+
+/// `4 min 12 s`.
+fn told(time: Duration) -> String {
+    let seconds = time.as_secs_f64().round() as u64;
+    match (seconds / 60, seconds % 60) {
+        (0, s) => format!("{s} s"),
+        (m, s) => format!("{m} min {s} s"),
     }
-    eprintln!("== {title}: {:.0} s", started.elapsed().as_secs_f64());
-    Ok(())
+}
+
+/// Processors that we may use; two at least, for a test that waits is no use of one.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, |n| n.get().max(2))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a task runner times its steps")]
 fn now() -> Instant {
     Instant::now()
-}
-
-impl Tally {
-    /// Prints what a person wants to see, counts the rest.
-    fn take(&mut self, line: &str) {
-        if let Some(rest) = line.strip_prefix("test result:") {
-            self.passed += count_before(rest, " passed");
-            self.failed += count_before(rest, " failed");
-        } else if let Some(why) = line.trim().strip_prefix("SKIPPED:") {
-            self.skipped.push(why.trim().to_owned());
-        }
-        let quiet = line.is_empty() || line.ends_with("... ok") || line.starts_with("running ");
-        if !quiet && !line.contains(" 0 passed; 0 failed") {
-            println!("{line}");
-        }
-    }
-}
-
-fn count_before(text: &str, word: &str) -> u64 {
-    let before = text.split(word).next().unwrap_or("");
-    before
-        .rsplit(|c: char| !c.is_ascii_digit())
-        .next()
-        .and_then(|d| d.parse().ok())
-        .unwrap_or(0)
-}
-
-/// The closing lines: what was skipped, what broke, and the sum.
-fn close(tally: &Tally) -> ExitCode {
-    println!();
-    for why in &tally.skipped {
-        println!("SKIPPED: {why}");
-    }
-    for title in &tally.broken {
-        println!("FAILED: {title}");
-    }
-    println!(
-        "{} passed, {} failed, {} skipped",
-        tally.passed,
-        tally.failed,
-        tally.skipped.len()
-    );
-    if tally.failed == 0 && tally.broken.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
 }
