@@ -23,13 +23,21 @@ use backstay_scratch::postgres::{Binaries, Options, Server};
 /// The moment at which every write of a test begins.
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_000_000);
 
+/// Says that this test is skipped, past the harness, which would keep it to itself.
+pub(crate) fn skip(why: &str) {
+    let current = std::thread::current();
+    let test = current.name().unwrap_or("a test");
+    let line = format!("SKIPPED: {test}: {why}\n");
+    std::io::Write::write_all(&mut std::io::stdout(), line.as_bytes()).unwrap();
+}
+
 /// A started server; `None`, said loudly, when this machine has no server programs.
 pub(crate) async fn server(
     settings: &[(&str, &str)],
     command_line: &[(&str, &str)],
 ) -> Option<Server> {
     if let Err(why) = Binaries::find() {
-        eprintln!("SKIPPED, no PostgreSQL server programs here: {why}");
+        skip(&why.to_string());
         return None;
     }
     let owned = |pairs: &[(&str, &str)]| {

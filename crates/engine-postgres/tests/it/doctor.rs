@@ -99,7 +99,7 @@ async fn the_writers_grants_reach_the_named_settings_only() {
         return;
     };
     if server.binaries().major < 15 {
-        eprintln!("SKIPPED, single settings can be granted from PostgreSQL 15 on");
+        skip("single settings can be granted from PostgreSQL 15 on");
         return;
     }
     grant(&server, Mode::Auto, &grantee()).await;

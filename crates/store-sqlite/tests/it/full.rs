@@ -1,6 +1,7 @@
 //! A file system that is really full, or read-only, in a mount namespace of its own. Needs the right to
 //! mount; where that is missing the tests say so, and the page limit (`directory/tests.rs`) stands in.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -65,6 +66,14 @@ fn a_full_disk_stops_the_journal() {
     in_namespace(directory.path(), script);
 }
 
+/// Says that this test is skipped, past the harness, which would keep it to itself.
+fn skip(why: &str) {
+    let current = std::thread::current();
+    let test = current.name().unwrap_or("a test");
+    writeln!(std::io::stdout(), "SKIPPED: {test}: {why}")
+        .expect("standard output is open while tests run");
+}
+
 /// Runs `script` with the directory and this program in a mount namespace of its own.
 fn in_namespace(directory: &Path, script: &str) {
     let mut command = Command::new("unshare");
@@ -73,11 +82,11 @@ fn in_namespace(directory: &Path, script: &str) {
     let output = match command.output() {
         Ok(output) if output.status.success() => return,
         Ok(output) => output,
-        Err(error) => return println!("SKIPPED: cannot make a mount namespace: {error}"),
+        Err(error) => return skip(&format!("cannot make a mount namespace: {error}")),
     };
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(77) || said.contains("unshare") {
-        return println!("SKIPPED: cannot mount: {said}");
+        return skip(&format!("cannot mount: {}", said.trim()));
     }
     panic!("{}\n{said}", String::from_utf8_lossy(&output.stdout));
 }

@@ -116,7 +116,7 @@ async fn a_role_with_the_printed_grants_sees_and_writes_the_same() {
         return;
     };
     if server.binaries().major < 15 {
-        eprintln!("SKIPPED, single settings can be granted from PostgreSQL 15 on");
+        skip("single settings can be granted from PostgreSQL 15 on");
         return;
     }
     run(
