@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// The programs of one PostgreSQL installation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -86,15 +87,18 @@ impl Binaries {
         found.into_iter().find(|b| b.major == major)
     }
 
-    /// Every installation there is, the preferred one first.
+    /// Every installation there was when this program first asked, the preferred one first. Each is
+    /// started once to hear its version, which is too much for every server of a test.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        in_places(&Places {
+        static ALL: OnceLock<Vec<Binaries>> = OnceLock::new();
+        let places = || Places {
             chosen: std::env::var_os("BACKSTAY_PG_BIN"),
             path: std::env::var_os("PATH"),
             distribution: PathBuf::from("/usr/lib/postgresql"),
             caches: caches(),
-        })
+        };
+        ALL.get_or_init(|| in_places(&places())).clone()
     }
 
     /// The server program.
