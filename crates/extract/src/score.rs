@@ -245,7 +245,10 @@ fn others(
             "any mention in the documentation",
             baseline::mentions(&blocks, known),
         ));
-        means.push(("mention with a cue", baseline::cued(&blocks, known)));
+        means.push((
+            "the documentation, read by the classifier",
+            baseline::read(&blocks, known),
+        ));
         means.push(("named in one paragraph", baseline::together(&blocks, known)));
     }
     means.push(("mention in the catalogue", baseline::catalogue(known)));

@@ -31,8 +31,8 @@ pub(crate) fn mentions(blocks: &[Block], known: &[Known]) -> Scored {
     counts.into_iter().collect()
 }
 
-/// Mentions beside a cue; scored by their evidence.
-pub(crate) fn cued(blocks: &[Block], known: &[Known]) -> Scored {
+/// What the trained classifier reads in the documentation; scored by its evidence.
+pub(crate) fn read(blocks: &[Block], known: &[Known]) -> Scored {
     text::documentation(blocks, known)
         .iter()
         .filter(|f| f.kind.is_some())
