@@ -103,7 +103,12 @@ pub(super) fn remedies(
         let mut working = all.into_iter().filter(works);
         if let Some(first) = working.next() {
             let more = def.map_or("", |d| beside(d, &first, &works));
-            found.push(with_words(first, working) + more);
+            let most = if rank(def, &name).is_some() {
+                1
+            } else {
+                WORDS_MAX
+            };
+            found.push(with_words(first, working, most) + more);
         }
         if found.len() == REMEDIES_MAX {
             break;
@@ -148,8 +153,46 @@ fn breaks(pack: &Pack, name: &SettingName, env: &dyn Environment, changed: &Chan
     about.into_iter().any(broken)
 }
 
-/// `set wal_level to replica or logical`: other words of the same setting that work as well.
-fn with_words(first: Change, rest: impl Iterator<Item = Change>) -> String {
+/// The words of an enum that is a scale of versions, the oldest first; none for other settings. On a
+/// scale only the nearest word is worth a proposal: the next ones give up more than the rule asks for.
+fn rank<'d>(def: Option<&'d SettingDef>, name: &SettingName) -> Option<&'d [String]> {
+    match def.map(|d| &d.kind) {
+        Some(ValueKind::Enum(words)) if name.as_str().ends_with("_protocol_version") => Some(words),
+        _ => None,
+    }
+}
+
+/// The words of an enum in the order in which they are tried: on a scale the nearest first, the empty
+/// word ("any") last; else the plainest first, because it is what most people mean.
+fn in_order<'w>(
+    words: &'w [String],
+    scale: Option<&[String]>,
+    now: Option<&Quantity>,
+) -> Vec<&'w String> {
+    let mut all: Vec<&String> = words.iter().collect();
+    let stands = |word: &String| scale.and_then(|s| s.iter().position(|w| w == word));
+    let here = match now {
+        Some(Quantity::Text(word)) => stands(word),
+        _ => None,
+    };
+    match here {
+        Some(here) => all.sort_by_key(|w| {
+            let apart = stands(w).map_or(usize::MAX, |at| at.abs_diff(here));
+            (w.is_empty(), apart)
+        }),
+        None => all.sort_by_key(|w| *w != "on"),
+    }
+    all
+}
+
+/// A word as it is written in a file: an empty one needs its quotes.
+fn spelt(word: &str) -> &str {
+    if word.is_empty() { "''" } else { word }
+}
+
+/// `set wal_level to replica or logical`: other words of the same setting that work as well, at most
+/// `most` in all.
+fn with_words(first: Change, rest: impl Iterator<Item = Change>, most: usize) -> String {
     let Some(Quantity::Text(_)) = first.value else {
         return first.say;
     };
@@ -158,8 +201,8 @@ fn with_words(first: Change, rest: impl Iterator<Item = Change>) -> String {
         Some(Quantity::Text(word)) => Some(word),
         _ => None,
     });
-    for word in words.take(WORDS_MAX - 1) {
-        say.push_str(&format!(" or {word}"));
+    for word in words.take(most - 1) {
+        say.push_str(&format!(" or {}", spelt(&word)));
     }
     say
 }
@@ -188,12 +231,10 @@ fn changes(
             ));
         }
         Some(ValueKind::Enum(words)) => {
-            // The plainest word first: it is what most people mean.
-            let plainest = words.iter().filter(|w| *w == "on");
-            let others = words.iter().filter(|w| *w != "on");
-            for word in plainest.chain(others) {
+            let now = env.setting(name);
+            for word in in_order(words, rank(def, name), now.as_ref()) {
                 let value = Some(Quantity::Text(word.clone()));
-                all.push(change(value, format!("set {name} to {word}")));
+                all.push(change(value, format!("set {name} to {}", spelt(word))));
             }
         }
         Some(ValueKind::Integer | ValueKind::Real) => {

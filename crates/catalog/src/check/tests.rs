@@ -492,3 +492,49 @@ fn a_remedy_never_breaks_a_graver_rule() {
     // With huge_pages on this server would not start at all.
     assert_eq!(huge.remedies, ["set huge_pages to off"]);
 }
+
+#[test]
+fn protocols_are_told_once_and_mended_by_the_nearest_word() {
+    for (conf, id, remedies) in [
+        (
+            "ssl = on\nssl_min_protocol_version = 'TLSv1.3'\nssl_max_protocol_version = 'TLSv1.2'",
+            "pg.ssl.protocols_start",
+            [
+                "set ssl_min_protocol_version to TLSv1.2",
+                "set ssl_max_protocol_version to TLSv1.3",
+            ],
+        ),
+        (
+            "ssl_min_protocol_version = 'TLSv1.3'\nssl_max_protocol_version = 'TLSv1'",
+            "pg.ssl.protocols",
+            [
+                "set ssl_min_protocol_version to TLSv1",
+                "set ssl_max_protocol_version to TLSv1.3",
+            ],
+        ),
+    ] {
+        let env = candidate(conf, SMALL);
+        let report = check(postgres(), &env);
+        let about = |v: &&Violation<'_>| v.constraint.id.starts_with("pg.ssl.protocols");
+        let told: Vec<_> = report.violations.iter().filter(about).collect();
+        let ids: Vec<_> = told.iter().map(|v| v.constraint.id.as_str()).collect();
+        assert_eq!(ids, [id], "{conf}");
+        assert_eq!(told.first().unwrap().remedies, remedies, "{conf}");
+    }
+}
+
+#[test]
+fn an_empty_word_is_written_with_quotes() {
+    let conf = "ssl_tls13_ciphers = 'a'\nssl_max_protocol_version = 'TLSv1.2'";
+    let pack = crate::pack(EngineKind::Postgresql, 18).unwrap().pack;
+    let (lines, _) = parse_conf(conf);
+    let (env, errors) = Candidate::new(pack).with_conf(&lines);
+    assert_eq!(errors, []);
+    let report = check(pack, &env);
+    for remedy in report.violations.iter().flat_map(|v| &v.remedies) {
+        assert!(
+            !remedy.ends_with("to ") && !remedy.contains("to  "),
+            "{remedy}"
+        );
+    }
+}
