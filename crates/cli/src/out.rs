@@ -178,6 +178,15 @@ struct Versioned<'a, T> {
     document: &'a T,
 }
 
+/// Standard error, or nothing while a live screen has the terminal.
+fn log_writer() -> Box<dyn std::io::Write> {
+    if crate::view::screen::taken() {
+        Box::new(std::io::sink())
+    } else {
+        Box::new(std::io::stderr())
+    }
+}
+
 /// Our own log goes to standard error, quiet unless asked for.
 pub(crate) fn log_to_stderr(common: &Common) {
     use tracing_subscriber::EnvFilter;
@@ -190,7 +199,8 @@ pub(crate) fn log_to_stderr(common: &Common) {
         EnvFilter::try_from_env("BACKSTAY_LOG").unwrap_or_else(|_unset| EnvFilter::new(default));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(log_writer)
         .with_target(false)
         .init();
 }

@@ -116,7 +116,7 @@ async fn direct(
             }
             Some(Cue::Harmful) => {
                 house.phase(director.act.words());
-                let told = forecast::lines(house.out, scenario, &stage.services(), piece.at)?;
+                let told = forecast::lines(house.ink(), scenario, &stage.services(), piece.at)?;
                 house.forecast(&told);
                 stage.change(scenario).await?;
             }
@@ -176,6 +176,11 @@ impl House {
         }
     }
 
+    /// How lines for both kinds of house are painted: the screen has colours of its own.
+    fn ink(&self) -> Out {
+        if self.live() { Out::plain() } else { self.out }
+    }
+
     /// What the simulator says to the next change.
     fn forecast(&self, lines: &[String]) {
         self.say("simulate   the next change, before it is made");
@@ -208,8 +213,9 @@ impl House {
     }
 
     /// Gives the terminal back and leaves the whole story on it.
-    fn close(self) {
-        if let Some(live) = &self.screen {
+    fn close(mut self) {
+        // Taken out, or the drop would give the terminal back a second time.
+        if let Some(live) = self.screen.take() {
             give_back();
             for line in &live.borrow().told {
                 self.out.line(line);

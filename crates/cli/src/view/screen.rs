@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use backstay_guard::news::{News, Tidings};
 use backstay_model::{MetricName, Timestamp};
@@ -11,6 +12,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Borders, Paragraph, Sparkline, Wrap};
+use rustix::termios::{self, LocalModes, OptionalActions};
 
 /// Seconds of metrics on the screen.
 const SECONDS_MAX: usize = 120;
@@ -210,7 +212,7 @@ impl Screen {
             .collect();
         let block = Block::new()
             .borders(Borders::TOP)
-            .title(" ▲ change   ! verdict   ↺ rolled back ");
+            .title(" ▲ change   ! verdict   ↺ rolled back   Ctrl-C ends it ");
         Paragraph::new(lines)
             .block(block)
             .wrap(Wrap { trim: false })
@@ -258,14 +260,35 @@ fn tone(line: &str) -> Style {
     }
 }
 
+/// Whether a live screen has the terminal: nothing else may write on it then.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
 /// Takes the terminal; giving it back is the caller's duty on every way out.
 pub(crate) fn take() -> io::Result<ratatui::DefaultTerminal> {
-    ratatui::try_init()
+    let terminal = ratatui::try_init()?;
+    TAKEN.store(true, Ordering::Relaxed);
+    keep_interrupts()?;
+    Ok(terminal)
 }
 
 /// Gives the terminal back as it was.
 pub(crate) fn give_back() {
     ratatui::restore();
+    TAKEN.store(false, Ordering::Relaxed);
+}
+
+/// Whether a live screen has the terminal.
+pub(crate) fn taken() -> bool {
+    TAKEN.load(Ordering::Relaxed)
+}
+
+/// Raw mode would hand Ctrl-C to us as a key; it stays the signal that everything here listens to.
+fn keep_interrupts() -> io::Result<()> {
+    let stdin = io::stdin();
+    let mut modes = termios::tcgetattr(&stdin)?;
+    modes.local_modes.insert(LocalModes::ISIG);
+    termios::tcsetattr(&stdin, OptionalActions::Now, &modes)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ pub(super) async fn play(scenario: &Scenario, house: &House) -> Result<Ending, F
                 None => {}
                 Some(Cue::Harmless) => change(&world, &HARMLESS, now),
                 Some(Cue::Harmful) => {
-                    house.forecast(&forecast::lines(house.out, scenario, &services(), now)?);
+                    house.forecast(&forecast::lines(house.ink(), scenario, &services(), now)?);
                     change(&world, scenario, now);
                 }
                 Some(Cue::End(ending)) => return Ok(ending),
