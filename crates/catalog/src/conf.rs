@@ -141,12 +141,14 @@ fn read_line(text: &str) -> Result<Option<(String, String)>, &'static str> {
     if text.is_empty() || text.starts_with('#') {
         return Ok(None);
     }
-    let starts = |c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii();
-    let inside = |c: char| starts(c) || c.is_ascii_digit() || matches!(c, '$' | '.');
+    let inside = |c: char| letter(c) || c.is_ascii_digit() || matches!(c, '$' | '.');
     let end = text.find(|c| !inside(c)).unwrap_or(text.len());
     let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
-    if !name.starts_with(starts) {
+    if !name.starts_with(letter) {
         return Err("a line begins with the name of a setting");
+    }
+    if name.matches('.').count() > 1 {
+        return Err("the name of a setting has one dot at most in a file");
     }
     let rest = rest.trim_start_matches(blank);
     let rest = rest
@@ -168,16 +170,43 @@ fn blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r')
 }
 
+/// What may begin a word.
+fn letter(c: char) -> bool {
+    c.is_ascii_alphabetic() || c == '_' || !c.is_ascii()
+}
+
 fn bare(rest: &str) -> Result<(String, &str), &'static str> {
-    let starts =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '.') || !c.is_ascii();
+    let starts = |c: char| letter(c) || c.is_ascii_digit() || matches!(c, '-' | '+' | '.');
     let inside = |c: char| starts(c) || matches!(c, ':' | '/' | '$');
     let end = rest.find(|c| !inside(c)).unwrap_or(rest.len());
     match rest.split_at_checked(end) {
+        Some((value, _)) if value.starts_with(starts) && split_number(value) => Err(
+            "a number with a fraction or an exponent takes no unit outside quotes; quote the value",
+        ),
         Some((value, rest)) if value.starts_with(starts) => Ok((value.to_owned(), rest)),
         _ if rest.is_empty() || rest.starts_with('#') => Err("there is no value"),
         _ => Err("the value must be quoted"),
     }
+}
+
+/// Whether the server reads a bare value that begins as a number in two pieces: a fraction ends before
+/// its unit (`1.5` `MB`), and without a point there is no exponent (`1e` `3`).
+fn split_number(value: &str) -> bool {
+    let unsigned = value.strip_prefix(['+', '-']).unwrap_or(value);
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return false;
+    }
+    let (_, rest) = unsigned.split_at(digits(unsigned));
+    let Some(fraction) = rest.strip_prefix('.') else {
+        let hex = unsigned.starts_with("0x");
+        return !hex && !rest.bytes().all(|b| b.is_ascii_alphabetic());
+    };
+    let (_, rest) = fraction.split_at(digits(fraction));
+    let exponent = rest.strip_prefix(['e', 'E']).unwrap_or_default();
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let whole = !exponent.is_empty() && digits(exponent) == exponent.len();
+    !rest.is_empty() && !whole
 }
 
 /// The text up to the closing quote, and what is after it.

@@ -9,6 +9,7 @@ use std::fmt;
 use crate::pack::{SettingDef, ValueKind};
 
 mod error;
+mod form;
 mod number;
 
 pub use error::ValueError;
@@ -79,6 +80,8 @@ const SYNONYMS: &[(&str, &str, &str)] = &[
     ("wal_level", "archive", "replica"),
     ("wal_level", "hot_standby", "replica"),
     ("", "debug", "debug2"),
+    // Never written to a log; for a client the same as the next one up.
+    ("client_min_messages", "info", "notice"),
 ];
 
 impl Unit {
@@ -235,6 +238,15 @@ pub fn parse(def: &SettingDef, text: &str) -> Result<Quantity, ValueError> {
                 }
             }),
         ValueKind::Integer | ValueKind::Real => parse_number(def, text),
+        ValueKind::Text | ValueKind::List if !form::holds(def.name.as_str(), text) => {
+            let (setting, text) = at();
+            let form = form::of(setting.as_str());
+            Err(ValueError::BadForm {
+                setting,
+                text,
+                form,
+            })
+        }
         ValueKind::Text => Ok(Quantity::Text(text.to_owned())),
         ValueKind::List => Ok(Quantity::List(items(text))),
     }
@@ -286,7 +298,12 @@ fn word_of(setting: &str, words: &[String], text: &str) -> Option<String> {
         })?;
         find(word)
     };
-    let switch = || find(if parse_bool(text)? { "on" } else { "off" });
+    // Of an enum the server takes the whole words only, of a switch their beginnings as well.
+    let spelt = ["true", "false", "yes", "no", "1", "0"];
+    let switch = || {
+        spelt.iter().find(|w| w.eq_ignore_ascii_case(text))?;
+        find(if parse_bool(text)? { "on" } else { "off" })
+    };
     find(text).or_else(synonym).or_else(switch)
 }
 

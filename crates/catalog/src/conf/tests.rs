@@ -58,6 +58,38 @@ path = /var/lib:x
 }
 
 #[test]
+fn bare_numbers_are_one_piece() {
+    // Each tried with `postgres -C` of 15.
+    for (line, taken) in [
+        ("work_mem = 1.5MB", false),
+        ("statement_timeout = 1.5h", false),
+        ("seq_page_cost = 1e3", false),
+        ("search_path = 10.0.0.1", false),
+        ("search_path = 5:3", false),
+        ("x.y.z = 1", false),
+        ("x.y = 1", true),
+        ("work_mem = '1.5MB'", true),
+        ("work_mem = 1MB", true),
+        ("work_mem = +8MB", true),
+        ("work_mem = 0x800", true),
+        ("work_mem = 0x800kB", true),
+        ("seq_page_cost = 1.5", true),
+        ("seq_page_cost = .5", true),
+        ("seq_page_cost = 1.5e3", true),
+        ("seq_page_cost = 1.e-3", true),
+        ("search_path = 1abc", true),
+        ("search_path = a-b", true),
+    ] {
+        let (lines, notes) = parse_conf(line);
+        assert_eq!(
+            (lines.len() == 1, notes.is_empty()),
+            (taken, taken),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn long_values_are_kept_whole() {
     let long = "x".repeat(10_000);
     let (lines, notes) = parse_conf(&format!("cluster_name = '{long}'"));

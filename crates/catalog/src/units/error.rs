@@ -88,6 +88,16 @@ pub enum ValueError {
         /// The words it takes.
         allowed: String,
     },
+    /// A text that the server reads and cannot read.
+    #[error("{setting} = {text}: {form}")]
+    BadForm {
+        /// The setting.
+        setting: SettingName,
+        /// The text, shortened.
+        text: String,
+        /// What it takes, for a person.
+        form: &'static str,
+    },
     /// No configuration file can hold it.
     #[error("{setting}: a value must not hold a line break or a null character, or be over 1 MB")]
     Unwritable {
@@ -111,6 +121,7 @@ impl ValueError {
             | Self::OutOfRange { setting, .. }
             | Self::NotBool { setting, .. }
             | Self::NotAWord { setting, .. }
+            | Self::BadForm { setting, .. }
             | Self::Unwritable { setting, .. } => setting,
         }
     }

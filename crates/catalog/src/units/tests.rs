@@ -91,6 +91,56 @@ fn errors_say_what_is_wrong_and_what_is_allowed() {
 }
 
 #[test]
+fn texts_are_refused_where_the_server_refuses_them() {
+    // Each tried with `postgres -C` of 15.
+    for (setting, text, taken) in [
+        ("log_destination", "foo", false),
+        ("log_destination", "stderr,foo", false),
+        ("log_destination", "STDERR, CSVLOG", true),
+        ("log_destination", "", true),
+        ("client_encoding", "foo", false),
+        ("client_encoding", "auto", false),
+        ("client_encoding", "utf-8", true),
+        ("client_encoding", "latin1", true),
+        ("client_encoding", "SQL_ASCII", true),
+        ("recovery_target", "now", false),
+        ("recovery_target", "IMMEDIATE", false),
+        ("recovery_target", "immediate", true),
+        ("recovery_target", "", true),
+        ("synchronous_standby_names", "ANY (", false),
+        ("synchronous_standby_names", "ANY (a)", false),
+        ("synchronous_standby_names", "ANY 1", false),
+        ("synchronous_standby_names", "ANY 1 (a,b", false),
+        ("synchronous_standby_names", "0 (a)", false),
+        ("synchronous_standby_names", "first", false),
+        ("synchronous_standby_names", "a,", false),
+        ("synchronous_standby_names", "a b", false),
+        ("synchronous_standby_names", "a-b", false),
+        ("synchronous_standby_names", "1a", false),
+        ("synchronous_standby_names", " ", false),
+        ("synchronous_standby_names", "ANY 1 (a)", true),
+        ("synchronous_standby_names", "first 1 (a)", true),
+        ("synchronous_standby_names", "2 (a,b)", true),
+        ("synchronous_standby_names", "*", true),
+        ("synchronous_standby_names", "1, 2", true),
+        ("synchronous_standby_names", "\"a b\", c", true),
+        ("synchronous_standby_names", "", true),
+        ("client_min_messages", "info", true),
+        ("client_min_messages", "debug", true),
+        ("client_min_messages", "fatal", false),
+        ("archive_mode", "yes", true),
+        ("archive_mode", "0", true),
+        ("archive_mode", "t", false),
+        ("synchronous_commit", "1", true),
+        ("synchronous_commit", "no", true),
+        ("wal_compression", "true", true),
+        ("plan_cache_mode", "on", false),
+    ] {
+        assert_eq!(read(setting, text).is_ok(), taken, "{setting} = {text}");
+    }
+}
+
+#[test]
 fn quantities_show_the_largest_whole_unit() {
     for (quantity, text) in [
         (Quantity::Bytes(65536), "64kB"),
