@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_model::change::Pending;
+use backstay_model::name::EngineKind;
 use backstay_model::{Reach, Scope, SettingName, Snapshot, Value, ValueSource};
 
 use crate::class::{Secrecy, secret};
@@ -15,6 +16,20 @@ use crate::units::{self, Quantity, ValueError};
 const NEAREST_MAX: usize = 3;
 /// How often a special value may stand for a setting with a special value.
 const ROUNDS_MAX: u32 = 3;
+
+/// Settings that PostgreSQL takes and tells nobody of, kept for old clients, with the values it takes.
+/// They change nothing that a rule speaks of.
+fn unlisted(name: &SettingName, text: &str) -> bool {
+    match name.as_str() {
+        "default_with_oids" => units::parse_bool(text) == Some(false),
+        "ssl_renegotiation_limit" => text.trim().parse() == Ok(0_u32),
+        "seed" => text
+            .trim()
+            .parse()
+            .is_ok_and(|n: f64| (-1.0..=1.0).contains(&n)),
+        _ => false,
+    }
+}
 
 /// A configuration as it would be, with facts about its host.
 #[derive(Clone, Debug)]
@@ -144,6 +159,9 @@ impl<'p> Candidate<'p> {
                 setting,
                 text: text.to_owned(),
             }),
+            None if self.pack.engine == EngineKind::Postgresql && unlisted(&setting, text) => {
+                Ok(Quantity::Text(text.to_owned()))
+            }
             None if !setting.as_str().contains('.') => {
                 let nearest = self.pack.nearest(setting.as_str(), NEAREST_MAX);
                 let nearest = nearest.into_iter().cloned().collect();

@@ -97,6 +97,25 @@ fn proposals_that_make_no_sense_are_refused() {
     "##);
 }
 
+#[test]
+fn settings_that_the_server_lists_nowhere_are_taken_as_it_takes_them() {
+    // Each tried with `postgres -C` of 15.
+    for (name, text, taken) in [
+        ("default_with_oids", "off", true),
+        ("default_with_oids", "on", false),
+        ("ssl_renegotiation_limit", "0", true),
+        ("ssl_renegotiation_limit", "512", false),
+        ("seed", "0.5", true),
+        ("seed", "2", false),
+    ] {
+        assert_eq!(
+            candidate().assign(name, text).is_ok(),
+            taken,
+            "{name} = {text}"
+        );
+    }
+}
+
 fn snapshot() -> Snapshot {
     let settings = BTreeMap::from([
         (

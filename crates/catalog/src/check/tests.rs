@@ -538,3 +538,28 @@ fn an_empty_word_is_written_with_quotes() {
         );
     }
 }
+
+#[test]
+fn the_stack_is_measured_by_the_usual_limit() {
+    for (conf, remedies) in [
+        ("max_stack_depth = 7680kB", None),
+        (
+            "max_stack_depth = 7681kB",
+            Some("set max_stack_depth to 7680kB or less"),
+        ),
+        (
+            "max_stack_depth = 1GB",
+            Some("set max_stack_depth to 7680kB or less"),
+        ),
+    ] {
+        let env = candidate(conf, SMALL);
+        let report = check(postgres(), &env);
+        let stack = |v: &&Violation<'_>| v.constraint.id == "pg.memory.stack";
+        let found = report.violations.iter().find(stack);
+        assert_eq!(
+            found.map(|v| v.remedies.join(", ")).as_deref(),
+            remedies,
+            "{conf}"
+        );
+    }
+}
