@@ -1,5 +1,6 @@
 //! Laying text out for a person: rows of columns that are as wide as they need to be, the last one
-//! going on below itself where the terminal ends. In a pipe nothing is cut and nothing wraps.
+//! going on below itself where the terminal ends, and a column that does not fit at all going below
+//! its row. In a pipe nothing is cut and nothing wraps, unless `COLUMNS` is set.
 
 use std::io::IsTerminal;
 
@@ -7,8 +8,12 @@ use crate::out::{Out, Tone};
 
 /// Widest page, so that lines stay readable on a wide screen.
 const WIDTH_MAX: usize = 110;
+/// Narrowest page that anything is laid out for.
+const WIDTH_MIN: usize = 40;
 /// Narrowest last column that is worth wrapping into.
 const LAST_MIN: usize = 24;
+/// How much further in a column stands that went below its row.
+const BELOW: usize = 4;
 
 /// Columns from which a picture and its legend fit beside each other.
 const WIDE_FROM: usize = 100;
@@ -48,14 +53,16 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn new(out: Out) -> Self {
-        let width = std::io::stdout()
-            .is_terminal()
-            .then(|| crossterm::terminal::size().ok())
-            .flatten()
-            .map(|(columns, _)| usize::from(columns).clamp(40, WIDTH_MAX));
+        let asked = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+        let terminal = || {
+            let here = std::io::stdout().is_terminal();
+            let size = here.then(|| crossterm::terminal::size().ok()).flatten();
+            size.map(|(columns, _)| usize::from(columns))
+        };
+        let width = asked.or_else(terminal);
         Self {
             out,
-            width,
+            width: width.map(|w| w.clamp(WIDTH_MIN, WIDTH_MAX)),
             text: String::new(),
         }
     }
@@ -63,6 +70,11 @@ impl Page {
     /// Whether wide things do not fit beside each other.
     pub(crate) fn narrow(&self) -> bool {
         self.width.is_some_and(|w| w < WIDE_FROM)
+    }
+
+    /// Columns for something that would like `wish` of them, at the column `at`.
+    pub(crate) fn room(&self, at: usize, wish: usize) -> usize {
+        self.width.map_or(wish, |w| wish.min(w.saturating_sub(at)))
     }
 
     /// An empty line, never two.
@@ -106,6 +118,13 @@ impl Page {
         let mut at = indent;
         for (i, cell) in row.iter().enumerate() {
             let last = i + 1 == row.len();
+            if at > indent + BELOW && !self.fits(&cell.text, at, last) {
+                if !line.trim().is_empty() {
+                    self.line(&line);
+                }
+                at = indent + BELOW;
+                line = " ".repeat(at);
+            }
             let parts = if last {
                 self.wrapped(&cell.text, at)
             } else {
@@ -126,6 +145,15 @@ impl Page {
             }
         }
         self.line(&line);
+    }
+
+    /// Whether a cell can stand at column `at`, where the last one may go on below itself.
+    fn fits(&self, text: &str, at: usize, last: bool) -> bool {
+        let Some(width) = self.width else {
+            return true;
+        };
+        let wraps = last && at + LAST_MIN <= width;
+        wraps || at + text.chars().count() <= width
     }
 
     /// `text` in pieces that fit between column `at` and the end of the page.
@@ -164,6 +192,11 @@ fn width_in(row: &[Cell], i: usize) -> usize {
     row.get(i).map_or(0, |cell| cell.text.chars().count())
 }
 
+/// A signed number with a real minus.
+pub(crate) fn signed(x: f64) -> String {
+    format!("{x:+.2}").replace('-', "−")
+}
+
 /// `1 rule`, `3 rules`.
 pub(crate) fn count(n: usize, one: &str) -> String {
     if n == 1 {
@@ -199,5 +232,34 @@ mod tests {
                     times
           jit
         ");
+    }
+
+    #[test]
+    fn a_column_that_does_not_fit_goes_below_its_row() {
+        let mut page = Page {
+            out: Out::plain(),
+            width: Some(44),
+            text: String::new(),
+        };
+        let row = |how: &str, other: &str, why: &str| {
+            let sure = "0.97 [0.88–0.99]";
+            vec![plain(how), plain(other), plain(sure), plain(why)]
+        };
+        page.rows(
+            2,
+            &[
+                row(
+                    "is bounded by",
+                    "maintenance_work_mem",
+                    "taken many times in one statement",
+                ),
+                row("requires", "jit", "short"),
+            ],
+        );
+        assert!(
+            page.text.lines().all(|l| l.chars().count() <= 44),
+            "{}",
+            page.text
+        );
     }
 }

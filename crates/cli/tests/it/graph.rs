@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::record::{settled, with_guard};
 use crate::support::{Bench, Watched};
 
+const README: &str = include_str!("../../../../README.md");
 const EDGE: &str = "jit_above_cost -> jit";
 
 /// Confidence of an edge as `explain` tells it.
@@ -29,6 +30,165 @@ fn why_a_dependency_is_believed() {
 #[test]
 fn a_dependency_of_which_nothing_is_known() {
     insta::assert_snapshot!(said(&["explain", "work_mem -> port"]));
+}
+
+#[test]
+fn a_dependency_that_is_known_the_other_way_round() {
+    let bench = Bench::new();
+    for asked in [
+        "wal_level -> max_wal_senders",
+        "wal_level requires max_wal_senders",
+    ] {
+        let ran = bench.run(&["explain", asked]);
+        assert_eq!(ran.code, 0, "{asked}: {}", ran.out);
+        let told = "known the other way round: max_wal_senders requires wal_level\n";
+        assert!(ran.out.starts_with(told), "{asked}: {}", ran.out);
+        assert!(ran.out.contains("base rate"), "{asked}: {}", ran.out);
+        assert!(!ran.out.contains("graph confirm"), "{asked}: {}", ran.out);
+    }
+    let line = ["explain", "wal_level -> max_wal_senders", "--json"];
+    let told = bench.run(&line).json();
+    assert_eq!(told["known"], false);
+    assert_eq!(told["edges"], Value::Array(vec![]));
+    assert_eq!(told["otherwise"][0]["from"], "max_wal_senders");
+    // Of the same two, but depending in another way.
+    let ran = bench.run(&["explain", "max_wal_senders overrides wal_level"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.out.starts_with("known in another way: "), "{}", ran.out);
+}
+
+#[test]
+fn a_word_is_not_asked_for_the_wrong_way_round() {
+    let bench = settled();
+    for verb in ["confirm", "reject"] {
+        let ran = bench.run(&["graph", verb, "wal_level -> max_wal_senders"]);
+        assert_eq!(ran.code, 2, "{}", ran.out);
+        let hint = format!("try:  backstay graph {verb} 'max_wal_senders requires wal_level'\n");
+        assert!(ran.err.contains("the other way round"), "{}", ran.err);
+        assert!(ran.err.contains(&hint), "{}", ran.err);
+        assert!(!ran.err.contains("'wal_level "), "{}", ran.err);
+    }
+}
+
+/// Words of a line as a shell would split them: quotes hold together, `#` begins a comment.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (i, part) in line.split(['\'', '"']).enumerate() {
+        if i % 2 == 1 {
+            words.push(part.to_owned());
+            continue;
+        }
+        let (said, comment) = part
+            .split_once('#')
+            .map_or((part, false), |(s, _)| (s, true));
+        words.extend(said.split_whitespace().map(str::to_owned));
+        if comment {
+            break;
+        }
+    }
+    words
+}
+
+#[test]
+fn the_commands_of_the_readme_name_what_exists() {
+    let bench = settled();
+    let lines = README.lines().filter(|l| l.starts_with("backstay graph "));
+    let mut judged = 0;
+    for line in lines {
+        let mut words = words(line);
+        words.remove(0);
+        words.retain(|w| !w.starts_with("postgresql://"));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if ["confirm", "reject"].contains(&words[1]) {
+            judged += 1;
+            let told = bench.run(&["explain", words[2], "--json"]).json();
+            assert_eq!(told["known"], true, "{line}");
+        }
+        let ran = bench.run(&words);
+        assert_eq!(ran.code, 0, "{line}: {}", ran.err);
+    }
+    assert!(judged >= 2);
+}
+
+#[test]
+fn the_readme_shows_what_explain_says() {
+    let edge = "max_wal_senders requires wal_level";
+    let said = Bench::new().run(&["explain", edge]).out;
+    let shown = format!("```\n$ backstay explain '{edge}'\n{said}```\n");
+    assert!(README.contains(&shown), "README.md shows not:\n{shown}");
+}
+
+#[test]
+fn a_symmetric_dependency_is_named_in_either_order() {
+    let bench = settled();
+    for edge in ["work_mem -> max_connections", "max_connections -> work_mem"] {
+        assert_eq!(bench.run(&["explain", edge]).code, 0, "{edge}");
+        let ran = bench.run(&["graph", "reject", edge, "--json"]);
+        assert_eq!(ran.code, 0, "{edge}: {}", ran.err);
+        let judged = &ran.json()["judgements"][0];
+        assert_eq!(judged["type"], "shares_resource");
+    }
+    // The same word of the same person, said twice, counts once.
+    let stats = bench.say("graph stats --json").json();
+    assert_eq!(stats["rejected"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn nothing_stands_beyond_the_end_of_a_narrow_page() {
+    let bench = Bench::new();
+    for columns in ["50", "70", "99"] {
+        for line in [
+            "explain work_mem",
+            "explain fsync",
+            "explain max_wal_senders requires wal_level",
+        ] {
+            let words: Vec<&str> = line.split(' ').collect();
+            let said = bench
+                .command(&words)
+                .env("COLUMNS", columns)
+                .output()
+                .unwrap();
+            let page = String::from_utf8(said.stdout).unwrap();
+            let most = columns.parse::<usize>().unwrap();
+            // Statements are for copying, and a word is never cut.
+            let page = page.replace("\nundo\n", "\0");
+            for l in page.split('\0').next().unwrap().lines() {
+                let alone = l.split_whitespace().count() == 1;
+                assert!(
+                    alone || l.chars().count() <= most,
+                    "{columns} {line}: {l}\n{page}"
+                );
+            }
+        }
+    }
+    let edge = "max_wal_senders requires wal_level";
+    let said = bench
+        .command(&["explain", edge])
+        .env("COLUMNS", "70")
+        .output()
+        .unwrap();
+    insta::assert_snapshot!(String::from_utf8(said.stdout).unwrap());
+}
+
+#[test]
+fn a_word_against_much_evidence_is_told_in_log_odds() {
+    let bench = settled();
+    let edge = "max_wal_senders requires wal_level";
+    let told = bench.run(&["graph", "reject", edge]).out;
+    for part in [
+        "log-odds",
+        " → +",
+        "is outweighed by documentation",
+        "±6.91",
+    ] {
+        assert!(told.contains(part), "no {part} in\n{told}");
+    }
+    let told = bench.run(&["graph", "reject", edge]).out;
+    assert!(told.contains("was counted already"), "{told}");
+    // Two digits say enough here.
+    let weak = "logical_decoding_work_mem -> work_mem";
+    let told = bench.run(&["graph", "reject", weak]).out;
+    assert!(!told.contains("log-odds"), "{told}");
 }
 
 #[test]
@@ -159,6 +319,10 @@ fn a_dependency_must_be_named_clearly() {
         (
             vec!["graph", "confirm", "work_mem -> port"],
             "must be said how",
+        ),
+        (
+            vec!["graph", "reject", "work_mem -> port"],
+            "nothing to reject",
         ),
         (
             vec!["graph", "confirm", "work_mem loves port"],

@@ -11,7 +11,7 @@ use backstay_catalog::pack::packs;
 use backstay_catalog::{Pack, pack};
 use backstay_graph::project;
 use backstay_learn::belief::{Belief, Group, Source, Standing, without};
-use backstay_model::{Constraint, Edge, Evidence, NodeKey, Timestamp};
+use backstay_model::{Constraint, Edge, EdgeKind, Evidence, NodeKey, Timestamp};
 use serde_json::{Value, json};
 
 use crate::commands::graph::edge::{Named, read, typed};
@@ -20,7 +20,7 @@ use crate::commands::graph::words;
 use crate::commands::rules::{consequence, named, shown};
 use crate::failure::{Exit, Failure};
 use crate::out::{Out, Tone};
-use crate::page::{Page, cell, dim, plain};
+use crate::page::{Page, cell, dim, plain, signed};
 use crate::wire::rules::evidence;
 
 pub(super) use waterfall::short;
@@ -51,6 +51,7 @@ struct Stand {
 pub(super) fn run(text: &str, lens: &Lens, out: Out) -> Result<Exit, Failure> {
     let what = read(text, lens)?;
     let sheets: Vec<Sheet<'_>> = what.edges().iter().map(|e| sheet(lens, e)).collect();
+    let otherwise: Vec<Sheet<'_>> = what.otherwise().iter().map(|e| sheet(lens, e)).collect();
     if out.json_wanted() {
         out.document(&json!({
             "kind": "dependency",
@@ -59,18 +60,22 @@ pub(super) fn run(text: &str, lens: &Lens, out: Out) -> Result<Exit, Failure> {
             "asked": text,
             "known": !sheets.is_empty(),
             "edges": sheets.iter().map(document).collect::<Vec<_>>(),
+            "otherwise": otherwise.iter().map(document).collect::<Vec<_>>(),
         }))?;
-    } else if sheets.is_empty() {
+    } else if sheets.is_empty() && otherwise.is_empty() {
         unknown(lens, &what, out);
     } else {
         let mut page = Page::new(out);
-        for sheet in &sheets {
+        for sheet in &otherwise {
+            page.paragraph(0, &what.turned(&sheet.edge));
+        }
+        for sheet in sheets.iter().chain(&otherwise) {
             page.gap();
             show(&mut page, sheet, out);
         }
         page.say();
     }
-    Ok(match sheets.is_empty() {
+    Ok(match sheets.is_empty() && otherwise.is_empty() {
         true => Exit::Inconclusive,
         false => Exit::Ok,
     })
@@ -152,8 +157,8 @@ fn versions(lens: &Lens, edge: &Edge) -> Vec<u32> {
 /// Nothing is known: that is told, with what was looked at. It is not "independent".
 fn unknown(lens: &Lens, what: &Named, out: Out) {
     let mut page = Page::new(out);
-    let (from, to) = match what {
-        Named::Ends { from, to, .. } => (named(from), named(to)),
+    let (from, to, how) = match what {
+        Named::Ends { from, to, kind, .. } => (named(from), named(to), kind),
         Named::Rule { id, .. } => {
             page.line(&format!("the rule {id} ties no two settings together"));
             page.say();
@@ -179,7 +184,8 @@ fn unknown(lens: &Lens, what: &Named, out: Out) {
     );
     page.head("next");
     page.line(&format!("  backstay graph path {from} {to}"));
-    page.line(&format!("  backstay graph confirm '{from} requires {to}'"));
+    let how = how.map_or("requires", EdgeKind::word);
+    page.line(&format!("  backstay graph confirm '{from} {how} {to}'"));
     page.say();
 }
 
@@ -196,11 +202,6 @@ fn against(edge: &Edge) -> Vec<&Evidence> {
 fn moment(at: Timestamp) -> String {
     let text = at.to_string();
     text.get(..16).unwrap_or(&text).replace('T', " ")
-}
-
-/// A signed number with a real minus.
-fn signed(x: f64) -> String {
-    format!("{x:+.2}").replace('-', "−")
 }
 
 fn show(page: &mut Page, sheet: &Sheet<'_>, out: Out) {

@@ -20,6 +20,8 @@ pub(crate) enum Named {
         kind: Option<EdgeKind>,
         /// Those that are known, the surest first.
         edges: Vec<Edge>,
+        /// When none is: what is known between the two, the other way round or in another way.
+        otherwise: Vec<Edge>,
     },
 }
 
@@ -29,6 +31,25 @@ impl Named {
         match self {
             Self::Rule { edges, .. } | Self::Ends { edges, .. } => edges,
         }
+    }
+
+    /// What is known between the two ends where nothing is known as it was asked.
+    pub(crate) fn otherwise(&self) -> &[Edge] {
+        match self {
+            Self::Rule { .. } => &[],
+            Self::Ends { otherwise, .. } => otherwise,
+        }
+    }
+
+    /// `known the other way round: a requires b`.
+    pub(crate) fn turned(&self, edge: &Edge) -> String {
+        let back = matches!(self, Self::Ends { from, .. } if *from == edge.to);
+        let how = match back && !edge.kind.symmetric() {
+            true => "the other way round",
+            false => "in another way",
+        };
+        let (from, to) = (named(&edge.from), named(&edge.to));
+        format!("known {how}: {from} {} {to}", words(edge.kind))
     }
 }
 
@@ -61,11 +82,16 @@ pub(crate) fn read(text: &str, lens: &Lens) -> Result<Named, Failure> {
         );
     }
     let edges = between(lens, &from, &to, kind);
+    let otherwise = match edges.is_empty() {
+        true => either_way(lens, &from, &to),
+        false => Vec::new(),
+    };
     Ok(Named::Ends {
         from,
         to,
         kind,
         edges,
+        otherwise,
     })
 }
 
@@ -78,6 +104,13 @@ fn between(lens: &Lens, from: &NodeKey, to: &NodeKey, kind: Option<EdgeKind>) ->
     };
     let mut edges = lens.edges_of(from);
     edges.retain(meant);
+    edges
+}
+
+/// The known edges between two nodes, whichever way they point.
+fn either_way(lens: &Lens, a: &NodeKey, b: &NodeKey) -> Vec<Edge> {
+    let mut edges = lens.edges_of(a);
+    edges.retain(|e| e.from == *b || e.to == *b);
     edges
 }
 

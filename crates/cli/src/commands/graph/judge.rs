@@ -6,6 +6,7 @@ use std::time::Duration;
 use backstay_guard::requests::Letter;
 use backstay_journal::record::Answer;
 use backstay_journal::{EntryStore, Journal, Judgement, Opinion, Record, Request};
+use backstay_learn::belief::{Group, LOG_ODDS_MAX, Line};
 use backstay_model::{Edge, EdgeKind, NodeKey, Seq, TargetId};
 use serde_json::json;
 
@@ -20,7 +21,7 @@ use crate::commands::subject::clock_now;
 use crate::commands::watch::runtime;
 use crate::failure::{Code, Exit, Failure};
 use crate::out::{Out, Tone};
-use crate::page::{Page, cell, dim, plain};
+use crate::page::{Cell, Page, cell, dim, plain, signed};
 use crate::state;
 
 /// A guard answers within this time, or not at all.
@@ -93,9 +94,11 @@ fn judgements(what: &Named, args: &Judge, opinion: Opinion) -> Result<Vec<Judgem
             to,
             kind: None,
             edges,
+            otherwise,
         } => match edges.as_slice() {
             [only] => Ok(vec![judgement(&only.from, &only.to, only.kind)]),
-            [] => Err(unknown(from, to)),
+            [] if otherwise.is_empty() => Err(unknown(from, to, opinion)),
+            [] => Err(turned(what, opinion)),
             several => Err(ambiguous(from, to, several)),
         },
         Named::Ends {
@@ -111,13 +114,38 @@ fn judgements(what: &Named, args: &Judge, opinion: Opinion) -> Result<Vec<Judgem
     }
 }
 
-fn unknown(from: &NodeKey, to: &NodeKey) -> Failure {
+/// The command that gives an opinion.
+const fn verb(opinion: Opinion) -> &'static str {
+    match opinion {
+        Opinion::Confirmed => "confirm",
+        Opinion::Rejected => "reject",
+    }
+}
+
+/// What was named is known, but the other way round or in another way.
+fn turned(what: &Named, opinion: Opinion) -> Failure {
+    let edges = what.otherwise();
+    let told: Vec<String> = edges.iter().map(|e| what.turned(e)).collect();
+    let hint = |f: Failure, e| {
+        let line = format!("backstay graph {} '{}'", verb(opinion), typed(e));
+        f.hint(line)
+    };
+    edges
+        .iter()
+        .fold(Failure::new(Code::Usage, told.join("; ")), hint)
+}
+
+fn unknown(from: &NodeKey, to: &NodeKey, opinion: Opinion) -> Failure {
     let (from, to) = (named(from), named(to));
+    if opinion == Opinion::Rejected {
+        let text = format!("nothing is known of {from} -> {to}, so there is nothing to reject");
+        return Failure::new(Code::Usage, text).hint(format!("backstay explain {from}"));
+    }
     Failure::new(
         Code::Usage,
         format!("nothing is known of {from} -> {to}, so it must be said how the one depends on the other"),
     )
-    .hint(format!("backstay graph confirm {from} requires {to}"))
+    .hint(format!("backstay graph confirm '{from} requires {to}'"))
     .hint(format!("or the other way: {to} -> {from}"))
 }
 
@@ -258,9 +286,12 @@ fn tell(lens: &Lens, moved: &[Moved], out: Out) -> Result<(), Failure> {
         let mut rows = vec![
             vec![dim("before"), plain(sure(&change.before))],
             vec![dim("after"), cell(Tone::Bold, sure(&change.after))],
+        ];
+        rows.extend(hidden(lens, change));
+        rows.extend([
             vec![dim("counts for"), plain(scope)],
             vec![dim("recorded"), plain(format!("by {}", person()))],
-        ];
+        ]);
         if let Some(why) = why {
             rows.push(vec![dim("because"), plain(why.clone())]);
         }
@@ -273,6 +304,43 @@ fn tell(lens: &Lens, moved: &[Moved], out: Out) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Where two digits hide what a word moved: the log-odds before and after, and what outweighs it.
+fn hidden(lens: &Lens, change: &Moved) -> Vec<Vec<Cell>> {
+    let (Some(before), Some(after)) = (&change.before, &change.after) else {
+        return Vec::new();
+    };
+    if before.confidence.to_string() != after.confidence.to_string() {
+        return Vec::new();
+    }
+    let (old, new) = (lens.belief(before), lens.belief(after));
+    let (from, to) = (old.unlimited(), new.unlimited());
+    let moved = format!("{} → {}", signed(from), signed(to));
+    let why = if from.total_cmp(&to).is_eq() {
+        "the same word was counted already".to_owned()
+    } else {
+        let other = |l: &&Line| {
+            let carries = (l.log_odds > 0.0) == (new.log_odds > 0.0);
+            Group::EVIDENCE.contains(&l.group) && l.group != Group::Person && carries
+        };
+        let told = |l: &Line| format!("{} {}", l.what, signed(l.log_odds));
+        let rest: Vec<String> = new.lines.iter().filter(other).map(told).collect();
+        let word = format!("a person's word, {}", signed(new.from_group(Group::Person)));
+        match change.judgement.opinion {
+            Opinion::Confirmed => format!("{word}, adds little to {}", rest.join(", ")),
+            Opinion::Rejected => format!("{word}, is outweighed by {}", rest.join(", ")),
+        }
+    };
+    let mut rows = vec![
+        vec![dim("log-odds"), plain(moved)],
+        vec![dim("it stays"), plain(why)],
+    ];
+    if from.abs().min(to.abs()) > LOG_ODDS_MAX {
+        let text = format!("beyond ±{LOG_ODDS_MAX:.2} nothing is believed more surely");
+        rows.push(vec![dim(""), dim(text)]);
+    }
+    rows
+}
+
 fn document(lens: &Lens, moved: &[Moved]) -> serde_json::Value {
     let side = |edge: &Option<Edge>| {
         edge.as_ref().map(|e| {
@@ -280,6 +348,7 @@ fn document(lens: &Lens, moved: &[Moved]) -> serde_json::Value {
             json!({
                 "confidence": e.confidence.get(),
                 "interval": [told.low.get(), told.high.get()],
+                "log_odds": lens.belief(e).unlimited(),
             })
         })
     };

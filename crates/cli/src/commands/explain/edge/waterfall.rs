@@ -2,19 +2,30 @@
 
 use backstay_learn::belief::{Belief, Group, Line};
 
-use super::{Sheet, signed};
+use super::Sheet;
 use crate::out::Tone;
-use crate::page::{Page, cell, dim, plain};
+use crate::page::{Page, cell, dim, plain, signed};
 
-/// Columns of a bar.
+/// Columns of a bar, where there is room.
 const WIDTH: usize = 34;
-/// Columns of the gauge from 0 to 1.
+/// Columns of the gauge from 0 to 1, where there is room.
 const GAUGE: usize = 41;
+/// A bar or gauge of fewer columns shows nothing.
+const PICTURE_MIN: usize = 8;
+/// Columns of a number of log-odds, and of `→ 1.00`.
+const NUMBER: usize = 6;
 
 /// The confidence on a scale from 0 to 1, with its interval.
 pub(super) fn gauge(page: &mut Page, sheet: &Sheet<'_>) {
     let belief = &sheet.belief;
-    let column = |p: f64| (p.clamp(0.0, 1.0) * (GAUGE - 1) as f64).round() as usize;
+    let sure = belief.confidence.to_string();
+    let told = format!("[{:.2}–{:.2}]", belief.low, belief.high);
+    let head = "confidence";
+    // Two columns in, two between each, and `0 ` and ` 1` around the gauge.
+    let before = [head, &sure, &told].map(|t| t.chars().count() + 2);
+    let room = page.room(before.iter().sum::<usize>() + 2 + 4, GAUGE);
+    let last = room.saturating_sub(1) as f64;
+    let column = |p: f64| (p.clamp(0.0, 1.0) * last).round() as usize;
     let (low, mean, high) = (
         column(belief.low),
         column(belief.confidence.get()),
@@ -25,23 +36,22 @@ pub(super) fn gauge(page: &mut Page, sheet: &Sheet<'_>) {
         i if (low..=high).contains(&i) => '━',
         _ => '·',
     };
-    let scale: String = (0..GAUGE).map(dot).collect();
-    let told = format!("[{:.2}–{:.2}]", belief.low, belief.high);
-    page.rows(
-        2,
-        &[vec![
-            dim("confidence"),
-            cell(Tone::Bold, belief.confidence.to_string()),
-            plain(told),
-            plain(format!("0 {scale} 1")),
-        ]],
-    );
+    let scale: String = (0..room).map(dot).collect();
+    let mut row = vec![dim(head), cell(Tone::Bold, sure), plain(told)];
+    if room >= PICTURE_MIN {
+        row.push(plain(format!("0 {scale} 1")));
+    }
+    page.rows(2, &[row]);
 }
 
 /// The terms, then their sum.
 pub(super) fn rows(page: &mut Page, sheet: &Sheet<'_>) {
     let belief = &sheet.belief;
-    let scale = Scale::of(belief);
+    let names = belief.lines.iter().map(|l| l.what.chars().count());
+    // Two columns in and two after each of name, number and bar; what the sum comes to stands last.
+    let before = 2 + names.max().unwrap_or(0) + 2 + NUMBER + 2;
+    let room = page.room(before + 2 + NUMBER, WIDTH);
+    let scale = Scale::of(belief, room);
     let wide = !page.narrow();
     let mut at = 0.0;
     let mut rows = Vec::new();
@@ -121,22 +131,29 @@ pub(in super::super) fn short(belief: &Belief) -> String {
 struct Scale {
     least: f64,
     most: f64,
+    columns: usize,
 }
 
 impl Scale {
-    fn of(belief: &Belief) -> Self {
+    fn of(belief: &Belief, room: usize) -> Self {
         let mut at = 0.0;
         let (mut least, mut most) = (0.0_f64, 0.0_f64);
         for line in &belief.lines {
             at += line.log_odds;
             (least, most) = (least.min(at), most.max(at));
         }
-        Self { least, most }
+        let columns = if room < PICTURE_MIN { 0 } else { room };
+        Self {
+            least,
+            most,
+            columns,
+        }
     }
 
     fn column(&self, log_odds: f64) -> usize {
         let span = (self.most - self.least).max(f64::MIN_POSITIVE);
-        ((log_odds - self.least) / span * (WIDTH - 1) as f64).round() as usize
+        let last = self.columns.saturating_sub(1) as f64;
+        ((log_odds - self.least) / span * last).round() as usize
     }
 
     /// A bar from one place to another, with the line of even odds through it.
@@ -150,7 +167,7 @@ impl Scale {
             i if i == even => '│',
             _ => ' ',
         };
-        (0..WIDTH).map(draw).collect()
+        (0..self.columns).map(draw).collect()
     }
 
     fn mark(&self, at: f64) -> String {
@@ -161,6 +178,6 @@ impl Scale {
             i if i > place.min(even) && i < place.max(even) => '─',
             _ => ' ',
         };
-        (0..WIDTH).map(draw).collect()
+        (0..self.columns).map(draw).collect()
     }
 }
