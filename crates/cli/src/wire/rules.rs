@@ -90,17 +90,20 @@ pub(crate) fn sarif(findings: &[Finding]) -> Value {
     rules.sort_unstable();
     rules.dedup();
     let results = findings.iter().map(|f| {
-        let locations = f.spot.iter().map(|s| {
-            json!({ "physicalLocation": {
+        // Readers of SARIF want a place for each result: what is about no line is about a target or
+        // one of its settings.
+        let mut location = json!({ "logicalLocations": [{ "fullyQualifiedName": f.about }] });
+        if let Some(s) = &f.spot {
+            location["physicalLocation"] = json!({
                 "artifactLocation": { "uri": s.file },
                 "region": { "startLine": s.line },
-            }})
-        });
+            });
+        }
         json!({
             "ruleId": f.rule,
             "level": f.level.word(),
             "message": { "text": f.message },
-            "locations": locations.collect::<Vec<_>>(),
+            "locations": [location],
             "partialFingerprints": { "backstay/v1": format!("{}:{}", f.about, f.rule) },
         })
     });

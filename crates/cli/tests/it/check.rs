@@ -127,6 +127,27 @@ fn every_finding_says_what_to_do_and_where() {
 }
 
 #[test]
+fn every_result_for_code_scanning_has_a_place() {
+    let bench = Bench::new();
+    bench.file("few.conf", "max_connections = 500\n");
+    let checked = "check -f few.conf --memory 1GB --cpus 1 --disk-free 1GB --huge-pages 0 -o sarif";
+    let simulated = "simulate shared_buffers=32GB --memory 16GB -o sarif";
+    for (line, file) in [(checked, true), (simulated, false)] {
+        let log = bench.say(line).json();
+        let results = log["runs"][0]["results"].as_array().unwrap();
+        assert!(!results.is_empty(), "{line}");
+        for result in results {
+            let place = &result["locations"][0];
+            let name = &place["logicalLocations"][0]["fullyQualifiedName"];
+            assert!(name.is_string(), "{line}: {result}");
+            let physical = &place["physicalLocation"];
+            assert_eq!(physical.is_object(), file, "{line}: {result}");
+            assert_eq!(physical["region"]["startLine"].as_u64(), file.then_some(1));
+        }
+    }
+}
+
+#[test]
 fn a_standby_is_checked_beside_its_primary() {
     let bench = Bench::new();
     bench.file("standby.conf", "max_connections = 100\n");

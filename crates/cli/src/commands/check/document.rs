@@ -55,8 +55,15 @@ fn refused(r: &Refused) -> Value {
     })
 }
 
+/// The top of the first file: the place of what stands on no line of it.
+fn top(found: &Found<'_>) -> Option<Spot> {
+    let file = found.files.first()?.clone();
+    Some(Spot { file, line: 1 })
+}
+
 pub(super) fn findings(found: &Found<'_>) -> Vec<Finding> {
     let target = found.ground.target();
+    let spot = |v: &Violation<'_>| found.spot(v).or_else(|| top(found));
     let refused = found.refused.iter().map(|r| Finding {
         rule: r.rule.to_owned(),
         level: Level::Error,
@@ -71,14 +78,14 @@ pub(super) fn findings(found: &Found<'_>) -> Vec<Finding> {
         rule: v.constraint.id.clone(),
         level: Level::of(v.severity),
         message: format!("{} ({}); {}", v.constraint.note, values(v), advice(v)),
-        spot: found.spot(v),
+        spot: spot(v),
         about: format!("{target}:{}", v.constraint.subject),
     });
     let near = found.report.near.iter().map(|v| Finding {
         rule: v.constraint.id.clone(),
         level: Level::Note,
         message: format!("barely holds: {} ({})", v.constraint.note, values(v)),
-        spot: found.spot(v),
+        spot: spot(v),
         about: format!("{target}:{}", v.constraint.subject),
     });
     refused.chain(broken).chain(near).collect()
