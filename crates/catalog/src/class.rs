@@ -245,7 +245,10 @@ pub fn secret(name: &SettingName) -> Secrecy {
     .any(|word| text.contains(word));
     let known = matches!(
         text,
-        "password_encryption" | "ssl_passphrase_command_supports_reload"
+        "max_index_keys"
+            | "md5_password_warnings"
+            | "password_encryption"
+            | "ssl_passphrase_command_supports_reload"
     ) || HOST_PRIVATE.contains(&text);
     if listed || (telling && !known) || unknown_extension(text) {
         return Secrecy::Secret;
@@ -345,6 +348,21 @@ mod tests {
             ("never_heard_of", SettingClass::Restart),
         ] {
             assert_eq!(class(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn switches_and_words_about_passwords_are_no_secrets() {
+        for (name, secrecy) in [
+            ("md5_password_warnings", Secrecy::Open),
+            ("max_index_keys", Secrecy::Open),
+            ("password_encryption", Secrecy::Open),
+            ("ssl_passphrase_command_supports_reload", Secrecy::Open),
+            ("ssl_passphrase_command", Secrecy::Secret),
+            ("md5_password", Secrecy::Secret),
+            ("some_ext.password_warnings", Secrecy::Secret),
+        ] {
+            assert_eq!(secret(&SettingName::new(name)), secrecy, "{name}");
         }
     }
 
