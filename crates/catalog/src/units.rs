@@ -149,11 +149,12 @@ impl fmt::Display for Unit {
 }
 
 impl Quantity {
-    /// A size with its unit: `64GB`; bare numbers are bytes. For facts about a host.
+    /// A size with its unit: `64GB`. Of bare numbers only 0 is one: whoever writes 64 means no 64 bytes.
+    /// For facts about a host.
     #[must_use]
     pub fn parse_bytes(text: &str) -> Option<Self> {
         let (number, unit) = scan(text)?;
-        let unit = if unit.is_empty() {
+        let unit = if unit.is_empty() && number.as_f64() == 0.0 {
             Unit::Bytes(1)
         } else {
             Unit::parse(unit)?

@@ -163,7 +163,10 @@ fn quantities_show_the_largest_whole_unit() {
         Quantity::parse_bytes("64GB"),
         Some(Quantity::Bytes(64 << 30))
     );
-    assert_eq!(Quantity::parse_bytes("64 apples"), None);
+    assert_eq!(Quantity::parse_bytes("0"), Some(Quantity::Bytes(0)));
+    for text in ["64 apples", "64", "5min"] {
+        assert_eq!(Quantity::parse_bytes(text), None, "{text}");
+    }
 }
 
 proptest! {
