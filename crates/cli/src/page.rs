@@ -118,7 +118,10 @@ impl Page {
         let mut at = indent;
         for (i, cell) in row.iter().enumerate() {
             let last = i + 1 == row.len();
-            if at > indent + BELOW && !self.fits(&cell.text, at, last) {
+            let long = cell.text.chars().count();
+            // The last one may go on below itself.
+            let needs = if last { long.min(LAST_MIN) } else { long };
+            if at > indent + BELOW && !self.fits(at, needs) {
                 if !line.trim().is_empty() {
                     self.line(&line);
                 }
@@ -147,13 +150,9 @@ impl Page {
         self.line(&line);
     }
 
-    /// Whether a cell can stand at column `at`, where the last one may go on below itself.
-    fn fits(&self, text: &str, at: usize, last: bool) -> bool {
-        let Some(width) = self.width else {
-            return true;
-        };
-        let wraps = last && at + LAST_MIN <= width;
-        wraps || at + text.chars().count() <= width
+    /// Whether `columns` fit from column `at` on.
+    fn fits(&self, at: usize, columns: usize) -> bool {
+        self.width.is_none_or(|width| at + columns <= width)
     }
 
     /// `text` in pieces that fit between column `at` and the end of the page.
