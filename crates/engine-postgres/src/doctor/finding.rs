@@ -87,7 +87,7 @@ pub(super) fn too_much(report: &Report, monitor: Held) -> Vec<Finding> {
         return vec![finding(
             Level::Note,
             what,
-            &["backstay doctor --grants prints a role that can do less"],
+            &["the statements below make a role that can do less"],
         )];
     }
     let mut found = Vec::new();
@@ -281,7 +281,7 @@ pub(super) fn blind_spots(statements: Held, probe: Held) -> Vec<Finding> {
         ));
     }
     if probe == Held::No {
-        let next = probe_setup("backstay_probe").unwrap_or_default();
+        let next = probe_setup("backstay").unwrap_or_default();
         let what =
             "new sessions and writes are not probed: there is no table backstay.probe".to_owned();
         found.push(Finding {
