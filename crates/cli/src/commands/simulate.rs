@@ -1,6 +1,7 @@
 //! `backstay simulate`: what a change would do, before it is made.
 
 mod boot;
+mod harm;
 pub(crate) mod proposal;
 pub(crate) mod told;
 mod undo;
@@ -49,6 +50,8 @@ pub(crate) struct Simulation<'a> {
     pub(crate) report: Report<'a>,
     pub(crate) boot: Boot,
     pub(crate) undo: Option<Plan>,
+    /// Harm that the score cannot weigh: each stops the proposal by itself.
+    pub(crate) harms: Vec<String>,
     pub(crate) threshold: f64,
     pub(crate) gate: Gate,
 }
@@ -105,7 +108,9 @@ impl Simulation<'_> {
         });
         let boot = matches!(self.boot, Boot::Failed { .. });
         let blocked = boot || self.report.risk.blocked_by.is_some();
+        let by_hand = !self.harms.is_empty() || matches!(self.boot, Boot::NoRoom { .. });
         by_rule
+            .chain(by_hand.then_some(Ruling::Warn))
             .chain(blocked.then_some(Ruling::Block))
             .fold(self.report.ruling, Ruling::max)
     }
@@ -115,7 +120,7 @@ impl Simulation<'_> {
         match &self.boot {
             Boot::Passed { .. } => WouldStart::Yes,
             Boot::Failed { .. } => WouldStart::No,
-            Boot::NotAsked | Boot::NotRun { .. } => self.report.would_start,
+            Boot::NotAsked | Boot::NotRun { .. } | Boot::NoRoom { .. } => self.report.would_start,
         }
     }
 }
@@ -175,6 +180,7 @@ pub(crate) fn run(args: &Simulate, common: &Common, out: Out) -> Result<Exit, Fa
     };
     let mut simulation = Simulation {
         undo: undo::plan(&ground, &[proposed, masked].concat()),
+        harms: harm::harms(&ground, &wanted),
         ground: &ground,
         wanted,
         unchanged,
@@ -285,6 +291,14 @@ fn gate(simulation: &Simulation<'_>) -> Gate {
     }
     if let Some(rule) = &risk.blocked_by {
         return Gate::Tripped { why: rule.clone() };
+    }
+    if let Boot::NoRoom { why } = &simulation.boot {
+        let why = format!("a start with it cannot even be tried: {why}");
+        return Gate::Tripped { why };
+    }
+    if !simulation.harms.is_empty() {
+        let why = simulation.harms.join("; ");
+        return Gate::Tripped { why };
     }
     if risk.score >= simulation.threshold && !simulation.wanted.is_empty() {
         return Gate::Tripped {

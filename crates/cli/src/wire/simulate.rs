@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::rules::{Finding, Level, violation};
 use crate::commands::rules::{advice, named, values};
-use crate::commands::simulate::told::{effect, outcome};
+use crate::commands::simulate::told::{effect, outcome, restart_words};
 use crate::commands::simulate::{Boot, Gate, Simulation};
 
 /// The whole report.
@@ -94,7 +94,7 @@ fn factors(s: &Simulation<'_>) -> Value {
 fn boot(boot: &Boot) -> Value {
     match boot {
         Boot::NotAsked => json!({ "result": "not_asked" }),
-        Boot::NotRun { why } => json!({ "result": "not_run", "why": why }),
+        Boot::NotRun { why } | Boot::NoRoom { why } => json!({ "result": "not_run", "why": why }),
         Boot::Passed { version } => {
             json!({ "result": "passed", "where": "this machine", "server": version })
         }
@@ -148,6 +148,7 @@ fn undo(s: &Simulation<'_>) -> Value {
     s.undo.as_ref().map_or(Value::Null, |plan| {
         json!({
             "commands": plan.commands,
+            "restart": restart_words(s),
             "by_a_person_because": plan.manual.as_ref().map(ToString::to_string),
             "does_not_undo": plan.does_not_undo,
         })

@@ -211,6 +211,7 @@ const ODD: &[(&str, i32, &str)] = &[
     ("empty.conf", 0, "rules that can be judged hold"),
     ("long.conf", 3, "work_mem"),
     ("custom.conf", 0, "myapp.level is set again in line 3"),
+    ("dots.conf", 3, "one dot at most"),
     ("absurd.conf", 3, "max_connections"),
     ("absurd.conf", 3, "outside"),
     ("old.conf", 3, "removed in"),
@@ -241,8 +242,9 @@ fn odd_files(bench: &Bench) {
     );
     bench.file(
         "custom.conf",
-        "myapp.level = 3\na.b.c = 'x'\nmyapp.level = 4\n",
+        "myapp.level = 3\nb.c = 'x'\nmyapp.level = 4\n",
     );
+    bench.file("dots.conf", "a.b.c = 'x'\n");
     bench.file(
         "absurd.conf",
         "max_connections = 99999999999999999999\nwork_mem = -5\nshared_buffers = 1e400GB\n",

@@ -79,6 +79,76 @@ fn the_gate_decides_the_exit_code() {
 }
 
 #[test]
+fn commits_that_would_wait_for_an_unknown_standby_trip_the_gate() {
+    let bench = Bench::new();
+    bench.file("old.conf", "synchronous_standby_names = 's1'\n");
+    let ran = bench.say("simulate synchronous_standby_names=s9 --risk-threshold 100");
+    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
+    for words in [
+        "commits wait for ever unless a standby named so is attached (s9)",
+        "unknown offline",
+        "watch",
+    ] {
+        assert!(ran.out.contains(words), "no `{words}` in {}", ran.out);
+    }
+    assert!(!ran.out.contains("ok to apply"), "{}", ran.out);
+    let other = bench.say("simulate synchronous_standby_names=s9 --current old.conf");
+    assert_eq!(other.code, 3, "{}{}", other.out, other.err);
+}
+
+#[test]
+fn losses_that_no_watch_sees_need_a_person() {
+    let bench = Bench::new();
+    bench.file("lax.conf", "fsync = off\nsynchronous_commit = off\n");
+    for change in [
+        "fsync=no",
+        "full_page_writes=off",
+        "zero_damaged_pages=on",
+        "ignore_checksum_failure=on",
+        "data_sync_retry=on",
+        "synchronous_commit=off",
+    ] {
+        let ran = bench.say(&format!("simulate {change} --risk-threshold 100"));
+        assert_eq!(ran.code, 3, "{change}\n{}{}", ran.out, ran.err);
+        let words = "needs a person's approval; a watch cannot see this harm";
+        assert!(ran.out.contains(words), "{change}\n{}", ran.out);
+        assert!(!ran.out.contains("apply with a watch"), "{}", ran.out);
+    }
+    for back in ["fsync=on", "synchronous_commit=local"] {
+        let ran = bench.say(&format!("simulate {back} --current lax.conf"));
+        assert_eq!(ran.code, 0, "{back}\n{}{}", ran.out, ran.err);
+    }
+}
+
+#[test]
+fn what_alter_system_refuses_is_not_ok_to_apply() {
+    let bench = Bench::new();
+    for name in ["data_directory", "config_file"] {
+        let ran = bench.say(&format!("simulate {name}=/srv/x"));
+        assert_eq!(ran.code, 3, "{name}\n{}{}", ran.out, ran.err);
+        let words = format!("{name} cannot be set by ALTER SYSTEM");
+        assert!(ran.out.contains(&words), "{}", ran.out);
+    }
+    let ran = bench.say("simulate hba_file=/srv/x");
+    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("does not start again"), "{}", ran.out);
+}
+
+#[test]
+fn the_undo_of_a_restart_says_what_a_reload_cannot() {
+    let bench = Bench::new();
+    let ran = bench.say("simulate max_connections=300");
+    for words in [
+        "then restart the server: once it runs with max_connections",
+        "take max_connections out of postgresql.auto.conf by hand",
+    ] {
+        assert!(ran.out.contains(words), "no `{words}` in {}", ran.out);
+    }
+    let reload = bench.say("simulate work_mem=8MB --json").json();
+    assert_eq!(reload["undo"]["restart"], serde_json::json!([]));
+}
+
+#[test]
 fn a_proposal_that_changes_nothing_has_no_risk() {
     let bench = Bench::new();
     let report = bench.say("simulate work_mem=4MB --json").json();

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use backstay_catalog::Quantity;
+use backstay_catalog::expr::Environment;
 use backstay_model::{Scope, SettingName, Value, ValueSource};
 use backstay_scratch::postgres::{
     Binaries, ComputeError, DataDir, LogLine, Options, Server, StartError,
@@ -54,6 +56,10 @@ pub(crate) enum Boot {
     NotRun {
         why: String,
     },
+    /// It needs more memory than there is to try it.
+    NoRoom {
+        why: String,
+    },
     /// A server of this version started and took a connection.
     Passed {
         version: String,
@@ -92,8 +98,9 @@ pub(super) fn check(ground: &Ground, proposal: &[Proposed]) -> Result<Boot, Fail
             });
         }
         Ok(megabytes) => {
-            if let Some(why) = too_large(&megabytes) {
-                return Ok(Boot::NotRun { why });
+            let free = memory_line("MemAvailable:");
+            if let Some(boot) = no_room(&megabytes, free, stated_memory(ground)) {
+                return Ok(boot);
             }
         }
     }
@@ -118,16 +125,28 @@ pub(super) fn check(ground: &Ground, proposal: &[Proposed]) -> Result<Boot, Fail
     )
 }
 
-/// More shared memory than this machine has free: a refusal would say nothing about the other host.
-fn too_large(megabytes: &str) -> Option<String> {
+/// The memory of another host, as an option told it: no server was asked.
+fn stated_memory(ground: &Ground) -> Option<i128> {
+    match (&ground.live, ground.now.host("memory")) {
+        (None, Some(Quantity::Bytes(n))) => Some(n),
+        _ => None,
+    }
+}
+
+/// More shared memory than this machine has free. Where another host is known to have it, a refusal
+/// here would say nothing about that one; else it is a shortage.
+fn no_room(megabytes: &str, free: Option<u64>, stated: Option<i128>) -> Option<Boot> {
     let wanted = megabytes.trim().parse::<u64>().ok()? << 20;
-    let free = memory_line("MemAvailable:")?;
-    (wanted > free).then(|| {
-        format!(
-            "it needs {} MB of shared memory, this machine has {} MB free",
-            wanted >> 20,
-            free >> 20
-        )
+    let free = free.filter(|free| wanted > *free)?;
+    let why = format!(
+        "it needs {} MB of shared memory, this machine has {} MB free",
+        wanted >> 20,
+        free >> 20
+    );
+    Some(if stated.is_some_and(|n| n >= i128::from(wanted)) {
+        Boot::NotRun { why }
+    } else {
+        Boot::NoRoom { why }
     })
 }
 
@@ -187,4 +206,24 @@ fn last_words(said: &str) -> String {
     text.split_once(":  ")
         .map_or(text, |(_, words)| words)
         .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_without_room_is_a_shortage_unless_another_host_has_it() {
+        let free = Some(22_222 << 20);
+        let why = "it needs 45511 MB of shared memory, this machine has 22222 MB free".to_owned();
+        let short = Some(Boot::NoRoom { why: why.clone() });
+        assert_eq!(no_room("45511\n", free, None), short);
+        assert_eq!(no_room("45511", free, Some(32 << 30)), short);
+        assert_eq!(
+            no_room("45511", free, Some(64 << 30)),
+            Some(Boot::NotRun { why })
+        );
+        assert_eq!(no_room("143", free, None), None);
+        assert_eq!(no_room("45511", None, None), None);
+    }
 }

@@ -334,7 +334,7 @@ pub(super) fn start_text(s: &Simulation<'_>) -> (Tone, String) {
             Tone::Bad,
             format!("failed, checked on this machine: {said}"),
         ),
-        (Boot::NotRun { why }, _) => (Tone::Warn, format!("not run: {why}")),
+        (Boot::NotRun { why } | Boot::NoRoom { why }, _) => (Tone::Warn, format!("not run: {why}")),
         (Boot::NotAsked, WouldStart::Yes) => (
             Tone::Plain,
             "no rule speaks against a start; --boot-check starts a scratch server to see".into(),
@@ -362,6 +362,9 @@ fn undo(page: &mut Page, s: &Simulation<'_>) {
     for command in &plan.commands {
         page.rows(2, &[vec![plain(command.clone())]]);
     }
+    for words in restart_words(s) {
+        page.rows(2, &[vec![plain(words)]]);
+    }
     if let Some(why) = &plan.manual {
         page.rows(2, &[vec![dim(format!("by a person: {why}"))]]);
     }
@@ -369,6 +372,24 @@ fn undo(page: &mut Page, s: &Simulation<'_>) {
         let head = if i == 0 { "stays so" } else { "" };
         page.rows(2, &[vec![dim(format!("{head:<8}")), dim(what.clone())]]);
     }
+}
+
+/// What the commands of the undo leave out when a setting changes only at a restart.
+pub(crate) fn restart_words(s: &Simulation<'_>) -> Vec<String> {
+    let waiting = s.report.lines.iter();
+    let waiting = waiting.filter(|l| l.takes_effect == TakesEffect::AtRestart);
+    let names: Vec<&str> = waiting.map(|l| l.key.name.as_str()).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let names = names.join(", ");
+    vec![
+        format!("then restart the server: once it runs with {names}, a reload does not undo it"),
+        format!(
+            "if it does not start: take {names} out of postgresql.auto.conf by hand, then start it; \
+             backstay rescue --pgdata DIR tells how"
+        ),
+    ]
 }
 
 /// What to type next.

@@ -1,7 +1,7 @@
 //! The report as markdown, for a pull request or the summary of a pipeline.
 
 use super::super::Simulation;
-use super::{change, effect, next_command, start_text, verdict_line};
+use super::{change, effect, next_command, restart_words, start_text, verdict_line};
 use crate::commands::rules::{advice, values};
 
 /// Metrics that are told.
@@ -48,6 +48,9 @@ pub(crate) fn markdown(s: &Simulation<'_>) -> String {
             text.push('\n');
         }
         text.push_str("```\n");
+        for words in restart_words(s) {
+            text.push_str(&format!("- {words}\n"));
+        }
     }
     text.push_str(&format!("\nNext: `{}`\n", next_command(s)));
     text
