@@ -171,10 +171,17 @@ impl Change {
     }
 }
 
+/// In place of a value that waits for a restart in a file other than the one that statements write.
+const WAITS_IN_A_FILE: &str = "another value, in a file";
+
 /// The value that a change is about: for one that waits for a restart it is the entry in the files,
 /// and so it is for one whose running value the server does not show us.
 fn shown(standing: &Standing, takes_effect: TakesEffect) -> String {
     let (entry, effective) = (standing.entry.as_ref(), standing.effective.as_ref());
+    if standing.pending_restart == Pending::Restart && entry.is_none() {
+        // The value stands in a file that people edit, which is not read value by value.
+        return WAITS_IN_A_FILE.to_owned();
+    }
     let value = match takes_effect {
         TakesEffect::AtRestart | TakesEffect::Masked => entry.or(effective),
         TakesEffect::Now | TakesEffect::NewSessions => effective.or(entry),
@@ -229,5 +236,30 @@ impl ChangeSet {
     #[must_use]
     pub fn description(&self) -> Option<&str> {
         self.changes.iter().find_map(|c| c.description.as_deref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Value;
+
+    fn standing(running: &str, entry: Option<&str>, pending_restart: Pending) -> Standing {
+        Standing {
+            effective: Some(Value::text(running)),
+            source: ValueSource::Default,
+            entry: entry.map(Value::text),
+            pending_restart,
+        }
+    }
+
+    #[test]
+    fn a_value_that_waits_is_never_told_as_the_running_one() {
+        let at = TakesEffect::AtRestart;
+        let by_hand = standing("100", None, Pending::Restart);
+        assert_eq!(shown(&by_hand, at), "another value, in a file");
+        let by_statement = standing("100", Some("150"), Pending::Restart);
+        assert_eq!(shown(&by_statement, at), "150");
+        assert_eq!(shown(&standing("100", None, Pending::No), at), "100");
     }
 }
