@@ -1,20 +1,22 @@
 //! Baselines: the centre line a metric would follow without the change. A baseline supplies only
 //! that line; residuals, scan and calibration are the same for all, so the false-alarm rate does
 //! not depend on the model.
+//!
+//! What can be fitted ([`Baseline`]) and what can predict ([`Fitted`]) are different types: a line
+//! cannot be asked of a model that has seen no history.
+
+mod profile;
+
+use std::fmt;
 
 use backstay_model::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 use crate::residual::Point;
+pub use profile::{Profile, SeasonalMedian};
 
-const DAY_US: i64 = 86_400_000_000;
-/// Slots of a day profile.
-const SLOTS: usize = 288;
-/// Slots on each side that join the median of a slot.
-const REACH: usize = 1;
-/// Newest days that make the profile.
-const DAYS_MAX: i64 = 7;
+/// One day.
+pub const DAY: Span = Span(86_400_000_000);
 
 /// Name, version and parameters of a baseline: part of the key of a placebo bank.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -35,130 +37,127 @@ pub enum Cost {
     Nightly,
 }
 
-/// Why a baseline cannot be fitted.
+/// The least history that a baseline is fitted on, and the most that it looks at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Unfit {
-    /// The history is shorter than [`Baseline::needs`].
-    TooShort,
-    /// It has not been fitted yet.
-    NotFitted,
+pub struct Needs {
+    /// From the first to the last value, at least.
+    pub span: Span,
+    /// Values, at least.
+    pub bins: usize,
+    /// History older than this before the newest value is not used.
+    pub reach: Span,
+    /// Values closer together than this are joined to their median first.
+    pub grain: Span,
+    /// A fit is used for this long, then made anew.
+    pub keeps: Span,
 }
 
-/// A model of the centre line, in the transformed scale of the residuals (logarithms).
-pub trait Baseline {
+/// Why a baseline cannot be fitted, or not predict.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Unfit {
+    /// The history is too short.
+    TooShort {
+        /// What there is.
+        has: Span,
+        /// What there must be.
+        needs: Span,
+    },
+    /// The history has too few values.
+    TooFew {
+        /// What there are.
+        has: usize,
+        /// What there must be.
+        needs: usize,
+    },
+    /// The model's own arithmetic failed; its words.
+    Failed(String),
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let days = |s: &Span| s.as_secs_f64() / DAY.as_secs_f64();
+        match self {
+            Self::TooShort { has, needs } => write!(
+                f,
+                "{:.1} days of history, it needs {:.0}",
+                days(has),
+                days(needs)
+            ),
+            Self::TooFew { has, needs } => write!(f, "{has} values, it needs {needs}"),
+            Self::Failed(why) => write!(f, "it could not be fitted: {why}"),
+        }
+    }
+}
+
+/// A model of the centre line that has seen nothing yet. It works in the transformed scale of the
+/// residuals (logarithms, for most metrics).
+pub trait Baseline: fmt::Debug {
     /// Name, version and parameters.
     fn id(&self) -> BaselineId;
-    /// Shortest history it may be fitted on.
-    fn needs(&self) -> Span;
-    /// Learns from the values before a change, oldest first.
-    ///
-    /// # Errors
-    /// [`Unfit::TooShort`]; the baseline is unchanged then.
-    fn fit(&mut self, pre: &[Point]) -> Result<(), Unfit>;
-    /// The centre line at `at`.
-    ///
-    /// # Errors
-    /// [`Unfit::NotFitted`].
-    fn predict(&self, at: Timestamp) -> Result<f64, Unfit>;
+    /// The history it wants.
+    fn needs(&self) -> Needs;
     /// When it may be fitted.
     fn cost(&self) -> Cost;
+    /// Learns from the values before a moment, oldest first, one for each time.
+    ///
+    /// # Errors
+    /// [`Unfit`] when there is less than [`Baseline::needs`], or the model failed.
+    fn fit(&self, pre: &[Point]) -> Result<Box<dyn Fitted>, Unfit>;
+}
+
+/// A model that has seen the values before a moment, and nothing since.
+pub trait Fitted: fmt::Debug {
+    /// The centre line at moments after the fit, in order of time.
+    ///
+    /// # Errors
+    /// [`Unfit::Failed`] when the model's own arithmetic fails.
+    fn predict(&self, at: &[Timestamp]) -> Result<Vec<f64>, Unfit>;
+}
+
+impl Needs {
+    /// Whether `pre` (oldest first) suffices.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn met_by(&self, pre: &[Point]) -> Result<(), Unfit> {
+        let has = match (pre.first(), pre.last()) {
+            (Some(first), Some(last)) => last.at.since(first.at),
+            _ => Span::ZERO,
+        };
+        // The last bin ends a grain later than it begins.
+        if has.0 + self.grain.0 < self.span.0 {
+            return Err(Unfit::TooShort {
+                has,
+                needs: self.span,
+            });
+        }
+        if pre.len() < self.bins {
+            return Err(Unfit::TooFew {
+                has: pre.len(),
+                needs: self.bins,
+            });
+        }
+        Ok(())
+    }
 }
 
 /// No season: the centre line is zero and the frozen level carries everything. For short histories.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Flat;
 
-impl Baseline for Flat {
-    fn id(&self) -> BaselineId {
+impl Flat {
+    /// Name and version.
+    #[must_use]
+    pub fn id(&self) -> BaselineId {
         BaselineId("flat-1".into())
     }
-
-    fn needs(&self) -> Span {
-        Span::ZERO
-    }
-
-    fn fit(&mut self, _pre: &[Point]) -> Result<(), Unfit> {
-        Ok(())
-    }
-
-    fn predict(&self, _at: Timestamp) -> Result<f64, Unfit> {
-        Ok(0.0)
-    }
-
-    fn cost(&self) -> Cost {
-        Cost::Hot
-    }
 }
 
-/// The median of the same time of day over the last days, in slots of five minutes.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct SeasonalMedian {
-    /// One value for each slot; empty before the fit.
-    profile: Vec<f64>,
-}
-
-impl Baseline for SeasonalMedian {
-    fn id(&self) -> BaselineId {
-        BaselineId("seasonal-median-1".into())
-    }
-
-    fn needs(&self) -> Span {
-        Span(2 * DAY_US)
-    }
-
-    fn fit(&mut self, pre: &[Point]) -> Result<(), Unfit> {
-        let (Some(first), Some(last)) = (pre.first(), pre.last()) else {
-            return Err(Unfit::TooShort);
-        };
-        // One sample short of two days still is two days of samples.
-        if last.at.since(first.at).0 < self.needs().0 - DAY_US / SLOTS as i64 {
-            return Err(Unfit::TooShort);
-        }
-        let from = last.at - Span(DAYS_MAX * DAY_US);
-        let mut slots = vec![Vec::new(); SLOTS];
-        for point in pre.iter().filter(|p| p.at > from) {
-            slots[slot(point.at)].push(point.value);
-        }
-        let whole: Vec<f64> = slots.iter().flatten().copied().collect();
-        let fallback = crate::stats::median(&whole).unwrap_or(0.0);
-        self.profile = (0..SLOTS)
-            .map(|i| smoothed(&slots, i).unwrap_or(fallback))
-            .collect();
-        Ok(())
-    }
-
-    fn predict(&self, at: Timestamp) -> Result<f64, Unfit> {
-        if self.profile.is_empty() {
-            return Err(Unfit::NotFitted);
-        }
-        let exact = at.0.rem_euclid(DAY_US) as f64 / DAY_US as f64 * SLOTS as f64 - 0.5;
-        let left = exact.floor();
-        let wrap = |i: f64| self.profile[(i as i64).rem_euclid(SLOTS as i64) as usize];
-        Ok(wrap(left) + (wrap(left + 1.0) - wrap(left)) * (exact - left))
-    }
-
-    fn cost(&self) -> Cost {
-        Cost::Hot
-    }
-}
-
-fn slot(at: Timestamp) -> usize {
-    (at.0.rem_euclid(DAY_US) / (DAY_US / SLOTS as i64)) as usize % SLOTS
-}
-
-/// Median of a slot and its neighbours.
-fn smoothed(slots: &[Vec<f64>], centre: usize) -> Option<f64> {
-    let mut near: Vec<f64> = (0..=2 * REACH)
-        .flat_map(|j| slots[(centre + SLOTS + j - REACH) % SLOTS].iter().copied())
-        .collect();
-    crate::stats::median_mut(&mut near)
-}
-
-/// The baselines this crate has, as plain data.
+/// A centre line as plain data: what a watch keeps of its baseline.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) enum Centre {
     Flat(Flat),
-    Seasonal(SeasonalMedian),
+    Seasonal(Profile),
     /// A line that was predicted for these moments, in order of time.
     Line {
         id: BaselineId,
@@ -169,31 +168,28 @@ pub(crate) enum Centre {
 impl Centre {
     /// The best baseline that the history allows.
     pub(crate) fn fitted(pre: &[Point]) -> Self {
-        let mut seasonal = SeasonalMedian::default();
-        match seasonal.fit(pre) {
-            Ok(()) => Self::Seasonal(seasonal),
+        match SeasonalMedian.profile(pre) {
+            Ok(profile) => Self::Seasonal(profile),
             Err(_) => Self::Flat(Flat),
         }
     }
 
     pub(crate) fn id(&self) -> BaselineId {
         match self {
-            Self::Flat(b) => b.id(),
-            Self::Seasonal(b) => b.id(),
+            Self::Flat(flat) => flat.id(),
+            Self::Seasonal(_) => SeasonalMedian.id(),
             Self::Line { id, .. } => id.clone(),
         }
     }
 
     pub(crate) fn at(&self, at: Timestamp) -> f64 {
         match self {
-            Self::Flat(b) => b.predict(at),
-            Self::Seasonal(b) => b.predict(at),
+            Self::Flat(_) => 0.0,
+            Self::Seasonal(profile) => profile.at(at),
             Self::Line { line, .. } => line
                 .binary_search_by_key(&at, |p| p.at)
-                .map(|i| line[i].value)
-                .map_err(|_| Unfit::NotFitted),
+                .map_or(0.0, |i| line[i].value),
         }
-        .unwrap_or(0.0)
     }
 }
 
@@ -219,5 +215,21 @@ mod tests {
             let line = centre.at(Timestamp::from_secs((minute + 3 * 1440) * 60));
             assert!((line - wave(minute)).abs() < 0.02, "{minute}: {line}");
         }
+    }
+
+    #[test]
+    fn what_is_missing_is_told() {
+        let needs = SeasonalMedian.needs();
+        let at = |day: i64| Point {
+            at: Timestamp(day * DAY.0),
+            value: 1.0,
+        };
+        let short = needs.met_by(&[at(0), at(1)]).unwrap_err();
+        assert_eq!(short.to_string(), "1.0 days of history, it needs 2");
+        let few = Needs { bins: 3, ..needs }
+            .met_by(&[at(0), at(2)])
+            .unwrap_err();
+        assert_eq!(few.to_string(), "2 values, it needs 3");
+        assert_eq!(needs.met_by(&[at(0), at(2)]), Ok(()));
     }
 }

@@ -7,7 +7,8 @@ use backstay_model::metric::{MetricRole, Worse};
 use backstay_model::verdict::{Calibration, Harm, Refusal, Verdict, VerdictKind};
 use backstay_model::{MetricName, Span, Timestamp};
 
-use crate::baseline::{BaselineId, Centre, Flat};
+use crate::baseline::{Centre, Flat};
+use crate::choice::{Below, Choice, Chosen, Why};
 use crate::combine;
 use crate::effect;
 use crate::evidence::{BINS_MIN, Evidence, Judged, Source};
@@ -15,7 +16,7 @@ use crate::load::{self, Demand, Flow};
 use crate::placebo::{self, Bank};
 use crate::policy::DetectPolicy;
 use crate::probes::Probes;
-use crate::residual::{Form, Point, clean};
+use crate::residual::{Form, Frame, Point, clean};
 use crate::season;
 use crate::track::{PRE_BINS, Track};
 use crate::trigger::{self, Reach, Scene};
@@ -26,8 +27,6 @@ const HORIZON_MAX: usize = 120;
 const WINDOW_PRE: usize = 360;
 /// Fewest horizons of history that make own placebos.
 const OWN_MIN: usize = 40;
-/// Name of the causal seasonal line.
-const SEASONAL: &str = "seasonal-median-1";
 /// Longest step at which class-change triggers make sense.
 const TRIGGER_STEP_MAX: Span = Span::from_secs(10);
 /// Rows over which load and effect are compared.
@@ -59,12 +58,26 @@ pub struct SeriesVerdict {
     pub effect: Option<f64>,
     /// Name of the baseline below the strongest column.
     pub baseline: String,
+    /// The baseline below each column, in their order, and why that one.
+    pub below: Vec<Below>,
 }
 
 /// Judges columns around a change at `changed_at` (rows at or after it are "since"), such that a
 /// harmless change is called `hurt` with chance `alpha` (0..1) at most.
 #[must_use]
 pub fn judge_series(columns: &[Column], changed_at: Timestamp, alpha: f64) -> SeriesVerdict {
+    judge_series_with(columns, changed_at, alpha, &Choice::Seasonal)
+}
+
+/// The same over the baselines that `choice` puts below the columns. Placebo windows stand on the
+/// same line as the change.
+#[must_use]
+pub fn judge_series_with(
+    columns: &[Column],
+    changed_at: Timestamp,
+    alpha: f64,
+    choice: &Choice<'_>,
+) -> SeriesVerdict {
     let policy = DetectPolicy {
         alpha_act: alpha,
         alpha_warn: alpha,
@@ -72,13 +85,19 @@ pub fn judge_series(columns: &[Column], changed_at: Timestamp, alpha: f64) -> Se
     };
     let mut tracks = Vec::new();
     let mut judged = Vec::new();
+    let mut below = Vec::new();
     let mut step = None;
     for column in columns {
         let points = clean(column.points.clone());
         let split = points.partition_point(|p| p.at < changed_at);
         let own_step = season::step_of(&points);
         step = step.max(Some(own_step));
-        let opened = open(column, &points, split, own_step);
+        let at = Split {
+            rows: split,
+            changed_at,
+            step: own_step,
+        };
+        let opened = open(column, &points, at, choice);
         if let Some(source) = opened.source.filter(|_| counts(column.role, columns)) {
             let horizon = (points.len() - split).clamp(1, HORIZON_MAX);
             judged.push(Judged {
@@ -89,6 +108,7 @@ pub fn judge_series(columns: &[Column], changed_at: Timestamp, alpha: f64) -> Se
             });
         }
         tracks.push(opened.track);
+        below.push(opened.below);
     }
     let roles: Vec<MetricRole> = judged.iter().map(|j| tracks[j.track].role).collect();
     for (judged, weight) in judged.iter_mut().zip(combine::weights(&roles)) {
@@ -99,7 +119,10 @@ pub fn judge_series(columns: &[Column], changed_at: Timestamp, alpha: f64) -> Se
         tracks[j.track].alarm_level = j.level(&tracks[j.track], alpha * j.weight);
     }
     let tripped = replay(&mut tracks, columns, changed_at, step);
-    conclude(&tracks, &judged, &policy, (step, tripped))
+    SeriesVerdict {
+        below,
+        ..conclude(&tracks, &judged, &policy, (step, tripped))
+    }
 }
 
 /// Whether a column may stand against the change: outcomes, or, when there are none, all but those
@@ -109,32 +132,64 @@ fn counts(role: MetricRole, columns: &[Column]) -> bool {
     role.outcome() || (!outcomes && !matches!(role, MetricRole::Demand | MetricRole::Host))
 }
 
+/// Where a column is cut in two.
+#[derive(Clone, Copy)]
+struct Split {
+    /// Rows before the change.
+    rows: usize,
+    changed_at: Timestamp,
+    step: Span,
+}
+
 struct Opened {
     track: Track,
+    below: Below,
     source: Option<Source>,
 }
 
-/// Freezes a column at `split` and finds where its false-alarm rate comes from.
-fn open(column: &Column, points: &[Point], split: usize, step: Span) -> Opened {
+/// Freezes a column at the change and finds where its false-alarm rate comes from.
+fn open(column: &Column, points: &[Point], at: Split, choice: &Choice<'_>) -> Opened {
     let blank = Track::open(column.name.clone(), column.role, column.worse, column.floor);
-    let pre = &points[..split];
-    if let Some(opened) = open_own(&blank, points, split, step) {
-        return opened;
+    let pre = &points[..at.rows];
+    let form = Form::of(pre, blank.floor);
+    let chosen = choice.below(&transformed(points, form), at.step, at.changed_at);
+    if let Some((track, bank)) = open_own(&blank, points, at.rows, form, &chosen) {
+        return Opened {
+            track,
+            below: chosen.below,
+            source: Some(Source::Own(bank)),
+        };
     }
-    let track = blank.freeze(&pre[split.saturating_sub(PRE_BINS)..]);
+    let track = blank.freeze(&pre[at.rows.saturating_sub(PRE_BINS)..]);
     let source = Judged::source(&track, None);
-    Opened { track, source }
+    let below = Below {
+        id: track.frame.as_ref().map_or(Flat.id(), Frame::id),
+        why: match chosen.below.why {
+            refused @ Why::Refused(_) => refused,
+            _ => Why::TooFew,
+        },
+        tried: chosen.below.tried,
+    };
+    Opened {
+        track,
+        below,
+        source,
+    }
 }
 
 /// The same with placebo windows of the column's own past; `None` when that is too short.
-fn open_own(blank: &Track, points: &[Point], split: usize, step: Span) -> Option<Opened> {
+fn open_own(
+    blank: &Track,
+    points: &[Point],
+    split: usize,
+    form: Form,
+    chosen: &Chosen,
+) -> Option<(Track, Bank)> {
     let horizon = (points.len() - split).clamp(1, HORIZON_MAX);
-    let form = Form::of(&points[..split], blank.floor);
-    let seasonal = season::long_enough(&points[..split]);
-    let line = centre_line(points, form, step).filter(|_| seasonal);
+    let line = &chosen.line;
     let last = points.get(split.checked_sub(1)?)?.at;
     // Only points that the line covers take part.
-    let points: Vec<Point> = match &line {
+    let points: Vec<Point> = match line {
         Some(line) => {
             let on = |p: &&Point| line.binary_search_by_key(&p.at, |l| l.at).is_ok();
             points.iter().filter(on).copied().collect()
@@ -147,9 +202,9 @@ fn open_own(blank: &Track, points: &[Point], split: usize, step: Span) -> Option
     }
     let frozen = |at: usize, until: usize| {
         let from = at.saturating_sub(WINDOW_PRE);
-        let centre = match &line {
+        let centre = match line {
             Some(line) => Centre::Line {
-                id: BaselineId(SEASONAL.into()),
+                id: chosen.below.id.clone(),
                 line: line[from..until.min(line.len())].to_vec(),
             },
             None => Centre::Flat(Flat),
@@ -166,22 +221,15 @@ fn open_own(blank: &Track, points: &[Point], split: usize, step: Span) -> Option
         bank.insert(&baseline, seen, 0.0);
     }
     bank.level(0.5)?;
-    Some(Opened {
-        track: frozen(split, points.len()),
-        source: Some(Source::Own(bank)),
-    })
+    Some((frozen(split, points.len()), bank))
 }
 
-fn centre_line(points: &[Point], form: Form, step: Span) -> Option<Vec<Point>> {
-    let transformed: Vec<Point> = points
-        .iter()
-        .map(|p| Point {
-            at: p.at,
-            value: form.of_value(p.value),
-        })
-        .collect();
-    let line = season::line(&transformed, step);
-    (!line.is_empty()).then_some(line)
+fn transformed(points: &[Point], form: Form) -> Vec<Point> {
+    let scaled = |p: &Point| Point {
+        at: p.at,
+        value: form.of_value(p.value),
+    };
+    points.iter().map(scaled).collect()
 }
 
 /// Pushes the rows since the change in order of time over all columns; the first class change.
@@ -285,6 +333,7 @@ fn conclude(
         effect: top.and_then(effect_of),
         baseline,
         verdict,
+        below: Vec::new(),
     }
 }
 

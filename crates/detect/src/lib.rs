@@ -12,6 +12,7 @@ pub mod history;
 pub mod policy;
 
 pub mod baseline;
+pub mod choice;
 pub mod residual;
 
 pub mod judge;
@@ -32,13 +33,15 @@ mod shipped;
 mod stats;
 mod track;
 mod trigger;
+mod walk;
 mod wording;
 
 #[cfg(test)]
 mod testing;
 
+pub use choice::Choice;
 pub use history::History;
-pub use judge::{Column, SeriesVerdict, judge_series};
+pub use judge::{Column, SeriesVerdict, judge_series, judge_series_with};
 pub use placebo::Banks;
 pub use policy::DetectPolicy;
 pub use residual::Point;

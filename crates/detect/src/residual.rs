@@ -6,7 +6,7 @@ use backstay_model::metric::{MetricRole, Worse};
 use backstay_model::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Centre;
+use crate::baseline::{BaselineId, Centre};
 use crate::stats;
 
 /// One value at one moment.
@@ -23,9 +23,9 @@ const CLIP: f64 = 5.0;
 /// Smallest scale: keeps a constant series from turning rounding into an alarm.
 const SCALE_MIN: f64 = 0.02;
 /// Bins before the change that give the level.
-const LEVEL_BINS: usize = 60;
+pub(crate) const LEVEL_BINS: usize = 60;
 /// Time before the change that gives the scale.
-const SCALE_SPAN: Span = Span::from_secs(6 * 3_600);
+pub(crate) const SCALE_SPAN: Span = Span::from_secs(6 * 3_600);
 /// Observations that the prior scale of a role is worth: it matters for seconds of history and
 /// fades within minutes.
 const PRIOR_BINS: f64 = 10.0;
@@ -150,9 +150,14 @@ impl Frame {
         (self.distance(point) / self.scale).clamp(-CLIP, CLIP)
     }
 
+    /// The baseline below it.
+    pub(crate) fn id(&self) -> BaselineId {
+        self.centre.id()
+    }
+
     /// Name of the baseline below it.
     pub(crate) fn baseline(&self) -> String {
-        self.centre.id().to_string()
+        self.id().to_string()
     }
 }
 

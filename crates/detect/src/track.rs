@@ -99,7 +99,7 @@ impl Track {
     /// a history of days is used whole, for its season.
     pub(crate) fn freeze_near(self, pre: &[Point]) -> Self {
         let season = matches!((pre.first(), pre.last()), (Some(a), Some(b))
-            if b.at.since(a.at) >= SeasonalMedian::default().needs());
+            if b.at.since(a.at) >= SeasonalMedian.needs().span);
         let near = if season {
             pre
         } else {

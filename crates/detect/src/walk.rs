@@ -1,0 +1,172 @@
+//! The centre line of a whole recorded series by a model: fitted again and again on what came before,
+//! never on anything later.
+
+use backstay_model::{Span, Timestamp};
+
+use crate::baseline::{Baseline, Unfit};
+use crate::residual::{LEVEL_BINS, Point, SCALE_SPAN};
+use crate::stats;
+
+/// Fits made for one series; what is older has no line.
+const FITS_MAX: usize = 14;
+
+/// The line of `baseline` below `points` (transformed, in order of time), for a change at
+/// `changed_at`.
+///
+/// The newest fit stands so long before the change that level and scale are frozen on values it has
+/// not seen, and it serves for all that follows. Earlier fits stand whole periods of
+/// [`crate::baseline::Needs::keeps`] before it.
+///
+/// # Errors
+/// [`Unfit`] when the newest fit is refused; when an older one is, the line begins later.
+pub(crate) fn line(
+    baseline: &dyn Baseline,
+    points: &[Point],
+    step: Span,
+    changed_at: Timestamp,
+) -> Result<Vec<Point>, Unfit> {
+    let lead = Span((LEVEL_BINS as i64 * step.0).max(SCALE_SPAN.0));
+    let keeps = baseline.needs().keeps.0.max(2 * lead.0);
+    let mut pieces = Vec::new();
+    let mut until = points.len();
+    for fit in 0..FITS_MAX as i64 {
+        let origin = changed_at - Span(lead.0 + fit * keeps);
+        match piece(baseline, points, step, origin, until) {
+            Ok((from, piece)) => {
+                pieces.push(piece);
+                until = from;
+            }
+            Err(why) if fit == 0 => return Err(why),
+            Err(_) => break,
+        }
+    }
+    pieces.reverse();
+    Ok(pieces.concat())
+}
+
+/// The line from `origin` to the point `until`, fitted on what came before `origin`; and its first
+/// point's place.
+fn piece(
+    baseline: &dyn Baseline,
+    points: &[Point],
+    step: Span,
+    origin: Timestamp,
+    until: usize,
+) -> Result<(usize, Vec<Point>), Unfit> {
+    let needs = baseline.needs();
+    let from = points.partition_point(|p| p.at < origin);
+    let oldest = points.partition_point(|p| p.at < origin - needs.reach);
+    let grain = Span(needs.grain.0.max(step.0));
+    let pre = binned(&points[oldest..from], grain);
+    needs.met_by(&pre)?;
+    let fitted = baseline.fit(&pre)?;
+    let at: Vec<Timestamp> = points[from..until].iter().map(|p| p.at).collect();
+    let line = fitted.predict(&at)?;
+    if line.len() != at.len() || line.iter().any(|v| !v.is_finite()) {
+        return Err(Unfit::Failed("its line has holes".into()));
+    }
+    let joined = at.into_iter().zip(line);
+    let piece = joined.map(|(at, value)| Point { at, value }).collect();
+    Ok((from, piece))
+}
+
+/// One point for each `grain` of time that holds any: in its middle, their median.
+fn binned(points: &[Point], grain: Span) -> Vec<Point> {
+    let slot = |p: &Point| p.at.0.div_euclid(grain.0.max(1));
+    points
+        .chunk_by(|a, b| slot(a) == slot(b))
+        .filter_map(|same| {
+            let mut values: Vec<f64> = same.iter().map(|p| p.value).collect();
+            Some(Point {
+                at: Timestamp(slot(same.first()?) * grain.0 + grain.0 / 2),
+                value: stats::median_mut(&mut values)?,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::baseline::{BaselineId, Cost, Needs};
+    use crate::baseline::{DAY, Fitted, SeasonalMedian};
+
+    const MINUTE: Span = Span::from_secs(60);
+
+    fn points(minutes: i64) -> Vec<Point> {
+        (0..minutes)
+            .map(|m| Point {
+                at: Timestamp(m * MINUTE.0),
+                value: (m as f64 / 1440.0 * std::f64::consts::TAU).sin() + m as f64 * 1e-5,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_future_never_changes_the_line() {
+        let whole = points(7 * 1440);
+        let changed_at = whole[6 * 1440].at;
+        let long = line(&SeasonalMedian, &whole, MINUTE, changed_at).unwrap();
+        for cut in [6 * 1440 + 1, 6 * 1440 + 60, 5 * 1440] {
+            let short = line(&SeasonalMedian, &whole[..cut], MINUTE, changed_at).unwrap();
+            assert_eq!(short[..], long[..short.len()]);
+        }
+        let mut other = whole.clone();
+        other[6 * 1440..].iter_mut().for_each(|p| p.value = 9.0);
+        assert_eq!(
+            line(&SeasonalMedian, &other, MINUTE, changed_at).unwrap(),
+            long
+        );
+    }
+
+    #[test]
+    fn the_line_begins_when_the_need_is_met_and_a_short_history_is_refused() {
+        let whole = points(7 * 1440);
+        let changed_at = whole[6 * 1440].at;
+        let line = line(&SeasonalMedian, &whole, MINUTE, changed_at).unwrap();
+        // Fits stand six hours before the change and days before that; the oldest has two days.
+        assert_eq!(line[0].at, changed_at - Span(3 * DAY.0 + 6 * 60 * MINUTE.0));
+        let early = whole[2 * 1440].at;
+        assert_eq!(
+            super::line(&SeasonalMedian, &whole, MINUTE, early)
+                .unwrap_err()
+                .to_string(),
+            "1.7 days of history, it needs 2"
+        );
+    }
+
+    /// Says how many values it saw, and predicts what it is told to.
+    #[derive(Debug)]
+    struct Told(f64);
+
+    impl Baseline for Told {
+        fn id(&self) -> BaselineId {
+            BaselineId("told-1".into())
+        }
+        fn needs(&self) -> Needs {
+            SeasonalMedian.needs()
+        }
+        fn cost(&self) -> Cost {
+            Cost::Hot
+        }
+        fn fit(&self, pre: &[Point]) -> Result<Box<dyn Fitted>, Unfit> {
+            assert!(pre.len() <= 7 * 288 + 1, "{} values", pre.len());
+            Ok(Box::new(Self(self.0)))
+        }
+    }
+
+    impl Fitted for Told {
+        fn predict(&self, at: &[Timestamp]) -> Result<Vec<f64>, Unfit> {
+            Ok(vec![self.0; at.len()])
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_number_is_refused_and_values_are_joined_first() {
+        let whole = points(9 * 1440);
+        let at = whole[8 * 1440].at;
+        assert!(line(&Told(1.0), &whole, MINUTE, at).is_ok());
+        let why = line(&Told(f64::NAN), &whole, MINUTE, at).unwrap_err();
+        assert_eq!(why, Unfit::Failed("its line has holes".into()));
+    }
+}
