@@ -25,6 +25,8 @@ cargo xtask <command>
   ci                what CI runs: fmt, clippy, test
   tidy              the house rules: sizes, layers, purity, documents
   bench             run the benches and renew bench/RESULTS.md
+  scoreboard        judge the change benchmark by our rule and those of others; renews docs/verdict.md
+                    (--quick: our rule on the open part, in less than a minute; prints)
   docs              renew generated documents: command reference, transcript, pictures
   pack build        rebuild the knowledge packs from scratch servers and documentation packages
                     (--major N: only this one)
@@ -59,6 +61,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         }
         "bench" => run::cargo(&["run", "--release", "--package", "backstay-bench"])
             .map(|()| ExitCode::SUCCESS),
+        "scoreboard" => scoreboard(rest),
         "docs" => docs(),
         "pack" => pack(rest),
         "setup" => {
@@ -86,6 +89,15 @@ fn demo(rest: &[String]) -> Result<ExitCode> {
         "backstay",
         &[&["demo".to_owned()], rest].concat(),
     )
+}
+
+/// Judges the change benchmark; who tunes the judge builds fast.
+fn scoreboard(rest: &[String]) -> Result<ExitCode> {
+    let profile = ["run", "--quiet", "--profile", "tuning"];
+    let package = ["--package", "backstay-scoreboard", "--"];
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    run::cargo(&[&profile[..], &package, &rest].concat())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Renews every generated document; each is checked by a test.

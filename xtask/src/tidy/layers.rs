@@ -29,6 +29,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("guard", 6, &[]),
     ("world", 6, &["guard"]),
     ("cli", 7, &[]),
+    ("scoreboard", 7, &[]),
 ];
 
 /// Crates without I/O, clock, threads or random order.
@@ -66,7 +67,9 @@ fn our_dependencies(manifest: &str) -> Vec<String> {
 #[test]
 fn dependencies_point_down() {
     let mut findings = Vec::new();
-    for path in files("crates", "Cargo.toml") {
+    let mut manifests = files("crates", "Cargo.toml");
+    manifests.extend(files("bench/scoreboard", "Cargo.toml"));
+    for path in manifests {
         let folder = path
             .parent()
             .and_then(|p| p.file_name())

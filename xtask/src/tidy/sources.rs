@@ -7,6 +7,7 @@ const FILE_LINES_MAX: usize = 500;
 /// Rust sources of the product; test files and benches have their own measure.
 fn sources() -> Vec<std::path::PathBuf> {
     let mut all = files("crates", ".rs");
+    all.extend(files("bench/scoreboard", ".rs"));
     all.extend(files("xtask/src", ".rs"));
     all
 }

@@ -1,0 +1,125 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::*;
+
+const SMALL: Size = Size {
+    per_kind: 2,
+    unchanged: 3,
+};
+
+fn all(part: Part) -> Vec<Recipe> {
+    [Family::Kpi, Family::Plant]
+        .into_iter()
+        .flat_map(|family| recipes(family, part, SMALL))
+        .collect()
+}
+
+#[test]
+fn the_same_recipe_gives_the_same_bytes() {
+    for recipe in all(Part::HeldBack) {
+        let (a, b) = (recipe.make(), recipe.make());
+        // As text: numbers that are none are equal there, too.
+        assert_eq!(a.csv(), b.csv(), "{}", a.name);
+        assert_eq!((a.changed_at, a.onset_at), (b.changed_at, b.onset_at));
+    }
+}
+
+#[test]
+fn the_held_back_part_shares_no_case_with_the_open_one() {
+    let csvs = |part| -> BTreeSet<String> { all(part).iter().map(|r| r.make().csv()).collect() };
+    assert!(csvs(Part::Open).is_disjoint(&csvs(Part::HeldBack)));
+    let held = |r: &Recipe| r.kind.part == Part::HeldBack;
+    assert!(!all(Part::Open).iter().any(held));
+    assert!(all(Part::HeldBack).iter().any(held));
+}
+
+#[test]
+fn every_case_has_rows_on_both_sides_and_its_effect_after_the_change() {
+    for recipe in all(Part::HeldBack) {
+        let case = recipe.make();
+        assert!(case.onset_at >= case.changed_at, "{}", case.name);
+        assert!(
+            case.horizon() >= 4,
+            "{} has {} rows",
+            case.name,
+            case.horizon()
+        );
+        let before = |c: &backstay_detect::Column| c.points.iter().any(|p| p.at < case.changed_at);
+        assert!(case.columns.iter().all(before), "{}", case.name);
+    }
+}
+
+#[test]
+fn a_case_is_found_by_its_name() {
+    let recipe = Recipe::named("plant/stall/7", Part::Open).unwrap();
+    assert_eq!(recipe.make().name, "plant/stall/7");
+    assert_eq!(Recipe::named("plant/nothing/7", Part::Open), None);
+}
+
+/// What a stall does to the columns, whatever is drawn.
+#[test]
+fn nothing_completes_in_a_stall_and_much_does_before() {
+    for number in 0..5 {
+        let case = Recipe::named(&format!("plant/stall/{number}"), Part::Open)
+            .unwrap()
+            .make();
+        let work = &case.columns[0];
+        let sum = |since: bool| {
+            let of = work
+                .points
+                .iter()
+                .filter(|p| (p.at >= case.onset_at) == since);
+            of.filter(|p| p.value.is_finite())
+                .map(|p| p.value)
+                .sum::<f64>()
+        };
+        assert!(sum(true) < 1e-9 && sum(false) > 10.0, "{}", case.name);
+    }
+}
+
+/// Calls by the size of the number in its name.
+struct Fixed;
+
+impl Rule for Fixed {
+    fn name(&self) -> &str {
+        "fixed"
+    }
+
+    fn judge(&self, case: &Case, alpha: f64) -> Answer {
+        let number: f64 = case.name.rsplit('/').next().unwrap().parse().unwrap();
+        let harm = case.kind.truth == Truth::Harm;
+        let raised =
+            (harm && number < 1.0) || (case.kind.name == "quiet" && number < 100.0 * alpha);
+        Answer {
+            score: if harm { number + 0.5 } else { number },
+            alarm: if raised {
+                Alarm::Raised { rows: Some(number) }
+            } else {
+                Alarm::Silent
+            },
+            p_value: None,
+            cpu: Duration::from_millis(2),
+        }
+    }
+}
+
+#[test]
+fn the_board_counts_what_the_rule_says() {
+    let size = Size {
+        per_kind: 2,
+        unchanged: 10,
+    };
+    let judged = judge(&Fixed, &recipes(Family::Kpi, Part::Open, size), 2);
+    let tally = tally(&judged, 2);
+    // Seven harmful kinds and eight harmless, two cases each; one of two harmful ones alarms, and
+    // both quiet ones.
+    assert_eq!(tally.cases, (14, 16));
+    assert!((tally.recall - 0.5).abs() < 1e-12);
+    assert!((tally.false_share - 2.0 / 16.0).abs() < 1e-12);
+    // Harm scores 0.5 and 1.5, harmless 0 and 1: three of four pairs in order.
+    assert!((tally.auc.unwrap() - 0.75).abs() < 1e-12);
+    assert!((tally.cpu_ms - 2.0).abs() < 1e-9);
+    let alarms: Vec<(usize, usize)> = far(&judged).iter().map(|f| f.windows).collect();
+    assert_eq!(alarms, [(10, 1), (10, 2), (10, 5), (10, 10)]);
+}

@@ -1,0 +1,26 @@
+//! The change benchmark, part one: labelled change events of recorded columns, made from seeds, and
+//! how well the judge of `backstay detect` and the rules of others do on them.
+//!
+//! [`case`] says what an event is; [`kpi`] and [`database`] make them up; [`rule`] judges them;
+//! [`board`] counts with [`measure`]. A part of the seeds, and whole kinds of noise and harm, are
+//! held back from everybody who tunes the judge. It knows nothing of how the judge works.
+#![deny(missing_docs)]
+
+pub mod case;
+
+pub mod database;
+pub mod kpi;
+
+pub mod rule;
+
+pub mod measure;
+
+pub mod board;
+pub mod page;
+
+pub mod chance;
+mod event;
+mod meter;
+mod noise;
+mod plant;
+mod trouble;

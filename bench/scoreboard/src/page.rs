@@ -1,0 +1,87 @@
+//! The board as text: tables of Markdown.
+
+use crate::board::{Far, OfKind, Tally};
+use crate::case::Truth;
+use crate::measure::share;
+
+/// Three digits, or a dash.
+fn three(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |v| format!("{v:.3}"))
+}
+
+fn delays(quartiles: Option<[f64; 3]>) -> String {
+    quartiles.map_or_else(
+        || "–".to_owned(),
+        |[low, middle, high]| format!("{middle:.0} ({low:.0}–{high:.0})"),
+    )
+}
+
+/// Heading of the table of rules.
+#[must_use]
+pub fn tally_head() -> String {
+    "| rule | AUC | F1, best threshold | F1, own level | recall, own level | false, own level | TPR at FPR 1 % | TPR at FPR 5 % | delay in rows, median (quartiles) | CPU per verdict |\n\
+     |---|---|---|---|---|---|---|---|---|---|\n"
+        .to_owned()
+}
+
+/// One rule.
+#[must_use]
+pub fn tally_row(name: &str, tally: &Tally) -> String {
+    format!(
+        "| {name} | {} | {} | {:.3} | {:.3} | {:.3} | {} | {} | {} | {:.2} ms |\n",
+        three(tally.auc),
+        three(tally.best_f1),
+        tally.f1,
+        tally.recall,
+        tally.false_share,
+        three(tally.tpr[0]),
+        three(tally.tpr[1]),
+        delays(tally.delay),
+        tally.cpu_ms,
+    )
+}
+
+/// The kinds of one family.
+#[must_use]
+pub fn kinds(kinds: &[OfKind]) -> String {
+    let mut text = String::from(
+        "| kind | truth | cases | called hurt | AUC against all harmless | delay in rows |\n|---|---|---|---|---|---|\n",
+    );
+    for of in kinds {
+        let truth = match of.kind.truth {
+            Truth::Harm => "harm",
+            Truth::Harmless => "harmless",
+            Truth::LoadShift => "load only",
+        };
+        text.push_str(&format!(
+            "| {} | {truth} | {} | {:.1} % | {} | {} |\n",
+            of.kind.name,
+            of.cases.0,
+            100.0 * share(of.cases.1, of.cases.0),
+            three(of.auc),
+            delays(of.delay),
+        ));
+    }
+    text
+}
+
+/// Realised against nominal false alarms.
+#[must_use]
+pub fn far(far: &[Far]) -> String {
+    let mut text = String::from(
+        "| nominal | windows | alarms | realised (95 % interval) | × nominal |\n|---|---|---|---|---|\n",
+    );
+    for f in far {
+        let (windows, alarms) = f.windows;
+        let realised = share(alarms, windows);
+        text.push_str(&format!(
+            "| {:.0} % | {windows} | {alarms} | {:.2} % ({:.2}–{:.2} %) | {:.2} |\n",
+            100.0 * f.nominal,
+            100.0 * realised,
+            100.0 * f.interval.0,
+            100.0 * f.interval.1,
+            realised / f.nominal,
+        ));
+    }
+    text
+}
