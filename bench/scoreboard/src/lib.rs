@@ -15,6 +15,9 @@ pub mod rule;
 
 pub mod measure;
 
+pub mod nab;
+pub mod recorded;
+
 pub mod board;
 pub mod page;
 

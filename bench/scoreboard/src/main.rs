@@ -11,15 +11,16 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use backstay_scoreboard::board::{self, Judged, Recipe, Size};
 use backstay_scoreboard::case::{Family, Part, Truth};
-use backstay_scoreboard::page;
 use backstay_scoreboard::rule::Rule;
 use backstay_scoreboard::rule::ours::Ours;
+use backstay_scoreboard::{nab, page, recorded};
 
 const USAGE: &str = "\
 backstay-scoreboard --quick            the open part in less than a minute, our judge only; prints
 backstay-scoreboard --misses KIND      the same, and each case of that kind that was judged wrongly
 backstay-scoreboard csv NAME           one open case as CSV, as `backstay detect` reads it
-backstay-scoreboard show NAME          what is known of one open case, and our verdict";
+backstay-scoreboard show NAME          what is known of one open case, and our verdict
+backstay-scoreboard nab                NAB's score of the score stream; prints";
 
 /// A minute's worth.
 const QUICK: Size = Size {
@@ -37,6 +38,7 @@ fn main() -> Result<ExitCode> {
             print!("{}", recipe(name)?.make().csv());
             Ok(())
         }
+        ["nab"] => nab(),
         ["show", name] => show(&recipe(name)?),
         other => bail!("`{}` is not a command\n\n{USAGE}", other.join(" ")),
     }?;
@@ -72,6 +74,15 @@ fn quick(misses: Option<&str>) -> Result<()> {
             wrong(&judged, kind);
         }
     }
+    Ok(())
+}
+
+/// NAB's score of the score stream.
+fn nab() -> Result<()> {
+    let folder = recorded::nab()
+        .context("NAB's data are neither beside the checkout nor in $BACKSTAY_DATA")?;
+    let report = nab::report::report(&nab::read(&folder)?);
+    print!("{}", nab::report::markdown(&report));
     Ok(())
 }
 
