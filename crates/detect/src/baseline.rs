@@ -5,6 +5,8 @@
 //! What can be fitted ([`Baseline`]) and what can predict ([`Fitted`]) are different types: a line
 //! cannot be asked of a model that has seen no history.
 
+pub mod checks;
+mod grid;
 mod profile;
 
 use std::fmt;
@@ -13,6 +15,7 @@ use backstay_model::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::residual::Point;
+pub use grid::{Grid, as_far_as};
 pub use profile::{Profile, SeasonalMedian};
 
 /// One day.
@@ -183,12 +186,18 @@ impl Centre {
     }
 
     pub(crate) fn at(&self, at: Timestamp) -> f64 {
+        self.known(at).unwrap_or(0.0)
+    }
+
+    /// The line at a moment, `None` where it does not reach.
+    pub(crate) fn known(&self, at: Timestamp) -> Option<f64> {
         match self {
-            Self::Flat(_) => 0.0,
-            Self::Seasonal(profile) => profile.at(at),
-            Self::Line { line, .. } => line
-                .binary_search_by_key(&at, |p| p.at)
-                .map_or(0.0, |i| line[i].value),
+            Self::Flat(_) => Some(0.0),
+            Self::Seasonal(profile) => Some(profile.at(at)),
+            Self::Line { line, .. } => {
+                let place = line.binary_search_by_key(&at, |p| p.at).ok()?;
+                Some(line[place].value)
+            }
         }
     }
 }

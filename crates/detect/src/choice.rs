@@ -5,11 +5,10 @@ mod backtest;
 
 use std::fmt;
 
-use backstay_model::{Span, Timestamp};
-
 use crate::baseline::{Baseline, BaselineId, Flat, SeasonalMedian, Unfit};
 use crate::residual::Point;
-use crate::{season, walk};
+use crate::season;
+use crate::walk::{self, Scene};
 pub use backtest::Loss;
 
 /// Share by which a challenger must beat the seasonal median, at both quantiles.
@@ -82,15 +81,15 @@ impl fmt::Display for Why {
 }
 
 impl Choice<'_> {
-    /// The line below `points` (transformed, in order of time) for a change at `changed_at`.
-    pub(crate) fn below(&self, points: &[Point], step: Span, changed_at: Timestamp) -> Chosen {
+    /// The line below `points` (transformed, in order of time).
+    pub(crate) fn below(&self, points: &[Point], scene: &Scene<'_>) -> Chosen {
         match self {
-            Self::Seasonal => seasonal(points, step, changed_at, Why::Asked),
-            Self::Asked(baseline) => match walk::line(*baseline, points, step, changed_at) {
+            Self::Seasonal => seasonal(points, scene, Why::Asked),
+            Self::Asked(baseline) => match walk::line(*baseline, points, scene) {
                 Ok(line) => Chosen::of(baseline.id(), Why::Asked, Some(line)),
-                Err(why) => seasonal(points, step, changed_at, Why::Refused(why)),
+                Err(why) => seasonal(points, scene, Why::Refused(why)),
             },
-            Self::Best(challengers) => best(challengers, points, step, changed_at),
+            Self::Best(challengers) => best(challengers, points, scene),
         }
     }
 }
@@ -106,10 +105,10 @@ impl Chosen {
 }
 
 /// The seasonal median, or no season when the history is short.
-fn seasonal(points: &[Point], step: Span, changed_at: Timestamp, why: Why) -> Chosen {
-    let split = points.partition_point(|p| p.at < changed_at);
+fn seasonal(points: &[Point], scene: &Scene<'_>, why: Why) -> Chosen {
+    let split = points.partition_point(|p| p.at < scene.changed_at);
     if season::long_enough(&points[..split]) {
-        let line = season::line(points, step);
+        let line = season::line(points, scene.step, scene.clock);
         if !line.is_empty() {
             return Chosen::of(SeasonalMedian.id(), why, Some(line));
         }
@@ -118,13 +117,8 @@ fn seasonal(points: &[Point], step: Span, changed_at: Timestamp, why: Why) -> Ch
 }
 
 /// The winner of a back-test against the seasonal median.
-fn best(
-    challengers: &[&dyn Baseline],
-    points: &[Point],
-    step: Span,
-    changed_at: Timestamp,
-) -> Chosen {
-    let usual = seasonal(points, step, changed_at, Why::NoneBetter);
+fn best(challengers: &[&dyn Baseline], points: &[Point], scene: &Scene<'_>) -> Chosen {
+    let usual = seasonal(points, scene, Why::NoneBetter);
     let Some(usual_line) = usual.line else {
         return Chosen::of(usual.below.id, Why::TooFew, None);
     };
@@ -136,9 +130,9 @@ fn best(
     lines.extend(
         challengers
             .iter()
-            .map(|b| (b.id(), walk::line(*b, points, step, changed_at))),
+            .map(|b| (b.id(), walk::line(*b, points, scene))),
     );
-    let split = points.partition_point(|p| p.at < changed_at);
+    let split = points.partition_point(|p| p.at < scene.changed_at);
     let tried = backtest::run(&lines, &points[..split]);
     let place = winner(&tried);
     let (id, line) = lines.swap_remove(place);

@@ -9,6 +9,7 @@ use backstay_model::{MetricName, Span, Timestamp};
 
 use crate::baseline::{Centre, Flat};
 use crate::choice::{Below, Choice, Chosen, Why};
+use crate::clock::Clock;
 use crate::combine;
 use crate::effect;
 use crate::evidence::{BINS_MIN, Evidence, Judged, Source};
@@ -16,10 +17,11 @@ use crate::load::{self, Demand, Flow};
 use crate::placebo::{self, Bank};
 use crate::policy::DetectPolicy;
 use crate::probes::Probes;
-use crate::residual::{Form, Frame, Point, clean};
+use crate::residual::{Band, Form, Frame, Point, clean};
 use crate::season;
 use crate::track::{PRE_BINS, Track};
-use crate::trigger::{self, Reach, Scene};
+use crate::trigger::{self, Reach};
+use crate::walk::Scene;
 
 /// Longest horizon that is judged, in rows.
 const HORIZON_MAX: usize = 120;
@@ -60,23 +62,27 @@ pub struct SeriesVerdict {
     pub baseline: String,
     /// The baseline below each column, in their order, and why that one.
     pub below: Vec<Below>,
+    /// Where the values of each column were expected, from shortly before the change to the newest
+    /// ones that are judged; empty for a column that cannot be judged.
+    pub bands: Vec<Vec<Band>>,
 }
 
 /// Judges columns around a change at `changed_at` (rows at or after it are "since"), such that a
 /// harmless change is called `hurt` with chance `alpha` (0..1) at most.
 #[must_use]
 pub fn judge_series(columns: &[Column], changed_at: Timestamp, alpha: f64) -> SeriesVerdict {
-    judge_series_with(columns, changed_at, alpha, &Choice::Seasonal)
+    judge_series_with(columns, changed_at, alpha, &Choice::Seasonal, &Clock::utc())
 }
 
-/// The same over the baselines that `choice` puts below the columns. Placebo windows stand on the
-/// same line as the change.
+/// The same over the baselines that `choice` puts below the columns, with the season by `clock`.
+/// Placebo windows stand on the same line as the change.
 #[must_use]
 pub fn judge_series_with(
     columns: &[Column],
     changed_at: Timestamp,
     alpha: f64,
     choice: &Choice<'_>,
+    clock: &Clock,
 ) -> SeriesVerdict {
     let policy = DetectPolicy {
         alpha_act: alpha,
@@ -92,12 +98,12 @@ pub fn judge_series_with(
         let split = points.partition_point(|p| p.at < changed_at);
         let own_step = season::step_of(&points);
         step = step.max(Some(own_step));
-        let at = Split {
-            rows: split,
-            changed_at,
+        let scene = Scene {
             step: own_step,
+            changed_at,
+            clock,
         };
-        let opened = open(column, &points, at, choice);
+        let opened = open(column, &points, &scene, choice);
         if let Some(source) = opened.source.filter(|_| counts(column.role, columns)) {
             let horizon = (points.len() - split).clamp(1, HORIZON_MAX);
             judged.push(Judged {
@@ -121,6 +127,7 @@ pub fn judge_series_with(
     let tripped = replay(&mut tracks, columns, changed_at, step);
     SeriesVerdict {
         below,
+        bands: tracks.iter().map(bands).collect(),
         ..conclude(&tracks, &judged, &policy, (step, tripped))
     }
 }
@@ -132,15 +139,6 @@ fn counts(role: MetricRole, columns: &[Column]) -> bool {
     role.outcome() || (!outcomes && !matches!(role, MetricRole::Demand | MetricRole::Host))
 }
 
-/// Where a column is cut in two.
-#[derive(Clone, Copy)]
-struct Split {
-    /// Rows before the change.
-    rows: usize,
-    changed_at: Timestamp,
-    step: Span,
-}
-
 struct Opened {
     track: Track,
     below: Below,
@@ -148,19 +146,20 @@ struct Opened {
 }
 
 /// Freezes a column at the change and finds where its false-alarm rate comes from.
-fn open(column: &Column, points: &[Point], at: Split, choice: &Choice<'_>) -> Opened {
+fn open(column: &Column, points: &[Point], scene: &Scene<'_>, choice: &Choice<'_>) -> Opened {
+    let split = points.partition_point(|p| p.at < scene.changed_at);
     let blank = Track::open(column.name.clone(), column.role, column.worse, column.floor);
-    let pre = &points[..at.rows];
+    let pre = &points[..split];
     let form = Form::of(pre, blank.floor);
-    let chosen = choice.below(&transformed(points, form), at.step, at.changed_at);
-    if let Some((track, bank)) = open_own(&blank, points, at.rows, form, &chosen) {
+    let chosen = choice.below(&transformed(points, form), scene);
+    if let Some((track, bank)) = open_own(&blank, points, split, form, &chosen) {
         return Opened {
             track,
             below: chosen.below,
             source: Some(Source::Own(bank)),
         };
     }
-    let track = blank.freeze(&pre[at.rows.saturating_sub(PRE_BINS)..]);
+    let track = blank.freeze(&pre[split.saturating_sub(PRE_BINS)..]);
     let source = Judged::source(&track, None);
     let below = Below {
         id: track.frame.as_ref().map_or(Flat.id(), Frame::id),
@@ -261,7 +260,7 @@ fn replay(
         if last && tripped.is_none() && step <= TRIGGER_STEP_MAX {
             let host = crate::watch::host(tracks);
             let reach = Reach::Everyone;
-            let scene = Scene {
+            let scene = trigger::Scene {
                 tracks,
                 probes: &probes,
                 falls: &[],
@@ -334,7 +333,16 @@ fn conclude(
         baseline,
         verdict,
         below: Vec::new(),
+        bands: Vec::new(),
     }
+}
+
+fn bands(track: &Track) -> Vec<Band> {
+    let Some(frame) = &track.frame else {
+        return Vec::new();
+    };
+    let seen = track.pre.iter().chain(&track.post);
+    seen.filter_map(|p| frame.band(p.at)).collect()
 }
 
 /// Evidence that is comparable between columns.

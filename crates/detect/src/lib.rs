@@ -8,6 +8,7 @@
 //! and a watch is plain data that survives a restart.
 #![deny(missing_docs)]
 
+pub mod clock;
 pub mod history;
 pub mod policy;
 
@@ -40,10 +41,11 @@ mod wording;
 mod testing;
 
 pub use choice::Choice;
+pub use clock::Clock;
 pub use history::History;
 pub use judge::{Column, SeriesVerdict, judge_series, judge_series_with};
 pub use placebo::Banks;
 pub use policy::DetectPolicy;
-pub use residual::Point;
+pub use residual::{Band, Point};
 pub use scores::scores;
 pub use watch::{Opening, Watch};

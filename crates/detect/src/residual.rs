@@ -18,6 +18,21 @@ pub struct Point {
     pub value: f64,
 }
 
+/// Where a value was expected to lie, in its own unit.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Band {
+    /// When.
+    pub at: Timestamp,
+    /// Two standard deviations below the middle.
+    pub low: f64,
+    /// The centre line at the frozen level.
+    pub middle: f64,
+    /// Two standard deviations above the middle.
+    pub high: f64,
+}
+
+/// Half of a band, in standard deviations.
+const BAND: f64 = 2.0;
 /// Residuals are clipped here, so that one wild bin cannot carry a verdict.
 const CLIP: f64 = 5.0;
 /// Smallest scale: keeps a constant series from turning rounding into an alarm.
@@ -63,6 +78,14 @@ impl Form {
                 if value < 0.0 { -size } else { size }
             }
             Self::Linear { unit } => value / unit,
+        }
+    }
+
+    /// The value that [`Form::of_value`] makes `size` of.
+    fn back(self, size: f64) -> f64 {
+        match self {
+            Self::Log { offset } => size.abs().exp_m1() * offset * size.signum(),
+            Self::Linear { unit } => size * unit,
         }
     }
 }
@@ -148,6 +171,18 @@ impl Frame {
     /// The distance in standard deviations, clipped: what the scan adds up.
     pub(crate) fn residual(&self, point: Point) -> f64 {
         (self.distance(point) / self.scale).clamp(-CLIP, CLIP)
+    }
+
+    /// Where a value at `at` was expected; `None` where the centre line does not reach.
+    pub(crate) fn band(&self, at: Timestamp) -> Option<Band> {
+        let middle = self.centre.known(at)? + self.level;
+        let reach = BAND * self.scale;
+        Some(Band {
+            at,
+            low: self.form.back(middle - reach),
+            middle: self.form.back(middle),
+            high: self.form.back(middle + reach),
+        })
     }
 
     /// The baseline below it.

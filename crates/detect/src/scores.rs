@@ -1,5 +1,6 @@
 //! One anomaly score for each row of a series, from the rows before it only.
 
+use crate::clock::Clock;
 use crate::residual::{Form, Point};
 use crate::season;
 use crate::stats;
@@ -37,6 +38,7 @@ pub fn scores(rows: &[Point]) -> Vec<f64> {
     let line = season::line(
         &values,
         season::step_of(&values[..values.len().min(PROBATION)]),
+        &Clock::utc(),
     );
     let away: Vec<f64> = values
         .iter()

@@ -3,6 +3,7 @@
 
 use backstay_model::Span;
 
+use crate::clock::Clock;
 use crate::residual::Point;
 use crate::stats;
 
@@ -23,8 +24,8 @@ pub(crate) fn long_enough(pre: &[Point]) -> bool {
 }
 
 /// For each point that has two days behind it the median of the values within three steps of the
-/// same time of day, one to seven days earlier. Points whose days are gaps are left out.
-pub(crate) fn line(points: &[Point], step: Span) -> Vec<Point> {
+/// same time of day by `clock`, one to seven days earlier. Points whose days are gaps are left out.
+pub(crate) fn line(points: &[Point], step: Span, clock: &Clock) -> Vec<Point> {
     let Some(first) = points.first() else {
         return Vec::new();
     };
@@ -35,7 +36,7 @@ pub(crate) fn line(points: &[Point], step: Span) -> Vec<Point> {
         .filter_map(|point| {
             near.clear();
             for day in 1..=DAYS {
-                let centre = point.at - Span(day * DAY_US);
+                let centre = clock.days_before(point.at, day);
                 let reach = Span(REACH * step.0 + step.0 / 2);
                 let from = points.partition_point(|p| p.at < centre - reach);
                 let same = points[from..].iter().take_while(|p| p.at <= centre + reach);

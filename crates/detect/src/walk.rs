@@ -4,14 +4,23 @@
 use backstay_model::{Span, Timestamp};
 
 use crate::baseline::{Baseline, Unfit};
+use crate::clock::Clock;
 use crate::residual::{LEVEL_BINS, Point, SCALE_SPAN};
 use crate::stats;
 
 /// Fits made for one series; what is older has no line.
 const FITS_MAX: usize = 14;
 
-/// The line of `baseline` below `points` (transformed, in order of time), for a change at
-/// `changed_at`.
+/// Where and when a line is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scene<'a> {
+    pub(crate) step: Span,
+    pub(crate) changed_at: Timestamp,
+    /// By which models know the time of day.
+    pub(crate) clock: &'a Clock,
+}
+
+/// The line of `baseline` below `points` (transformed, in order of time), for a change.
 ///
 /// The newest fit stands so long before the change that level and scale are frozen on values it has
 /// not seen, and it serves for all that follows. Earlier fits stand whole periods of
@@ -22,16 +31,16 @@ const FITS_MAX: usize = 14;
 pub(crate) fn line(
     baseline: &dyn Baseline,
     points: &[Point],
-    step: Span,
-    changed_at: Timestamp,
+    scene: &Scene<'_>,
 ) -> Result<Vec<Point>, Unfit> {
+    let (step, changed_at) = (scene.step, scene.changed_at);
     let lead = Span((LEVEL_BINS as i64 * step.0).max(SCALE_SPAN.0));
     let keeps = baseline.needs().keeps.0.max(2 * lead.0);
     let mut pieces = Vec::new();
     let mut until = points.len();
     for fit in 0..FITS_MAX as i64 {
         let origin = changed_at - Span(lead.0 + fit * keeps);
-        match piece(baseline, points, step, origin, until) {
+        match piece(baseline, points, scene, (origin, until)) {
             Ok((from, piece)) => {
                 pieces.push(piece);
                 until = from;
@@ -49,19 +58,19 @@ pub(crate) fn line(
 fn piece(
     baseline: &dyn Baseline,
     points: &[Point],
-    step: Span,
-    origin: Timestamp,
-    until: usize,
+    scene: &Scene<'_>,
+    (origin, until): (Timestamp, usize),
 ) -> Result<(usize, Vec<Point>), Unfit> {
     let needs = baseline.needs();
     let from = points.partition_point(|p| p.at < origin);
     let oldest = points.partition_point(|p| p.at < origin - needs.reach);
-    let grain = Span(needs.grain.0.max(step.0));
-    let pre = binned(&points[oldest..from], grain);
+    let grain = Span(needs.grain.0.max(scene.step.0));
+    let pre = binned(&points[oldest..from], grain, scene.clock);
     needs.met_by(&pre)?;
     let fitted = baseline.fit(&pre)?;
     let at: Vec<Timestamp> = points[from..until].iter().map(|p| p.at).collect();
-    let line = fitted.predict(&at)?;
+    let shown: Vec<Timestamp> = at.iter().map(|t| scene.clock.shows(*t)).collect();
+    let line = fitted.predict(&shown)?;
     if line.len() != at.len() || line.iter().any(|v| !v.is_finite()) {
         return Err(Unfit::Failed("its line has holes".into()));
     }
@@ -70,10 +79,19 @@ fn piece(
     Ok((from, piece))
 }
 
-/// One point for each `grain` of time that holds any: in its middle, their median.
-fn binned(points: &[Point], grain: Span) -> Vec<Point> {
+/// One point for each `grain` of the clock's time that holds any: in its middle, their median. An hour
+/// that the clock shows twice is joined.
+fn binned(points: &[Point], grain: Span, clock: &Clock) -> Vec<Point> {
     let slot = |p: &Point| p.at.0.div_euclid(grain.0.max(1));
-    points
+    let mut shown: Vec<Point> = points
+        .iter()
+        .map(|p| Point {
+            at: clock.shows(p.at),
+            ..*p
+        })
+        .collect();
+    shown.sort_by_key(|p| p.at);
+    shown
         .chunk_by(|a, b| slot(a) == slot(b))
         .filter_map(|same| {
             let mut values: Vec<f64> = same.iter().map(|p| p.value).collect();
@@ -93,6 +111,16 @@ mod tests {
 
     const MINUTE: Span = Span::from_secs(60);
 
+    static UTC: Clock = Clock::utc();
+
+    fn scene(changed_at: Timestamp) -> Scene<'static> {
+        Scene {
+            step: MINUTE,
+            changed_at,
+            clock: &UTC,
+        }
+    }
+
     fn points(minutes: i64) -> Vec<Point> {
         (0..minutes)
             .map(|m| Point {
@@ -106,15 +134,15 @@ mod tests {
     fn the_future_never_changes_the_line() {
         let whole = points(7 * 1440);
         let changed_at = whole[6 * 1440].at;
-        let long = line(&SeasonalMedian, &whole, MINUTE, changed_at).unwrap();
+        let long = line(&SeasonalMedian, &whole, &scene(changed_at)).unwrap();
         for cut in [6 * 1440 + 1, 6 * 1440 + 60, 5 * 1440] {
-            let short = line(&SeasonalMedian, &whole[..cut], MINUTE, changed_at).unwrap();
+            let short = line(&SeasonalMedian, &whole[..cut], &scene(changed_at)).unwrap();
             assert_eq!(short[..], long[..short.len()]);
         }
         let mut other = whole.clone();
         other[6 * 1440..].iter_mut().for_each(|p| p.value = 9.0);
         assert_eq!(
-            line(&SeasonalMedian, &other, MINUTE, changed_at).unwrap(),
+            line(&SeasonalMedian, &other, &scene(changed_at)).unwrap(),
             long
         );
     }
@@ -123,12 +151,12 @@ mod tests {
     fn the_line_begins_when_the_need_is_met_and_a_short_history_is_refused() {
         let whole = points(7 * 1440);
         let changed_at = whole[6 * 1440].at;
-        let line = line(&SeasonalMedian, &whole, MINUTE, changed_at).unwrap();
+        let line = line(&SeasonalMedian, &whole, &scene(changed_at)).unwrap();
         // Fits stand six hours before the change and days before that; the oldest has two days.
         assert_eq!(line[0].at, changed_at - Span(3 * DAY.0 + 6 * 60 * MINUTE.0));
         let early = whole[2 * 1440].at;
         assert_eq!(
-            super::line(&SeasonalMedian, &whole, MINUTE, early)
+            super::line(&SeasonalMedian, &whole, &scene(early))
                 .unwrap_err()
                 .to_string(),
             "1.7 days of history, it needs 2"
@@ -165,8 +193,8 @@ mod tests {
     fn a_line_that_is_no_number_is_refused_and_values_are_joined_first() {
         let whole = points(9 * 1440);
         let at = whole[8 * 1440].at;
-        assert!(line(&Told(1.0), &whole, MINUTE, at).is_ok());
-        let why = line(&Told(f64::NAN), &whole, MINUTE, at).unwrap_err();
+        assert!(line(&Told(1.0), &whole, &scene(at)).is_ok());
+        let why = line(&Told(f64::NAN), &whole, &scene(at)).unwrap_err();
         assert_eq!(why, Unfit::Failed("its line has holes".into()));
     }
 }

@@ -1,8 +1,20 @@
 use super::*;
 use crate::baseline::{Cost, DAY, Fitted, Needs};
+use crate::clock::Clock;
 use crate::testing::Random;
+use backstay_model::{Span, Timestamp};
 
 const MINUTE: Span = Span::from_secs(60);
+
+static UTC: Clock = Clock::utc();
+
+fn scene(changed_at: Timestamp) -> Scene<'static> {
+    Scene {
+        step: MINUTE,
+        changed_at,
+        clock: &UTC,
+    }
+}
 
 /// Knows the truth, up to a factor.
 #[derive(Debug)]
@@ -50,7 +62,7 @@ fn points(days: i64, shape: impl Fn(Timestamp) -> f64) -> Vec<Point> {
 fn chosen(points: &[Point], challenger: &Oracle) -> Below {
     let changed_at = points[points.len() - 60].at;
     let choice = Choice::Best(vec![challenger]);
-    choice.below(points, MINUTE, changed_at).below
+    choice.below(points, &scene(changed_at)).below
 }
 
 #[test]
@@ -99,7 +111,7 @@ fn a_refusal_falls_back_and_says_why() {
     let changed_at = points[1_400].at;
     let oracle = Oracle { share: 1.0 };
     let below = Choice::Asked(&oracle)
-        .below(&points, MINUTE, changed_at)
+        .below(&points, &scene(changed_at))
         .below;
     assert_eq!(below.id, Flat.id());
     insta::assert_snapshot!(below.why, @"the one asked for was refused: 0.7 days of history, it needs 2");

@@ -185,3 +185,34 @@ fn more_demand_explains_slowness_and_less_demand_explains_silence() {
         assert_eq!(verdict.verdict.kind.word(), word, "{:?}", verdict.verdict);
     }
 }
+
+#[test]
+fn the_band_holds_what_was_usual_and_not_what_came_after() {
+    let value = |i: i64| {
+        let noise = ((i * 7_919) % 101) as f64 / 101.0 - 0.5;
+        10.0 + noise + if i >= 1_000 { 8.0 } else { 0.0 }
+    };
+    let points = (0..1_100).map(|i| Point {
+        at: Timestamp::from_secs(i * 10),
+        value: value(i),
+    });
+    let column = Column {
+        name: MetricName::new("latency_ms"),
+        role: MetricRole::Latency,
+        worse: Worse::Up,
+        floor: 0.0,
+        points: points.collect(),
+    };
+    let changed_at = Timestamp::from_secs(10_000);
+    let judged = judge_series(&[column], changed_at, 0.05);
+    let bands = &judged.bands[0];
+    let inside = |b: &&Band| {
+        let value = value(b.at.0 / 10_000_000);
+        (b.low..=b.high).contains(&value)
+    };
+    let (before, since): (Vec<_>, Vec<_>) = bands.iter().partition(|b| b.at < changed_at);
+    assert_eq!((before.len() >= 60, since.len()), (true, 100));
+    assert_eq!(before.iter().filter(|b| inside(b)).count(), before.len());
+    assert_eq!(since.iter().filter(|b| inside(b)).count(), 0);
+    assert!(bands.iter().all(|b| (b.middle - 10.0).abs() < 0.5));
+}
