@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use backstay_guard::books::{Books, Shelf};
 use backstay_store_sqlite::{
     Limits, OpenError, Readers, SqliteGraph, SqliteLog, SqliteMetrics, SqliteSnapshots, Stores,
+    make_directory,
 };
 
 use crate::args::Common;
@@ -105,7 +106,7 @@ pub(crate) fn key(directory: &Path) -> Result<Vec<u8>, Failure> {
             "restore it from a backup; without it, secrets of old snapshots cannot be compared",
         ));
     }
-    fs::create_dir_all(directory).map_err(|e| failed(&e))?;
+    make_directory(directory).map_err(|e| failed(&e))?;
     let mut key = vec![0; KEY_BYTES];
     getrandom::fill(&mut key)
         .map_err(|e| Failure::new(Code::Internal, format!("no random bytes to be had: {e}")))?;

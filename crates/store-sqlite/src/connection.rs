@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 use crate::error::{OpenError, store_error};
 use crate::lock::DirectoryLock;
+use crate::private;
 
 /// Prepared statements kept per connection; more than we have.
 const STATEMENTS_MAX: usize = 64;
@@ -116,11 +117,14 @@ impl Shared {
 /// Opens `path` as its owner: makes it when it is not there.
 pub(crate) fn own(path: &Path, kind: &FileKind) -> Result<Connection, OpenError> {
     let failed = |source| OpenError::sqlite(path, source);
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // SQLite would make the file for everybody to read; those beside it get the mode of this one.
+    private::open(path).map_err(|source| OpenError::io(path, source))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     let state = check_format(&connection, path, kind)?;
+    for ours in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm")] {
+        private::narrow(&ours).map_err(|source| OpenError::io(&ours, source))?;
+    }
     common_pragmas(&connection).map_err(failed)?;
     if state == FileState::Empty {
         connection
@@ -158,7 +162,9 @@ pub(crate) fn own(path: &Path, kind: &FileKind) -> Result<Connection, OpenError>
 
 /// Opens `path` for reading, also while its owner writes.
 pub(crate) fn read(path: &Path, kind: &FileKind) -> Result<Connection, OpenError> {
-    if !path.exists() {
+    // A directory of somebody else is not the same as one without a journal.
+    let there = path.try_exists();
+    if !there.map_err(|source| OpenError::io(path, source))? {
         return Err(OpenError::Missing {
             path: path.to_owned(),
         });
@@ -168,7 +174,9 @@ pub(crate) fn read(path: &Path, kind: &FileKind) -> Result<Connection, OpenError
         .map_err(|source| OpenError::sqlite(path, source))
         .and_then(|connection| Ok((check_format(&connection, path, kind)?, connection)));
     let (state, connection) = match opened {
-        Err(OpenError::Sqlite { source, .. }) if unwritable(&source) && !wal(path).exists() => {
+        Err(OpenError::Sqlite { source, .. })
+            if unwritable(&source) && !beside(path, "-wal").exists() =>
+        {
             immutable(path, kind)?
         }
         opened => opened?,
@@ -185,9 +193,9 @@ pub(crate) fn read(path: &Path, kind: &FileKind) -> Result<Connection, OpenError
     Ok(connection)
 }
 
-fn wal(path: &Path) -> PathBuf {
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
+    name.push(ending);
     PathBuf::from(name)
 }
 

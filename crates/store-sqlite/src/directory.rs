@@ -9,6 +9,7 @@ use crate::graph::SqliteGraph;
 use crate::lock::DirectoryLock;
 use crate::log::SqliteLog;
 use crate::metrics::SqliteMetrics;
+use crate::private::make_directory;
 use crate::snapshots::SqliteSnapshots;
 
 /// Log, snapshots and graph.
@@ -151,14 +152,6 @@ fn journal_file(path: &Path) -> PathBuf {
     } else {
         path.to_owned()
     }
-}
-
-fn make_directory(directory: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
 }
 
 fn cap(connection: &rusqlite::Connection, bytes: u64) -> Result<(), rusqlite::Error> {

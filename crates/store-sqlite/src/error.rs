@@ -123,6 +123,12 @@ impl OpenError {
             Self::NotDurable { .. } => {
                 vec!["put it on a local file system that SQLite supports".into()]
             }
+            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                vec![
+                    "the state directory is its guard's own: run as the same user (sudo -u …)"
+                        .into(),
+                ]
+            }
             Self::Sqlite { .. } | Self::Io { .. } => Vec::new(),
         }
     }

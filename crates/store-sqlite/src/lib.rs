@@ -11,9 +11,11 @@
 pub mod directory;
 pub mod error;
 
+mod aside;
 mod connection;
 mod lock;
 mod note;
+mod private;
 
 pub mod log;
 pub mod snapshots;
@@ -26,9 +28,11 @@ pub mod metrics;
 
 pub mod ingest;
 
+pub use aside::set_aside;
 pub use directory::{Limits, Readers, Stores};
 pub use error::OpenError;
 pub use graph::SqliteGraph;
 pub use log::SqliteLog;
 pub use metrics::SqliteMetrics;
+pub use private::make_directory;
 pub use snapshots::SqliteSnapshots;

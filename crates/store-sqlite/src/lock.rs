@@ -1,10 +1,11 @@
 //! One process owns a state directory.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::error::OpenError;
+use crate::private;
 
 /// Name of the file that is locked.
 const LOCK_FILE: &str = "LOCK";
@@ -20,13 +21,7 @@ impl DirectoryLock {
     /// Takes the lock of `directory`, or says who has it.
     pub(crate) fn take(directory: &Path) -> Result<Self, OpenError> {
         let path = directory.join(LOCK_FILE);
-        let options = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path);
-        let mut file = options.map_err(|source| OpenError::io(&path, source))?;
+        let mut file = private::open(&path).map_err(|source| OpenError::io(&path, source))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -40,6 +35,7 @@ impl DirectoryLock {
             }
             Err(TryLockError::Error(source)) => return Err(OpenError::io(&path, source)),
         }
+        private::narrow(&path).map_err(|source| OpenError::io(&path, source))?;
         sign(&mut file).map_err(|source| OpenError::io(&path, source))?;
         Ok(Self { _file: file })
     }

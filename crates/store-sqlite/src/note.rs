@@ -1,11 +1,13 @@
 //! The head of the log, noted apart from it after every commit. The log is synchronised before its
 //! note is written, so a log that ends before the note has lost entries that were acknowledged.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use backstay_journal::{Head, StoreError};
+
+use crate::private;
 
 /// Name of the file.
 pub(crate) const NOTE_FILE: &str = "journal.head";
@@ -42,12 +44,9 @@ impl HeadNote {
     /// Notes `head`. An error leaves an older note, which only sees less: the log itself is safe.
     pub(crate) fn write(&mut self, head: Head) -> std::io::Result<()> {
         if self.file.is_none() {
-            let options = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(&self.path);
-            self.file = Some(options?);
+            let file = private::open(&self.path)?;
+            private::narrow(&self.path)?;
+            self.file = Some(file);
         }
         if let Some(file) = &mut self.file {
             file.seek(SeekFrom::Start(0))?;

@@ -1,4 +1,5 @@
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 use backstay_graph::GraphStore;
 use backstay_journal::conformance::{condition, entries, sample, snapshot, write_step};
@@ -12,6 +13,7 @@ use rusqlite::Connection;
 use tempfile::{TempDir, tempdir};
 
 use super::*;
+use crate::set_aside;
 
 pub(crate) const LIMITS: Limits = Limits {
     metrics_bytes_max: 64 << 20,
@@ -190,16 +192,70 @@ fn files_are_as_durable_as_promised() {
         .pragma_query_value(None, "auto_vacuum", |r| r.get(0))
         .unwrap();
     assert_eq!(vacuum, 2, "incremental");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let made = directory.path().join("made");
-        drop(Stores::open(&made, &LIMITS).unwrap());
-        assert_eq!(
-            fs::metadata(made).unwrap().permissions().mode() & 0o777,
-            0o700
+}
+
+fn mode_of(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// Every file that stands in `directory`, with its mode.
+fn modes(directory: &Path) -> Vec<(String, u32)> {
+    let entries = fs::read_dir(directory).unwrap().map(Result::unwrap);
+    let mut modes: Vec<_> = entries
+        .map(|e| {
+            (
+                e.file_name().to_string_lossy().into_owned(),
+                mode_of(&e.path()),
+            )
+        })
+        .collect();
+    modes.sort();
+    modes
+}
+
+#[test]
+fn everything_is_its_owners_only_from_the_start() {
+    let directory = tempdir().unwrap();
+    let made = directory.path().join("state/made");
+    let mut stores = Stores::open(&made, &LIMITS).unwrap();
+    stores.log.append(&entries(3)).unwrap();
+    for directory in [&made, &directory.path().join("state")] {
+        assert_eq!(mode_of(directory), 0o700);
+    }
+    let modes = modes(&made);
+    for name in [
+        "LOCK",
+        "journal.db",
+        "journal.db-wal",
+        "journal.head",
+        "metrics.db",
+    ] {
+        assert!(
+            modes.iter().any(|(n, _)| n == name),
+            "no {name} in {modes:?}"
         );
     }
+    assert!(modes.iter().all(|(_, mode)| *mode == 0o600), "{modes:?}");
+}
+
+#[test]
+fn files_of_an_older_version_are_narrowed_and_foreign_ones_left_alone() {
+    let directory = filled(3);
+    for (name, _) in modes(directory.path()) {
+        fs::set_permissions(directory.path().join(name), Permissions::from_mode(0o644)).unwrap();
+    }
+    let mut stores = open(&directory);
+    let next = entries(4).split_off(3);
+    stores.log.append(&next).unwrap();
+    let modes = modes(directory.path());
+    assert!(modes.iter().all(|(_, mode)| *mode == 0o600), "{modes:?}");
+
+    let foreign = tempdir().unwrap();
+    let file = foreign.path().join("journal.db");
+    fs::write(&file, "somebody's notes").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    assert!(Stores::open(foreign.path(), &LIMITS).is_err());
+    assert_eq!(mode_of(&file), 0o644);
 }
 
 #[test]
@@ -378,4 +434,43 @@ fn a_full_journal_refuses_snapshots_and_graph_too() {
     );
     stores.snapshots.put(&snapshot("shop", "4MB", 1)).unwrap();
     assert_eq!(stores.graph.applied_seq().unwrap(), 0);
+}
+
+#[test]
+fn a_journal_is_set_aside_whole_and_the_next_begins_anew() {
+    let directory = filled(3);
+    let kept = open(&directory);
+    assert!(matches!(
+        set_aside(directory.path()),
+        Err(OpenError::Locked { .. })
+    ));
+    drop(kept);
+    let to = set_aside(directory.path()).unwrap();
+    assert_eq!(to, directory.path().join("journal-aside-1"));
+    assert_eq!(mode_of(&to), 0o700);
+    let old = verify(&read_log(&to).unwrap(), &[]).unwrap();
+    assert_eq!((old.entries, old.first_bad), (3, None));
+    let mut next = open(&directory);
+    assert_eq!(next.log.head().unwrap().seq, Seq(0));
+    next.log.append(&entries(2)).unwrap();
+    drop(next);
+    let second = set_aside(directory.path()).unwrap();
+    assert_eq!(second, directory.path().join("journal-aside-2"));
+    assert!(matches!(
+        set_aside(directory.path()),
+        Err(OpenError::Missing { .. })
+    ));
+}
+
+/// Stopped when the journal was moved and its note was not: the note says that entries are missing,
+/// and the next call moves it after them.
+#[test]
+fn setting_aside_is_finished_by_the_next_call() {
+    let directory = filled(3);
+    let to = directory.path().join("journal-aside-1");
+    fs::create_dir(&to).unwrap();
+    fs::rename(directory.path().join("journal.db"), to.join("journal.db")).unwrap();
+    assert_eq!(set_aside(directory.path()).unwrap(), to);
+    assert!(to.join("journal.head").exists());
+    drop(open(&directory));
 }
