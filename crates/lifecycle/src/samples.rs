@@ -103,6 +103,7 @@ pub(crate) fn risk(probability: f64, act_above: f64) -> Risk {
             low: 0.0,
             high: 0.2,
             samples: 3.0,
+            weight: 0.0,
         },
         confidence: Confidence::ONE,
         terms: Vec::new(),

@@ -43,6 +43,10 @@ pub struct FailureRate {
     pub high: f64,
     /// Similar changes it rests on (weighted count); 0 means the prior alone.
     pub samples: f64,
+    /// How firmly it is known: pseudo-counts of its Beta distribution, at least those of its prior (10).
+    /// 0 in records that are older than the field, and where the interval is no Beta's.
+    #[serde(default)]
+    pub weight: f64,
 }
 
 /// One additive term of the log-odds.

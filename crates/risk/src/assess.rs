@@ -4,12 +4,15 @@ use backstay_model::confidence::Confidence;
 use backstay_model::risk::{FailureRate, Reach, Risk, Term};
 use backstay_model::verdict::{Harm, Verdict, VerdictKind};
 
+use crate::history::interval_given;
 use crate::odds::{BAYES_FACTOR_MAX, bayes_factor, lift, logistic, logit};
 use crate::severity;
 use crate::threshold::Costs;
 
 /// Weight of mechanisms (rules, physics) in the log-odds.
 const MECHANISM_WEIGHT: f64 = 0.8;
+/// Name of the term of a rule that blocks by itself.
+const HARD: &str = "hard rule";
 /// Probability of harm that a violated hard rule alone stands for.
 const HARD_RULE: f64 = 0.98;
 /// Mean severity of harm of which nothing more is known.
@@ -62,23 +65,27 @@ pub fn before(outlook: &Outlook) -> Risk {
     }
     let blocked_by = outlook.mechanisms.iter().find_map(|m| m.blocks.clone());
     if let Some(rule) = &blocked_by {
-        let p = logistic(logit(outlook.failure_rate.mean) + sum(&terms));
-        let forced = 1.0 - (1.0 - p) * (1.0 - HARD_RULE);
+        let p = probability(outlook.failure_rate.mean, &terms);
         terms.push(Term {
-            name: "hard rule".into(),
-            log_odds: logit(forced) - logit(p),
+            name: HARD.into(),
+            log_odds: logit(forced(p)) - logit(p),
             reason: rule.clone(),
         });
     }
-    build(outlook, expected_severity(outlook), terms, blocked_by)
+    let rate = outlook.failure_rate;
+    let severity = expected_severity(outlook);
+    build(outlook, severity, terms, (rate.low, rate.high), blocked_by)
 }
 
 /// Risk after a verdict: the evidence multiplies the odds, and severity is what was measured. A
-/// verdict that does not say "hurt" leaves the odds as they are.
+/// verdict that does not say "hurt" leaves the odds as they are. The evidence also tells which failure
+/// rates are plausible, so the interval is the one of the rate given the evidence.
 #[must_use]
 pub fn after(outlook: &Outlook, verdict: &Verdict) -> Risk {
     let prior = before(outlook);
     let mut terms = prior.terms;
+    let rate = outlook.failure_rate;
+    let mut rates = (rate.low, rate.high);
     if let VerdictKind::Hurt { by } = &verdict.kind {
         let (factor, reason) = match by {
             Harm::ClassChange(trigger) => (
@@ -93,6 +100,10 @@ pub fn after(outlook: &Outlook, verdict: &Verdict) -> Risk {
                 )
             }
         };
+        rates = interval_given(&rate, |rate| {
+            let harmful = probability(rate, &terms);
+            factor * harmful + 1.0 - harmful
+        });
         terms.push(Term {
             name: "evidence".into(),
             log_odds: factor.ln(),
@@ -103,6 +114,7 @@ pub fn after(outlook: &Outlook, verdict: &Verdict) -> Risk {
         outlook,
         severity::measured(verdict),
         terms,
+        rates,
         prior.blocked_by,
     )
 }
@@ -124,27 +136,41 @@ fn expected_severity(outlook: &Outlook) -> f64 {
     (total + rest * UNKNOWN_SEVERITY) / weights.max(f64::MIN_POSITIVE)
 }
 
-fn sum(terms: &[Term]) -> f64 {
-    terms.iter().map(|t| t.log_odds).sum()
+/// The probability of harm of a change whose class fails at `rate`. A hard rule leaves the same doubt
+/// whatever the rate; everything else moves the odds.
+fn probability(rate: f64, terms: &[Term]) -> f64 {
+    terms.iter().fold(rate, |p, term| {
+        if term.name == HARD {
+            forced(p)
+        } else {
+            logistic(logit(p) + term.log_odds)
+        }
+    })
+}
+
+/// The probability of harm beside a hard rule that alone would stand for [`HARD_RULE`].
+fn forced(p: f64) -> f64 {
+    1.0 - (1.0 - p) * (1.0 - HARD_RULE)
 }
 
 fn build(
     outlook: &Outlook,
     severity: f64,
     mut terms: Vec<Term>,
+    (low, high): (f64, f64),
     blocked_by: Option<String>,
 ) -> Risk {
-    let shift = sum(&terms);
-    let at = |rate: f64| logistic(logit(rate) + shift);
+    let of = |rate: f64| probability(rate, &terms);
+    let (least, likely, most) = (of(low), of(outlook.failure_rate.mean), of(high));
     let rate = outlook.failure_rate;
     let confidence = 0.4 + 0.6 * outlook.blast.clamp(0.0, 1.0);
     let score = |p: f64| 100.0 * severity * p * confidence;
     terms.sort_by(|a, b| b.log_odds.abs().total_cmp(&a.log_odds.abs()));
     Risk {
-        score: score(at(rate.mean)),
-        interval: (score(at(rate.low)), score(at(rate.high))),
+        score: score(likely),
+        interval: (score(least), score(most)),
         severity,
-        probability: Confidence::clamped(at(rate.mean)),
+        probability: Confidence::clamped(likely),
         failure_rate: rate,
         confidence: Confidence::clamped(confidence),
         terms,

@@ -7,6 +7,8 @@ use backstay_model::{SettingName, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF};
 
+use crate::odds::logistic;
+
 /// How strongly a level is drawn to the one above it, in pseudo-counts.
 const KAPPA: f64 = 10.0;
 /// Failures and changes that the prior of the top level stands for: 1 in 20.
@@ -167,7 +169,42 @@ pub fn failure_rate(past: &[PastChange], query: &Query) -> FailureRate {
         low,
         high,
         samples: counts.iter().sum(),
+        weight: alpha + beta,
     }
+}
+
+/// Steps over the log-odds of a rate, and how far they reach: 1 in 10 millions.
+const LOG_ODDS_STEPS: u32 = 640;
+const LOG_ODDS_MAX: f64 = 16.0;
+
+/// The 90 % interval of a rate once this very change showed what `likelihood` weighs: how probable that
+/// is for a change whose class fails at a rate. Evidence of harm speaks against the smallest rates, so
+/// that they may not go on to widen what is said of the harm. A rate without a weight stays as it is.
+#[must_use]
+pub(crate) fn interval_given(rate: &FailureRate, likelihood: impl Fn(f64) -> f64) -> (f64, f64) {
+    if rate.weight <= 0.0 {
+        return (rate.low, rate.high);
+    }
+    let (alpha, beta) = (rate.mean * rate.weight, (1.0 - rate.mean) * rate.weight);
+    let width = 2.0 * LOG_ODDS_MAX / f64::from(LOG_ODDS_STEPS);
+    let masses: Vec<(f64, f64)> = (0..LOG_ODDS_STEPS)
+        .map(|step| {
+            let rate = logistic(width * (f64::from(step) + 0.5) - LOG_ODDS_MAX);
+            // A step of equal log-odds holds rate·(1 − rate) as much rate.
+            let mass = rate.powf(alpha) * (1.0 - rate).powf(beta);
+            (rate, mass * likelihood(rate))
+        })
+        .collect();
+    let total: f64 = masses.iter().map(|(_, mass)| mass).sum();
+    let quantile = |share: f64| {
+        let mut below = 0.0;
+        let reached = masses.iter().find(|(_, mass)| {
+            below += mass;
+            below >= share * total
+        });
+        reached.map_or(rate.mean, |(rate, _)| *rate)
+    };
+    (quantile(0.05), quantile(0.95))
 }
 
 fn interval(alpha: f64, beta: f64) -> (f64, f64) {
@@ -205,6 +242,29 @@ mod tests {
         assert!((rate.mean - 0.05).abs() < 1e-9);
         assert!(rate.samples.abs() < 1e-9);
         assert!(rate.low < rate.mean && rate.mean < rate.high);
+    }
+
+    #[test]
+    fn evidence_that_says_nothing_leaves_the_interval_of_the_rate() {
+        let rate = failure_rate(&[], &query());
+        let (low, high) = interval_given(&rate, |_| 1.0);
+        assert!((low - rate.low).abs() < 0.003, "{low} {rate:?}");
+        assert!((high - rate.high).abs() < 0.01, "{high} {rate:?}");
+    }
+
+    /// With a factor B, a Beta(a, b) becomes w·Beta(a + 1, b) + (1 − w)·Beta(a, b + 1), where
+    /// w = B·m / (B·m + 1 − m) and m = a / (a + b).
+    #[test]
+    fn evidence_makes_the_mixture_that_bayes_says() {
+        let rate = failure_rate(&[], &query());
+        let (low, high) = interval_given(&rate, |rate| 100.0 * rate + 1.0 - rate);
+        let share = 100.0 * 0.05 / (100.0 * 0.05 + 0.95);
+        let below = |x: f64| {
+            share * Beta::new(1.5, 9.5).unwrap().cdf(x)
+                + (1.0 - share) * Beta::new(0.5, 10.5).unwrap().cdf(x)
+        };
+        assert!((below(low) - 0.05).abs() < 0.004, "{low}: {}", below(low));
+        assert!((below(high) - 0.95).abs() < 0.01, "{high}: {}", below(high));
     }
 
     /// The worked example of risk-and-simulation.md, section 7: .050 -> .046 -> .094 -> .165. The

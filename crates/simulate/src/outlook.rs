@@ -146,6 +146,7 @@ fn rate(scene: &Scene<'_>, then: &Candidate<'_>, proposal: &[Proposed]) -> Failu
         low: 0.0,
         high: 1.0,
         samples: 0.0,
+        weight: 0.0,
     })
 }
 

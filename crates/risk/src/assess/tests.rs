@@ -1,6 +1,8 @@
 use super::*;
-use backstay_model::Timestamp;
+use crate::history::{Direction, Outcome, PastChange, Query};
+use backstay_model::name::EngineKind;
 use backstay_model::verdict::{Calibration, Trigger};
+use backstay_model::{SettingName, Timestamp};
 use proptest::prelude::*;
 
 fn outlook(rate: f64, mechanisms: Vec<Mechanism>, blast: f64) -> Outlook {
@@ -10,12 +12,39 @@ fn outlook(rate: f64, mechanisms: Vec<Mechanism>, blast: f64) -> Outlook {
             low: rate / 2.0,
             high: (rate * 2.0).min(0.99),
             samples: 0.0,
+            weight: 10.0,
         },
         mechanisms,
         reach: vec![],
         blast,
         costs: Costs::RELOAD,
     }
+}
+
+fn query() -> Query {
+    Query {
+        engine: EngineKind::Postgresql,
+        category: "memory".into(),
+        setting: SettingName::new("work_mem"),
+        direction: Direction::Up(1.0),
+        at: Timestamp::from_secs(0),
+    }
+}
+
+fn history(harms: usize, fines: usize) -> Vec<PastChange> {
+    let case = |i: usize| PastChange {
+        engine: EngineKind::Postgresql,
+        category: "memory".into(),
+        setting: SettingName::new("work_mem"),
+        direction: Direction::Up(1.0),
+        at: Timestamp::from_secs(0),
+        outcome: if i < harms {
+            Outcome::Harm
+        } else {
+            Outcome::Fine
+        },
+    };
+    (0..harms + fines).map(case).collect()
 }
 
 fn mechanism(probability: f64, severity: f64) -> Mechanism {
@@ -61,12 +90,42 @@ fn a_hard_rule_blocks_whatever_the_history_says() {
         Some("the server would not start")
     );
     assert!(risk.probability.get() >= 0.98);
+    // Nor does the history widen what a rule is sure of.
+    let sure = 100.0 * risk.severity * 0.98 * risk.confidence.get();
+    assert!(risk.interval.0 >= sure - 1e-9, "{:?}", risk.interval);
 }
 
 #[test]
 fn a_hang_makes_acting_pay_even_without_history() {
     let risk = after(&outlook(0.05, vec![], 0.5), &hang());
     assert!(risk.probability.get() > risk.act_above, "{risk:?}");
+}
+
+/// A reader took "88 (6–92)" for nonsense: the lower end was that of a rate which the hang itself
+/// makes implausible.
+#[test]
+fn evidence_narrows_the_interval_from_below() {
+    let rate = crate::failure_rate(&[], &query());
+    let unread = Outlook {
+        failure_rate: rate,
+        ..outlook(rate.mean, vec![], 1.0)
+    };
+    let risk = after(&unread, &hang());
+    let blind = 100.0 * logistic(logit(rate.low) + 100_f64.ln());
+    assert!(risk.interval.0 > 4.0 * blind, "{:?} {blind}", risk.interval);
+    assert!(risk.interval.0 < risk.score && risk.score < risk.interval.1);
+}
+
+proptest! {
+    /// The score lies in its interval, whatever is known and whatever was seen.
+    #[test]
+    fn the_score_lies_in_its_interval(harms in 0usize..20, fines in 0usize..40, p in 0.01..0.99_f64) {
+        let rate = crate::failure_rate(&history(harms, fines), &query());
+        let outlook = Outlook { failure_rate: rate, ..outlook(rate.mean, vec![mechanism(p, 0.6)], 0.5) };
+        for risk in [before(&outlook), after(&outlook, &hang())] {
+            prop_assert!(risk.interval.0 <= risk.score && risk.score <= risk.interval.1, "{risk:?}");
+        }
+    }
 }
 
 proptest! {
