@@ -11,6 +11,7 @@ use backstay_lifecycle::policy::Policy;
 use backstay_model::decision::Mode;
 use backstay_model::metric::MetricSpec;
 use backstay_model::plan::Dialect;
+use backstay_model::sample::Held;
 use backstay_model::{
     ChangeSetId, IntentId, ProbeReading, Sample, ServiceName, SettingKey, Snapshot, Span, TargetId,
     Timestamp,
@@ -280,10 +281,11 @@ impl Desk {
             .collect()
     }
 
-    /// Length of the history in memory.
+    /// Length of the history in memory, from the first answer on: silence teaches nothing.
     pub(crate) fn learnt(&self) -> Span {
         let samples = self.history.samples();
-        match (samples.first(), samples.last()) {
+        let mut answers = samples.iter().filter(|s| s.held == Held::Answers);
+        match (answers.next(), samples.last()) {
             (Some(first), Some(last)) => last.at - first.at,
             _ => Span::ZERO,
         }

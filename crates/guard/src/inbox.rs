@@ -8,6 +8,8 @@ use backstay_model::metric::MetricSpec;
 use backstay_model::plan::Found;
 use backstay_model::{IntentId, ProbeReading, Sample, TargetId};
 
+use crate::news::Waiting;
+
 /// Most arrivals that one tick takes in; the rest waits for the next.
 pub const ARRIVALS_PER_TICK_MAX: usize = 1_024;
 
@@ -33,6 +35,8 @@ pub enum What {
     Probed(ProbeReading),
     /// The target could not be read.
     Failed(ReadError),
+    /// The target is waited for: another attempt follows.
+    Waiting(Waiting),
     /// Sight of the target became narrower, or wider again.
     Noticed(Notice, Presence),
     /// The engine replied to a write.

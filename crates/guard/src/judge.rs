@@ -428,6 +428,10 @@ fn no_data(now: Timestamp) -> Verdict {
 
 /// Progress of learning, told each second until there is enough.
 fn tell_learning(desk: &mut Desk, turn: &mut Turn) {
+    let answers = desk.condition.as_ref().is_some_and(Condition::watchable);
+    if !answers {
+        return;
+    }
     let have = desk.learnt();
     let want = desk.detect.min_baseline;
     let seconds = have.0 / 1_000_000;

@@ -4,7 +4,7 @@ use backstay_journal::{Condition, Notice, Presence};
 use backstay_model::event::{Page, WriteReply};
 use backstay_model::risk::Risk;
 use backstay_model::verdict::{Recovery, Verdict};
-use backstay_model::{ChangeSet, ChangeSetId, IntentId, Sample, TargetId, Timestamp};
+use backstay_model::{ChangeSet, ChangeSetId, IntentId, Sample, Span, TargetId, Timestamp};
 
 use crate::report::Report;
 
@@ -19,11 +19,22 @@ pub struct News {
     pub what: Tidings,
 }
 
+/// Waiting for a target that does not answer, or not as it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Attempts that failed, at least 1.
+    pub tries: u32,
+    /// Until the next one.
+    pub next_in: Span,
+}
+
 /// What can be told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Tidings {
     /// The target stands differently.
     Condition(Condition),
+    /// It does not answer, and is tried again.
+    Waiting(Waiting),
     /// Sight of it became narrower, or wider again.
     Notice(Notice, Presence),
     /// The configuration was read for the first time; this many settings, and services by sessions.

@@ -237,7 +237,7 @@ impl<B: Books> Guard<B> {
             };
             let text = format!(
                 "the journal holds a step that cannot have happened ({why}): observe mode, nothing is \
-                 written here"
+                 written here; `backstay audit set-aside` lets the next guard begin anew"
             );
             tracing::error!(target = %desk.target, text);
             let notice = Notice::Other { text };

@@ -11,13 +11,14 @@ use backstay_model::decision::Mode;
 use backstay_model::event::WriteReply;
 use backstay_model::plan::{Found, Write};
 use backstay_model::sample::Held;
-use backstay_model::{Sample, TargetId};
+use backstay_model::{Sample, Span, TargetId};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use crate::clock::Clock;
 use crate::connector::{Connector, Notices};
 use crate::inbox::{ARRIVALS_PER_TICK_MAX, Arrival, What};
+use crate::news::Waiting;
 
 /// Each target is looked at, measured and probed once in this time.
 const BEAT: Duration = Duration::from_secs(1);
@@ -60,28 +61,51 @@ pub(crate) struct Gone;
 /// Looks and measures each second; says when the target is lost, and comes back with growing
 /// patience. The observer itself lives through it, so that it knows the server again.
 pub(crate) async fn observe<C: Connector>(connector: Arc<C>, post: Post) {
-    let mut patience = RETRY_MIN;
+    let mut patience = Patience::fresh();
     let mut observer = loop {
         match connector.observer().await {
             Ok(observer) => break observer,
             Err(error) => {
-                if lost(&post, error, patience).await.is_err() {
+                if lost(&post, error, &mut patience).await.is_err() {
                     return;
                 }
-                patience = (patience * 2).min(RETRY_MAX);
             }
         }
     };
     let wake = C::wake(&observer);
-    patience = RETRY_MIN;
+    patience = Patience::fresh();
     loop {
         let Ok(error) = look(&mut observer, &post, wake.as_deref(), &mut patience).await else {
             return;
         };
-        if lost(&post, error, patience).await.is_err() {
+        if lost(&post, error, &mut patience).await.is_err() {
             return;
         }
-        patience = (patience * 2).min(RETRY_MAX);
+    }
+}
+
+/// How often a target did not answer, and how long to wait before it is tried again.
+struct Patience {
+    tries: u32,
+    wait: Duration,
+}
+
+impl Patience {
+    const fn fresh() -> Self {
+        Self {
+            tries: 0,
+            wait: RETRY_MIN,
+        }
+    }
+
+    /// One more attempt failed: what is told of it, and how long to wait.
+    fn spent(&mut self) -> (Waiting, Duration) {
+        self.tries = self.tries.saturating_add(1);
+        let wait = self.wait;
+        self.wait = (wait * 2).min(RETRY_MAX);
+        let next_in = Span::from_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+        let tries = self.tries;
+        (Waiting { tries, next_in }, wait)
     }
 }
 
@@ -90,7 +114,7 @@ async fn look<O>(
     observer: &mut O,
     post: &Post,
     wake: Option<&Notify>,
-    patience: &mut Duration,
+    patience: &mut Patience,
 ) -> Result<ReadError, Gone>
 where
     O: ChangeSource + MetricSource + Notices,
@@ -104,7 +128,7 @@ where
             Ok(seen) => {
                 if !std::mem::replace(&mut connected, true) {
                     post.send(What::Connected(observer.specs())).await?;
-                    *patience = RETRY_MIN;
+                    *patience = Patience::fresh();
                 }
                 if let Poll::Moved(observation) = seen {
                     post.send(What::Observed(observation)).await?;
@@ -147,10 +171,12 @@ async fn wait_for(beat: &mut Interval, wake: Option<&Notify>) -> Measure {
 
 /// Says that the target is lost and waits before the next attempt; each second without a connection
 /// is a sample that says so, because silence must not look like calm.
-async fn lost(post: &Post, error: ReadError, patience: Duration) -> Result<(), Gone> {
+async fn lost(post: &Post, error: ReadError, patience: &mut Patience) -> Result<(), Gone> {
     let why = error.to_string();
     post.send(What::Failed(error)).await?;
-    let until = Instant::now() + patience;
+    let (waiting, wait) = patience.spent();
+    post.send(What::Waiting(waiting)).await?;
+    let until = Instant::now() + wait;
     loop {
         let held = Held::Lost { why: why.clone() };
         let sample = Sample {

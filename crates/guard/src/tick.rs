@@ -332,6 +332,7 @@ impl<B: Books> Guard<B> {
             What::Sampled(sample) => self.sampled(&mut desk, sample, turn),
             What::Probed(reading) => desk.probed(reading),
             What::Failed(error) => self.failed(&mut desk, &error, turn),
+            What::Waiting(waiting) => turn.tell(&desk.target, Tidings::Waiting(waiting)),
             What::Noticed(notice, presence) => self.noticed(&desk, notice, presence, turn),
             What::Replied { intent, reply } => self.replied(&mut desk, intent, reply, turn),
             What::Inspected { intent, found } => self.inspected(&mut desk, intent, found, turn),

@@ -115,9 +115,12 @@ const FILES_SQL: &str =
 const RULES_SQL: &str = "SELECT to_jsonb(h) ->> 'file_name', line_number, type, \
     array_to_string(database, ','), array_to_string(user_name, ','), address, netmask, auth_method, \
     array_to_string(options, ' '), error FROM pg_hba_file_rules h";
+/// Tools in which people type are no services: who makes a change must not be told as hit by it.
 const SERVICES_SQL: &str = "SELECT coalesce(nullif(application_name, ''), usename, ''), usename, \
     datname, count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' \
-    AND application_name NOT LIKE 'backstay/%' AND datname IS NOT NULL AND usename IS NOT NULL \
+    AND application_name NOT LIKE 'backstay/%' \
+    AND application_name !~* '^(psql|pgcli|pgadmin|dbeaver|datagrip|pg_dump|pg_restore|pg_basebackup)([^a-z]|$)' \
+    AND datname IS NOT NULL AND usename IS NOT NULL \
     GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT";
 
 fn scoped_sql(facts: &Facts) -> String {

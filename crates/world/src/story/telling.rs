@@ -49,7 +49,7 @@ pub(crate) fn line(news: &News, began_at: Timestamp) -> Option<String> {
         Tidings::Notice(notice, Presence::Begins) => format!("notice: {notice}"),
         Tidings::Notice(notice, Presence::Ends) => format!("no longer: {notice}"),
         Tidings::Baseline { services, .. } => format!("baseline; {}", services.join(", ")),
-        Tidings::Learning { .. } | Tidings::Sampled(_) => return None,
+        Tidings::Learning { .. } | Tidings::Sampled(_) | Tidings::Waiting(_) => return None,
         Tidings::Seen(set) => format!("seen {}", changes(set)),
         Tidings::Ours(set) => format!("ours {}", changes(set)),
         Tidings::Watching { change_set, until } => {
