@@ -20,6 +20,8 @@ pub(crate) const FORMAT_VERSION: &str = "1.0";
 pub(crate) struct Out {
     format: Format,
     color: Color,
+    /// Columns of the page; a pipe has no end.
+    columns: Option<usize>,
 }
 
 /// Whether to use colour.
@@ -68,15 +70,21 @@ impl Out {
         Self {
             format,
             color: if wanted { Color::Yes } else { Color::No },
+            columns: columns(),
         }
     }
 
-    /// Lines for a screen that has its own colours.
-    pub(crate) const fn plain() -> Self {
+    /// Lines for a screen that has its own colours and this many columns.
+    pub(crate) const fn plain(columns: Option<usize>) -> Self {
         Self {
             format: Format::Table,
             color: Color::No,
+            columns,
         }
+    }
+
+    pub(crate) const fn columns(self) -> Option<usize> {
+        self.columns
     }
 
     pub(crate) const fn format(self) -> Format {
@@ -169,6 +177,17 @@ impl Out {
         }
         eprintln!("  code: {name}");
     }
+}
+
+/// Columns of standard output: as `COLUMNS` says, else those of the terminal.
+fn columns() -> Option<usize> {
+    let asked = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
+    let terminal = || {
+        let here = std::io::stdout().is_terminal();
+        let size = here.then(|| crossterm::terminal::size().ok()).flatten();
+        size.map(|(columns, _)| usize::from(columns))
+    };
+    asked.or_else(terminal)
 }
 
 #[derive(Serialize)]

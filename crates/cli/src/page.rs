@@ -2,8 +2,6 @@
 //! going on below itself where the terminal ends, and a column that does not fit at all going below
 //! its row. In a pipe nothing is cut and nothing wraps, unless `COLUMNS` is set.
 
-use std::io::IsTerminal;
-
 use crate::out::{Out, Tone};
 
 /// Widest page, so that lines stay readable on a wide screen.
@@ -53,16 +51,9 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn new(out: Out) -> Self {
-        let asked = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());
-        let terminal = || {
-            let here = std::io::stdout().is_terminal();
-            let size = here.then(|| crossterm::terminal::size().ok()).flatten();
-            size.map(|(columns, _)| usize::from(columns))
-        };
-        let width = asked.or_else(terminal);
         Self {
             out,
-            width: width.map(|w| w.clamp(WIDTH_MIN, WIDTH_MAX)),
+            width: out.columns().map(|w| w.clamp(WIDTH_MIN, WIDTH_MAX)),
             text: String::new(),
         }
     }
@@ -212,7 +203,7 @@ mod tests {
     #[test]
     fn the_last_column_goes_on_below_itself() {
         let mut page = Page {
-            out: Out::plain(),
+            out: Out::plain(None),
             width: Some(44),
             text: String::new(),
         };
@@ -236,7 +227,7 @@ mod tests {
     #[test]
     fn a_column_that_does_not_fit_goes_below_its_row() {
         let mut page = Page {
-            out: Out::plain(),
+            out: Out::plain(None),
             width: Some(44),
             text: String::new(),
         };

@@ -1,6 +1,8 @@
 //! How news reads: as lines for logs and pipes, on one live screen for a person who watches.
 
+mod fold;
 mod lines;
 pub(crate) mod screen;
 
-pub(crate) use lines::{lines, risk_lines, verdict_line};
+pub(crate) use fold::fold;
+pub(crate) use lines::{interval, lines, risk_lines, verdict_line};

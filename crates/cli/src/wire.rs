@@ -15,6 +15,8 @@ use backstay_model::verdict::{Finding, Harm, Recovery, Verdict, VerdictKind};
 use backstay_model::{Change, ChangeSet};
 use serde_json::{Value, json};
 
+use crate::postgres::trouble;
+
 /// One piece of news as one document of a stream.
 pub(crate) fn news(news: &News) -> Option<Value> {
     let (kind, mut body) = tidings(&news.what)?;
@@ -40,7 +42,16 @@ fn about_target(what: &Tidings) -> Option<(&'static str, Value)> {
     Some(match what {
         Tidings::Condition(condition) => (
             "condition",
-            json!({ "condition": condition.word(), "text": condition.to_string() }),
+            json!({
+                "condition": condition.word(),
+                "text": condition.to_string(),
+                "code": trouble(condition).map(|t| t.code.entry().0),
+                "hint": trouble(condition).map(|t| t.hint),
+            }),
+        ),
+        Tidings::Waiting(waiting) => (
+            "waiting",
+            json!({ "tries": waiting.tries, "next_try_in_s": waiting.next_in.as_secs_f64() }),
         ),
         Tidings::Notice(notice, since) => (
             "notice",

@@ -70,6 +70,8 @@ impl Load {
     }
 }
 
+/// Pause between two looks at a load that begins.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long a client waits for a connection.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
@@ -79,6 +81,14 @@ impl LoadHandle {
     pub fn counts(&self) -> Counts {
         Counts {
             classes: self.counters.iter().map(|c| c.read()).collect(),
+        }
+    }
+
+    /// Ready once every service has completed some work, so that each of them can be seen. Never ready
+    /// while one of them fails: bound it.
+    pub async fn under_way(&self) {
+        while self.counts().classes.iter().any(|c| c.completed == 0) {
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 

@@ -18,7 +18,9 @@ mod forecast;
 mod simulated;
 mod stage;
 
-use director::{Cue, Director, Ending, SCENARIOS, SHOWN, Scenario};
+use director::{Cue, Director, Ending, SHOWN};
+pub(crate) use director::{SCENARIOS, Scenario};
+use forecast::Forecast;
 use stage::Stage;
 
 /// The whole story must be over by then.
@@ -28,22 +30,8 @@ const NEWS_MAX: usize = 4_096;
 
 /// Plays the story.
 pub(crate) fn run(args: &Demo, out: Out) -> Result<Exit, Failure> {
-    let scenario = SCENARIOS
-        .iter()
-        .find(|s| s.name == args.scenario)
-        .ok_or_else(|| {
-            let known = SCENARIOS
-                .iter()
-                .map(|s| format!("{} ({})", s.name, s.about));
-            Failure::new(
-                Code::Usage,
-                format!("there is no scenario `{}`", args.scenario),
-            )
-            .hint(format!(
-                "scenarios: {}",
-                known.collect::<Vec<_>>().join(", ")
-            ))
-        })?;
+    let named = SCENARIOS.iter().find(|s| s.name == args.scenario);
+    let scenario = named.expect("the parser of arguments takes only names of scenarios");
     runtime()?.block_on(async {
         tokio::select! {
             ending = play(scenario, args, out) => ending,
@@ -65,10 +53,25 @@ async fn play(scenario: &'static Scenario, args: &Demo, out: Out) -> Result<Exit
         house.close();
         ending?
     };
-    Ok(match ending {
-        Ending::AsTold => Exit::Ok,
-        Ending::Otherwise => Exit::Failure,
-    })
+    let (exit, words) = match ending {
+        Ending::AsTold => (
+            Exit::Ok,
+            "the harmless change stayed, the harmful one is undone",
+        ),
+        Ending::Otherwise => (Exit::Failure, "it went another way than the story has it"),
+    };
+    let gone = if args.simulated {
+        ""
+    } else {
+        "; the server is stopped and removed"
+    };
+    if !out.json_wanted() {
+        out.line(format!("          {words}{gone}"));
+        out.line(
+            "          next: backstay doctor DSN, then backstay watch DSN, with your own database",
+        );
+    }
+    Ok(exit)
 }
 
 /// The story on a real server. Everything that is started is owned by `stage`, and goes with it.
@@ -76,9 +79,11 @@ async fn play_for_real(scenario: &'static Scenario, house: &House) -> Result<End
     house.say("starting a throw-away PostgreSQL and a load on it …");
     let stage = Stage::set(scenario).await?;
     house.say(&format!(
-        "PostgreSQL {} on port {}, load from four services",
+        "PostgreSQL {} on port {}, load from {} services: {}",
         stage.version(),
-        stage.port()
+        stage.port(),
+        stage.services().len(),
+        stage.services().join(", ")
     ));
     let (hand, news) = mpsc::channel(NEWS_MAX);
     let station = stage.station()?;
@@ -116,8 +121,8 @@ async fn direct(
             }
             Some(Cue::Harmful) => {
                 house.phase(director.act.words());
-                let told = forecast::lines(house.ink(), scenario, &stage.services(), piece.at)?;
-                house.forecast(&told);
+                let on = (&piece.target, piece.at);
+                house.forecast(&forecast::of(house.ink(), scenario, stage.services(), on)?)?;
                 stage.change(scenario).await?;
             }
             Some(Cue::End(ending)) => {
@@ -161,7 +166,11 @@ impl House {
 
     fn phase(&self, words: &str) {
         match &self.screen {
-            Some(live) => live.borrow_mut().screen.phase(words),
+            Some(live) => {
+                let mut live = live.borrow_mut();
+                live.told.push(format!("\n== {words}"));
+                live.screen.phase(words);
+            }
             None if !self.out.json_wanted() => self.out.line(format!("\n== {words}")),
             None => {}
         }
@@ -178,13 +187,21 @@ impl House {
 
     /// How lines for both kinds of house are painted: the screen has colours of its own.
     fn ink(&self) -> Out {
-        if self.live() { Out::plain() } else { self.out }
+        if self.live() {
+            Out::plain(self.out.columns())
+        } else {
+            self.out
+        }
     }
 
     /// What the simulator says to the next change.
-    fn forecast(&self, lines: &[String]) {
+    fn forecast(&self, forecast: &Forecast) -> Result<(), Failure> {
+        if self.out.json_wanted() {
+            return self.out.stream(&forecast.document);
+        }
         self.say("simulate   the next change, before it is made");
-        lines.iter().for_each(|line| self.say(line));
+        forecast.lines.iter().for_each(|line| self.say(line));
+        Ok(())
     }
 
     /// Whether a person watches it happen.
@@ -198,7 +215,7 @@ impl House {
         };
         let mut live = live.borrow_mut();
         live.screen.hear(news);
-        let plain = Out::plain();
+        let plain = Out::plain(self.out.columns());
         let told = view::lines(self.out, news);
         live.told.extend(told);
         for line in view::lines(plain, news) {
@@ -217,9 +234,10 @@ impl House {
         // Taken out, or the drop would give the terminal back a second time.
         if let Some(live) = self.screen.take() {
             give_back();
-            for line in &live.borrow().told {
-                self.out.line(line);
-            }
+            let columns = self.out.columns().unwrap_or(usize::MAX);
+            let told = &live.borrow().told;
+            let lines = told.iter().flat_map(|line| view::fold(line, columns));
+            lines.for_each(|line| self.out.line(line));
         }
     }
 }

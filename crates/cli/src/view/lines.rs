@@ -1,31 +1,31 @@
 //! News as lines.
 
-use backstay_guard::news::{News, Tidings};
+use backstay_guard::news::{News, Tidings, Waiting};
 use backstay_guard::report::{Done, Report};
 use backstay_guard::words::values;
-use backstay_journal::Presence;
+use backstay_journal::{Condition, Presence};
 use backstay_model::event::WriteReply;
 use backstay_model::risk::{Reach, Risk};
 use backstay_model::verdict::{Harm, Recovery, Verdict, VerdictKind};
 use backstay_model::{ChangeSet, Timestamp};
 
+use super::fold::fold;
 use crate::out::{Out, Tone};
+use crate::postgres::{Trouble, trouble};
 
 /// News as lines for a person; empty when it is only of interest to screens.
 pub(crate) fn lines(out: Out, news: &News) -> Vec<String> {
     let told = tidings(out, &news.what);
     let clock = out.paint(Tone::Dim, &clock(news.at));
     let indent = " ".repeat(8);
-    told.into_iter()
-        .enumerate()
-        .map(|(i, line)| {
-            if i == 0 {
-                format!("{clock}  {line}")
-            } else {
-                format!("{indent}  {line}")
-            }
-        })
-        .collect()
+    let whole = told.into_iter().enumerate().map(|(i, line)| {
+        let head = if i == 0 { &clock } else { &indent };
+        format!("{head}  {line}")
+    });
+    match out.columns() {
+        Some(columns) => whole.flat_map(|line| fold(&line, columns)).collect(),
+        None => whole.collect(),
+    }
 }
 
 /// The time of day, UTC.
@@ -56,9 +56,8 @@ fn about_target(out: Out, what: &Tidings) -> Option<Vec<String>> {
         Tidings::Condition(condition) if condition.watchable() => {
             vec![headed(out, Tone::Good, "target", condition.to_string())]
         }
-        Tidings::Condition(condition) => {
-            vec![headed(out, Tone::Bad, "target", condition.to_string())]
-        }
+        Tidings::Condition(condition) => trouble_lines(out, condition),
+        Tidings::Waiting(waiting) => waiting_lines(out, *waiting),
         Tidings::Notice(notice, Presence::Begins) => {
             vec![headed(out, Tone::Warn, "note", notice.to_string())]
         }
@@ -155,6 +154,35 @@ fn about_change(out: Out, what: &Tidings) -> Option<Vec<String>> {
         Tidings::Settled(report) => report_lines(out, report),
         _ => return None,
     })
+}
+
+/// A target that cannot be watched: why, what that means, and what to do.
+fn trouble_lines(out: Out, condition: &Condition) -> Vec<String> {
+    let mut lines = vec![headed(out, Tone::Bad, "target", condition.to_string())];
+    if let Some(Trouble { code, hint }) = trouble(condition) {
+        let (name, _) = code.entry();
+        lines.push(below(format!(
+            "nothing is learnt or judged until it answers; code: {name}"
+        )));
+        lines.push(below(format!("try: {hint}")));
+    }
+    lines
+}
+
+/// Attempts that failed, told ever more rarely: the first, second, fourth, eighth …
+fn waiting_lines(out: Out, waiting: Waiting) -> Vec<String> {
+    if !waiting.tries.is_power_of_two() {
+        return Vec::new();
+    }
+    let tries = match waiting.tries {
+        1 => "1 attempt".to_owned(),
+        n => format!("{n} attempts"),
+    };
+    let text = format!(
+        "{tries} without success; the next in {:.1} s",
+        waiting.next_in.as_secs_f64()
+    );
+    vec![headed(out, Tone::Warn, "waiting", text)]
 }
 
 const fn recovery_words(recovery: Recovery) -> (Tone, &'static str) {
@@ -258,21 +286,38 @@ pub(crate) fn verdict_line(verdict: &Verdict) -> String {
     }
 }
 
+/// Points of score from which an interval is so wide that its reason is told.
+const WIDE_FROM: f64 = 20.0;
+
+/// The interval of a risk, and what makes it wide: `35–92: no similar change known`.
+pub(crate) fn interval(risk: &Risk) -> String {
+    let (low, high) = risk.interval;
+    let range = format!("{low:.0}–{high:.0}");
+    if high - low < WIDE_FROM {
+        return range;
+    }
+    let known = match risk.failure_rate.samples {
+        none if none < 0.5 => "no similar change".to_owned(),
+        one if one < 1.5 => "only 1 similar change".to_owned(),
+        some => format!("only {some:.0} similar changes"),
+    };
+    format!("{range}: {known} known")
+}
+
 /// Risk with its three factors, then what moved the probability, then what is reached.
 pub(crate) fn risk_lines(out: Out, risk: &Risk) -> Vec<String> {
     let mut lines = vec![format!(
-        "           risk {:.0} ({:.0}–{:.0}) {} = severity {:.2} × probability {:.2} × confidence {:.2}",
+        "           risk {:.0} ({}) {} = severity {:.2} × probability {:.2} × confidence {:.2}",
         risk.score,
-        risk.interval.0,
-        risk.interval.1,
+        interval(risk),
         out.paint(Tone::Bold, risk.band().word()),
         risk.severity,
         risk.probability.get(),
         risk.confidence.get()
     )];
     lines.push(format!(
-        "           failure rate of similar changes {:.2} ({:.2}–{:.2}, {:.0} cases); acts above probability {:.2}",
-        risk.failure_rate.mean, risk.failure_rate.low, risk.failure_rate.high, risk.failure_rate.samples, risk.act_above
+        "           failure rate of similar changes {:.2} ({:.2}–{:.2}); acts above probability {:.2}",
+        risk.failure_rate.mean, risk.failure_rate.low, risk.failure_rate.high, risk.act_above
     ));
     lines.extend(
         risk.terms
@@ -345,7 +390,10 @@ pub(crate) fn report_lines(out: Out, report: &Report) -> Vec<String> {
     if report.outcome == "kept" && report.root_cause.is_none() {
         return lines;
     }
-    let mut row = |name: &str, text: &str| lines.extend(rows(name, text));
+    let columns = out.columns().map_or(TEXT_COLUMNS, |all| {
+        all.saturating_sub(TEXT_AT).clamp(TEXT_MIN, TEXT_COLUMNS)
+    });
+    let mut row = |name: &str, text: &str| lines.extend(rows(name, text, columns));
     if let Some(cause) = &report.root_cause {
         row("root cause", cause);
     }
@@ -370,15 +418,18 @@ pub(crate) fn report_lines(out: Out, report: &Report) -> Vec<String> {
     lines
 }
 
-/// Columns of text beside the names of a report's rows.
+/// Columns of text beside the names of a report's rows, at most and at least.
 const TEXT_COLUMNS: usize = 68;
+const TEXT_MIN: usize = 30;
+/// Columns in front of that text.
+const TEXT_AT: usize = 41;
 
 /// A named row of a report; text that is too long goes on below itself.
-fn rows(name: &str, text: &str) -> Vec<String> {
+fn rows(name: &str, text: &str, columns: usize) -> Vec<String> {
     let mut rows: Vec<String> = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {
-        if !line.is_empty() && line.chars().count() + word.chars().count() >= TEXT_COLUMNS {
+        if !line.is_empty() && line.chars().count() + word.chars().count() >= columns {
             rows.push(std::mem::take(&mut line));
         }
         if !line.is_empty() {

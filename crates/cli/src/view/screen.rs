@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::fold::fold;
 use backstay_guard::news::{News, Tidings};
 use backstay_model::{MetricName, Timestamp};
 use ratatui::Terminal;
@@ -11,15 +12,19 @@ use ratatui::backend::Backend;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, Borders, Paragraph, Sparkline, Wrap};
+use ratatui::widgets::{Block, Borders, Paragraph, Sparkline};
 use rustix::termios::{self, LocalModes, OptionalActions};
 
 /// Seconds of metrics on the screen.
 const SECONDS_MAX: usize = 120;
 /// Lines of the story that are remembered.
 const LINES_MAX: usize = 400;
-/// Height of one metric's row.
+/// Height of one metric's row on a screen with room, and on a low one.
 const METRIC_HEIGHT: u16 = 3;
+/// Lines that the story has at least before metrics take more than one line each.
+const STORY_MIN: u16 = 20;
+/// Columns of a metric's name and value.
+const LABEL_COLUMNS: u16 = 26;
 
 /// What the screen shows.
 #[derive(Debug)]
@@ -105,7 +110,12 @@ impl Screen {
     /// Draws it.
     pub(crate) fn draw<B: Backend>(&self, terminal: &mut Terminal<B>) -> Result<(), B::Error> {
         terminal.draw(|frame| {
-            let height = 2 + METRIC_HEIGHT * u16::try_from(self.metrics.len()).unwrap_or(1);
+            let rows = u16::try_from(self.metrics.len()).unwrap_or(1);
+            let row = (1..=METRIC_HEIGHT)
+                .rev()
+                .find(|row| 4 + row * rows + STORY_MIN <= frame.area().height)
+                .unwrap_or(1);
+            let height = 2 + row * rows;
             let [head, metrics, story] = Layout::vertical([
                 Constraint::Length(2),
                 Constraint::Length(height),
@@ -113,7 +123,7 @@ impl Screen {
             ])
             .areas(frame.area());
             frame.render_widget(self.head(), head);
-            self.draw_metrics(frame, metrics);
+            self.draw_metrics(frame, metrics, row);
             frame.render_widget(self.story(story), story);
         })?;
         Ok(())
@@ -139,31 +149,23 @@ impl Screen {
         Paragraph::new(vec![first, second])
     }
 
-    fn draw_metrics(&self, frame: &mut ratatui::Frame<'_>, area: Rect) {
+    fn draw_metrics(&self, frame: &mut ratatui::Frame<'_>, area: Rect, height: u16) {
         let block = Block::new()
             .borders(Borders::TOP)
             .title(" last two minutes ");
         let inner = block.inner(area);
         frame.render_widget(block, area);
-        let mut rows = vec![Constraint::Length(METRIC_HEIGHT); self.metrics.len()];
+        let mut rows = vec![Constraint::Length(height); self.metrics.len()];
         rows.push(Constraint::Length(1));
         let areas = Layout::vertical(rows).split(inner);
         for ((name, title), row) in self.metrics.iter().zip(areas.iter()) {
             let [label, spark] =
-                Layout::horizontal([Constraint::Length(26), Constraint::Min(10)]).areas(*row);
+                Layout::horizontal([Constraint::Length(LABEL_COLUMNS), Constraint::Min(10)])
+                    .areas(*row);
             let values = self.values.get(name).cloned().unwrap_or_default();
             let last = values.back().copied().flatten();
             let shown = last.map_or_else(|| "–".to_owned(), |v| format!("{v:.1}"));
-            frame.render_widget(
-                Paragraph::new(vec![
-                    Line::raw(format!(" {title}")),
-                    Line::styled(
-                        format!(" {shown}"),
-                        Style::new().add_modifier(Modifier::BOLD),
-                    ),
-                ]),
-                label,
-            );
+            frame.render_widget(self::label(title, &shown, height), label);
             let width = usize::from(spark.width);
             let tail: Vec<Option<u64>> = values
                 .iter()
@@ -179,7 +181,8 @@ impl Screen {
         }
         if let Some(row) = areas.last() {
             let [_, line] =
-                Layout::horizontal([Constraint::Length(26), Constraint::Min(10)]).areas(*row);
+                Layout::horizontal([Constraint::Length(LABEL_COLUMNS), Constraint::Min(10)])
+                    .areas(*row);
             frame.render_widget(
                 Paragraph::new(self.mark_line(usize::from(line.width))),
                 line,
@@ -203,20 +206,38 @@ impl Screen {
 
     fn story(&self, area: Rect) -> Paragraph<'_> {
         let room = usize::from(area.height.saturating_sub(1));
-        let skipped = self.story.len().saturating_sub(room);
-        let lines: Vec<Line<'_>> = self
+        let columns = usize::from(area.width);
+        let mut told: Vec<Span<'_>> = self
             .story
             .iter()
-            .skip(skipped)
-            .map(|l| Line::styled(l.as_str(), tone(l)))
+            .flat_map(|line| {
+                let style = tone(line);
+                let pieces = fold(line, columns).into_iter();
+                pieces.map(move |piece| Span::styled(piece, style))
+            })
             .collect();
+        let skipped = told.len().saturating_sub(room);
+        let lines: Vec<Line<'_>> = told.drain(skipped..).map(Line::from).collect();
         let block = Block::new()
             .borders(Borders::TOP)
             .title(" ▲ change   ! verdict   ↺ rolled back   Ctrl-C ends it ");
-        Paragraph::new(lines)
-            .block(block)
-            .wrap(Wrap { trim: false })
+        Paragraph::new(lines).block(block)
     }
+}
+
+/// A metric's name and its last value, beside or below it.
+fn label<'a>(title: &'a str, shown: &str, height: u16) -> Paragraph<'a> {
+    let bold = Style::new().add_modifier(Modifier::BOLD);
+    if height == 1 {
+        return Paragraph::new(Line::from(vec![
+            Span::raw(format!(" {title:<16}")),
+            Span::styled(format!("{shown:>7}"), bold),
+        ]));
+    }
+    Paragraph::new(vec![
+        Line::raw(format!(" {title}")),
+        Line::styled(format!(" {shown}"), bold),
+    ])
 }
 
 /// A metric's value; the probe's comes from its readings.
@@ -320,8 +341,12 @@ mod tests {
         }
         screen.mark(Mark::Change);
         screen.say("18:00:01  change     C9 default_transaction_read_only  off -> on");
-        let mut terminal = Terminal::new(TestBackend::new(80, 14)).unwrap();
-        screen.draw(&mut terminal).unwrap();
-        insta::assert_snapshot!(terminal.backend());
+        screen.say("18:00:04  decision   C9 hold: the value stands in a file that people edit by hand, so a person puts it back");
+        let mut low = Terminal::new(TestBackend::new(80, 14)).unwrap();
+        screen.draw(&mut low).unwrap();
+        insta::assert_snapshot!(low.backend());
+        let mut high = Terminal::new(TestBackend::new(110, 42)).unwrap();
+        screen.draw(&mut high).unwrap();
+        insta::assert_snapshot!("a_high_screen_of_a_story", high.backend());
     }
 }

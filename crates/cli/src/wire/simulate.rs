@@ -1,8 +1,8 @@
 //! A simulation as JSON and as findings for code scanning.
 
 use backstay_model::NodeKey;
-use backstay_simulate::WouldStart;
 use backstay_simulate::report::BrokenBy;
+use backstay_simulate::{Report, WouldStart};
 use serde_json::{Value, json};
 
 use super::rules::{Finding, Level, violation};
@@ -34,12 +34,8 @@ pub(crate) fn document(s: &Simulation<'_>) -> Value {
         "confidence": risk.confidence.get(),
         "band": risk.band(),
         "verdict": s.ruling().word(),
-        "factors": factors(s),
-        "would_start": match s.would_start() {
-            WouldStart::Yes => json!(true),
-            WouldStart::No => json!(false),
-            WouldStart::Unknown => json!("unknown"),
-        },
+        "factors": factors(&s.report),
+        "would_start": would_start(s.would_start()),
         "boot_check": boot(&s.boot),
         "violations": s.report.violations.iter().map(|b| {
             let mut v = violation(&b.violation, s.spot(&b.violation.constraint.subject));
@@ -57,9 +53,9 @@ pub(crate) fn document(s: &Simulation<'_>) -> Value {
         })).collect::<Vec<_>>(),
     });
     if let Some(object) = document.as_object_mut() {
-        object.insert("affected".into(), affected(s));
-        object.insert("prediction".into(), prediction(s));
-        object.insert("similar_changes".into(), similar(s));
+        object.insert("affected".into(), affected(&s.report));
+        object.insert("prediction".into(), prediction(&s.report));
+        object.insert("similar_changes".into(), similar(&s.report));
         object.insert("undo".into(), undo(s));
         object.insert("threshold".into(), json!(s.threshold));
         object.insert("gate".into(), json!(s.gate.word()));
@@ -72,8 +68,45 @@ pub(crate) fn document(s: &Simulation<'_>) -> Value {
     document
 }
 
-fn factors(s: &Simulation<'_>) -> Value {
-    let risk = &s.report.risk;
+/// What a story's next change would do: the fields of the whole report that need no gate and no undo.
+pub(crate) fn forecast(report: &Report<'_>) -> Value {
+    let risk = &report.risk;
+    json!({
+        "kind": "simulation",
+        "changes": report.lines.iter().map(|line| json!({
+            "setting": line.key.name.as_str(),
+            "scope": line.key.scope.to_string(),
+            "old": line.old,
+            "new": line.new,
+            "takes_effect": line.takes_effect,
+        })).collect::<Vec<_>>(),
+        "risk": rounded(risk.score),
+        "risk_interval": [rounded(risk.interval.0), rounded(risk.interval.1)],
+        "probability_of_harm": risk.probability.get(),
+        "severity": risk.severity,
+        "confidence": risk.confidence.get(),
+        "band": risk.band(),
+        "verdict": report.ruling.word(),
+        "factors": factors(report),
+        "would_start": would_start(report.would_start),
+        "violations": report.violations.iter()
+            .map(|b| violation(&b.violation, None)).collect::<Vec<_>>(),
+        "affected": affected(report),
+        "prediction": prediction(report),
+        "similar_changes": similar(report),
+    })
+}
+
+fn would_start(would_start: WouldStart) -> Value {
+    match would_start {
+        WouldStart::Yes => json!(true),
+        WouldStart::No => json!(false),
+        WouldStart::Unknown => json!("unknown"),
+    }
+}
+
+fn factors(report: &Report<'_>) -> Value {
+    let risk = &report.risk;
     json!({
         "severity": risk.severity,
         "probability": risk.probability.get(),
@@ -104,7 +137,7 @@ fn boot(boot: &Boot) -> Value {
     }
 }
 
-fn affected(s: &Simulation<'_>) -> Value {
+fn affected(report: &Report<'_>) -> Value {
     let one = |r: &backstay_model::risk::Reach| {
         json!({
             "node": r.node.name(),
@@ -114,11 +147,11 @@ fn affected(s: &Simulation<'_>) -> Value {
             "path": r.path.iter().map(NodeKey::name).collect::<Vec<_>>(),
         })
     };
-    json!(s.report.risk.reach.iter().map(one).collect::<Vec<_>>())
+    json!(report.risk.reach.iter().map(one).collect::<Vec<_>>())
 }
 
 /// How far a metric would move is null without a measured case: a number would be invented.
-fn prediction(s: &Simulation<'_>) -> Value {
+fn prediction(report: &Report<'_>) -> Value {
     let one = |e: &backstay_simulate::report::Expected| {
         json!({
             "metric": e.metric.as_str(),
@@ -129,10 +162,10 @@ fn prediction(s: &Simulation<'_>) -> Value {
             "mechanism": e.mechanism,
         })
     };
-    json!(s.report.prediction.iter().map(one).collect::<Vec<_>>())
+    json!(report.prediction.iter().map(one).collect::<Vec<_>>())
 }
 
-fn similar(s: &Simulation<'_>) -> Value {
+fn similar(report: &Report<'_>) -> Value {
     let one = |p: &backstay_risk::PastChange| {
         json!({
             "setting": p.setting.as_str(),
@@ -141,7 +174,7 @@ fn similar(s: &Simulation<'_>) -> Value {
             "text": outcome(p.outcome),
         })
     };
-    json!(s.report.similar.iter().map(one).collect::<Vec<_>>())
+    json!(report.similar.iter().map(one).collect::<Vec<_>>())
 }
 
 fn undo(s: &Simulation<'_>) -> Value {

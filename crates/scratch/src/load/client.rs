@@ -62,14 +62,15 @@ impl Client {
 
     async fn work(&mut self) -> Result<(), Error> {
         let work = self.counter.class.work;
-        let session = match self.session.take() {
+        // A client of fresh connections keeps the last one until it needs the next, so that it can be
+        // seen among the sessions.
+        let kept = self.session.take().filter(|_| work != Work::FreshTransfer);
+        let session = match kept {
             Some(session) => session,
             None => Session::open(&self.config, work).await?,
         };
         let done = session.run(work, &mut self.dice).await;
-        if work != Work::FreshTransfer {
-            self.session = Some(session);
-        }
+        self.session = Some(session);
         done
     }
 

@@ -64,6 +64,12 @@ impl Mix {
         }
     }
 
+    /// All four services, so light that a machine which is busy with something else keeps up.
+    #[must_use]
+    pub fn light() -> Self {
+        Self::paced([25.0, 40.0, 2.0, 4.0])
+    }
+
     /// Mostly queries: what planner and JIT settings hurt.
     #[must_use]
     pub fn query_heavy() -> Self {

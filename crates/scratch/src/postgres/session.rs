@@ -59,6 +59,8 @@ impl Server {
             .port(self.port())
             .user(role)
             .dbname(database)
+            // Whoever connects so is a person at a console, not a service.
+            .application_name("psql")
             .connect_timeout(Duration::from_secs(5))
             .connect(NoTls)
             .await?;

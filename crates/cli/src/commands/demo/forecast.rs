@@ -12,24 +12,31 @@ use backstay_model::{NodeKey, ServiceName, TargetId, Timestamp};
 use backstay_risk::Costs;
 use backstay_simulate::report::Expected;
 use backstay_simulate::{Proposed, Report, Ruling, Scene, report};
+use serde_json::{Value, json};
 
 use super::director::Scenario;
 use crate::failure::{Code, Failure};
 use crate::out::{Out, Tone};
 use crate::view::risk_lines;
+use crate::wire;
 
-/// The simulator's report on `scenario`, as lines.
-pub(crate) fn lines(
+/// What the simulator says to a scenario: for a person, and as a document of the stream.
+pub(crate) struct Forecast {
+    pub(crate) lines: Vec<String>,
+    pub(crate) document: Value,
+}
+
+/// The simulator's report on `scenario`, before its change is made on `target`.
+pub(crate) fn of(
     out: Out,
     scenario: &Scenario,
     services: &[String],
-    at: Timestamp,
-) -> Result<Vec<String>, Failure> {
+    (target, at): (&TargetId, Timestamp),
+) -> Result<Forecast, Failure> {
     let knowledge = pack(EngineKind::Postgresql, 15)
         .map_err(|e| Failure::of(Code::NoPack, &e))?
         .pack;
-    let target = TargetId::new("demo");
-    let graph = graph(knowledge, &target, services)?;
+    let graph = graph(knowledge, target, services)?;
     let scene = Scene {
         pack: knowledge,
         now: Candidate::new(knowledge),
@@ -37,7 +44,7 @@ pub(crate) fn lines(
         view: View::Effective {
             engine: knowledge.engine,
             major: knowledge.major,
-            target,
+            target: target.clone(),
         },
         felt: BTreeSet::from_iter(super::director::SHOWN.map(|(name, _)| name)),
         services: services
@@ -54,7 +61,15 @@ pub(crate) fn lines(
         .filter_map(|(name, value)| Proposed::parse(&format!("{name}={value}")))
         .collect();
     let report = report(&scene, &proposal).map_err(|e| Failure::of(Code::BadValue, &e))?;
-    Ok(told(out, &report))
+    let mut document = wire::simulate::forecast(&report);
+    if let Some(object) = document.as_object_mut() {
+        object.insert("at".into(), json!(at.to_string()));
+        object.insert("target".into(), json!(target.as_str()));
+    }
+    Ok(Forecast {
+        lines: told(out, &report),
+        document,
+    })
 }
 
 fn graph(

@@ -49,7 +49,8 @@ pub(super) async fn play(scenario: &Scenario, house: &House) -> Result<Ending, F
                 None => {}
                 Some(Cue::Harmless) => change(&world, &HARMLESS, now),
                 Some(Cue::Harmful) => {
-                    house.forecast(&forecast::lines(house.ink(), scenario, &services(), now)?);
+                    let on = (&piece.target, now);
+                    house.forecast(&forecast::of(house.ink(), scenario, &services(), on)?)?;
                     change(&world, scenario, now);
                 }
                 Some(Cue::End(ending)) => return Ok(ending),

@@ -1,5 +1,7 @@
 //! A throw-away PostgreSQL with a load on it, and people who change its settings.
 
+use std::time::Duration;
+
 use backstay_engine_postgres::doctor::{Grantee, grants, probe_setup};
 use backstay_guard::config::{Config, PolicyConfig, TargetConfig};
 use backstay_guard::station::Station;
@@ -19,12 +21,19 @@ use crate::state::OnDisk;
 const DATABASE: &str = "shop";
 /// Size of the bank that the load works on.
 const SCALE: u32 = 1;
+/// How long the load may take until every service of it has done something.
+const LOAD_WITHIN: Duration = Duration::from_secs(20);
+/// What is learnt before anything is changed: enough that the noise of a busy machine is known too.
+const BASELINE: Span = Span::from_secs(25);
+/// How long a change is watched.
+const WATCH: Span = Span::from_secs(15);
 
 /// Everything that the demo starts. Dropping it stops and removes all of it.
 #[derive(Debug)]
 pub(crate) struct Stage {
     server: Server,
     load: Option<LoadHandle>,
+    services: Vec<String>,
     state: TempDir,
     version: String,
 }
@@ -46,16 +55,21 @@ impl Stage {
         }
         let version = version(&server).await?;
         let mix = match scenario.load {
-            LoadKind::Mixed => Mix::default(),
+            LoadKind::Mixed => Mix::light(),
             LoadKind::QueryHeavy => Mix::query_heavy(),
         };
         let load = Load::start(&server.dsn("app", DATABASE), &mix)
             .map_err(|e| Failure::of(Code::Internal, &e))?;
+        // The baseline names the services that it sees.
+        let under_way = tokio::time::timeout(LOAD_WITHIN, load.under_way()).await;
+        under_way.map_err(|e| Failure::of(Code::Internal, &e).because("the load did not begin"))?;
+        let services = mix.classes.into_iter().map(|c| c.service).collect();
         let state =
             TempDir::with_prefix("backstay-demo-").map_err(|e| Failure::of(Code::File, &e))?;
         Ok(Self {
             server,
             load: Some(load),
+            services,
             state,
             version,
         })
@@ -70,12 +84,8 @@ impl Stage {
     }
 
     /// The services of the load.
-    pub(crate) fn services(&self) -> Vec<String> {
-        Mix::default()
-            .classes
-            .into_iter()
-            .map(|c| c.service)
-            .collect()
+    pub(crate) fn services(&self) -> &[String] {
+        &self.services
     }
 
     /// A guard of this server, in auto mode and with watches as short as a demo's.
@@ -85,9 +95,9 @@ impl Stage {
             state_dir: None,
             policy: PolicyConfig {
                 mode: Mode::Auto,
-                watch: Span::from_secs(15),
+                watch: WATCH,
                 extensions: 2,
-                min_baseline: Span::from_secs(15),
+                min_baseline: BASELINE,
                 recovery: Span::from_secs(20),
                 ..PolicyConfig::default()
             },
