@@ -6,11 +6,14 @@ mod record;
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::demo::{SCENARIOS, Scenario};
 
 pub(crate) use check::{Check, HostFacts};
 pub(crate) use graph::{Explain, Graph, Judge, Place};
-pub(crate) use record::{Audit, Changes, Pause, Replay, Rescue, Rollback, Snapshot};
+pub(crate) use record::{Audit, Changes, Pause, Replay, Rescue, Rollback, Snapshot, Status};
 
 /// Keeps a database standing when its configuration changes.
 #[derive(Debug, Parser)]
@@ -130,10 +133,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  backstay resume")]
     Resume,
     /// How the watched databases stand.
-    #[command(
-        after_help = "Examples:\n  backstay status\n  backstay status --json --state-dir /var/lib/backstay"
-    )]
-    Status,
+    Status(Status),
     /// Bring back a server that does not start.
     Rescue(Rescue),
     /// Which rights are missing, with the exact statements.
@@ -166,11 +166,17 @@ pub(crate) enum Command {
 )]
 pub(crate) struct Demo {
     /// Which harmful change the story has.
-    #[arg(long, value_name = "NAME", default_value = "read-only")]
+    #[arg(long, value_name = "NAME", default_value = SCENARIOS[0].name, value_parser = scenarios())]
     pub(crate) scenario: String,
     /// Play it on a simulated database: nothing is started.
     #[arg(long)]
     pub(crate) simulated: bool,
+}
+
+/// The scenarios of the demo, each with its line for the help.
+fn scenarios() -> PossibleValuesParser {
+    let named = |s: &Scenario| PossibleValue::new(s.name).help(s.about);
+    PossibleValuesParser::new(SCENARIOS.iter().map(named))
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ mod beside;
 mod changes;
 mod check;
 mod config;
-mod demo;
+pub(crate) mod demo;
 mod detect;
 mod doctor;
 mod explain;
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: Arguments, out: &Out) -> Result<Exit, Failure> {
         Command::Audit(args) => audit::run(&args, &common, *out),
         Command::Pause(args) => pause::pause(&args, &common, *out),
         Command::Resume => pause::resume(&common, *out),
-        Command::Status => status::run(&common, *out),
+        Command::Status(args) => status::run(&args, &common, *out),
         Command::Rescue(args) => rescue::run(&args),
         Command::Doctor(args) => doctor::run(&args, *out),
         Command::Topic { topic } => topic::run(topic.as_deref(), *out),

@@ -12,7 +12,7 @@ use backstay_engine_postgres::probe::PostgresProbe;
 use backstay_engine_postgres::secrets::Redactor;
 use backstay_engine_postgres::write::{Gate, PostgresWriter};
 use backstay_guard::connector::{Connector, Notices};
-use backstay_journal::{Notice, Presence};
+use backstay_journal::{Condition, Notice, Presence};
 use backstay_model::metric::MetricSpec;
 use backstay_model::plan::Dialect;
 use backstay_model::{Sample, Snapshot, TargetId, Timestamp};
@@ -58,10 +58,7 @@ pub(crate) fn read_failure(error: &ReadError, address: &str) -> Failure {
             Code::Unreachable,
             format!("is a server listening at {address}?"),
         ),
-        ReadError::LoginRefused { .. } => (
-            Code::LoginRefused,
-            "check role, password and pg_hba.conf; `backstay doctor DSN` says more".to_owned(),
-        ),
+        ReadError::LoginRefused { why } => (Code::LoginRefused, login_hint(why).to_owned()),
         ReadError::AnotherServer { .. } => (
             Code::AnotherServer,
             "give this server a target of its own".to_owned(),
@@ -69,10 +66,53 @@ pub(crate) fn read_failure(error: &ReadError, address: &str) -> Failure {
         ReadError::MissingRight { grant, .. } => (Code::Right, grant.clone()),
         ReadError::Failed { .. } => (
             Code::Unreachable,
-            format!("`backstay doctor` on {address} says more"),
+            format!("the server at {address} answers, but not as expected: its log says more"),
         ),
     };
     Failure::of(code, error).hint(hint)
+}
+
+/// What to do about a refused login, by the SQLSTATE that the server's words end with.
+fn login_hint(why: &str) -> &'static str {
+    let state = |code: &str| why.contains(&format!("({code})"));
+    if state("3D000") {
+        "name a database that is there: `psql -l` with the same host, port and user lists them"
+    } else if state("28P01") || why.contains("password") {
+        "give the role's password: in ~/.pgpass, in PGPASSWORD, or in the connection string"
+    } else if state("28000") {
+        "make the role (`backstay doctor` without a DSN prints how), or let it in by a line of pg_hba.conf"
+    } else {
+        "check role, password and pg_hba.conf"
+    }
+}
+
+/// A condition in which a target cannot be watched: its code, and what to do.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    pub(crate) code: Code,
+    pub(crate) hint: String,
+}
+
+/// What is wrong with a target that cannot be watched; `None` when it can.
+pub(crate) fn trouble(condition: &Condition) -> Option<Trouble> {
+    let (code, hint) = match condition {
+        Condition::Up | Condition::Restarted { .. } => return None,
+        Condition::Unreachable { .. } | Condition::TooSlow { .. } => (
+            Code::Unreachable,
+            "is a server listening there? `backstay doctor DSN` tries it once".to_owned(),
+        ),
+        Condition::LoginRefused { why } => (Code::LoginRefused, login_hint(why).to_owned()),
+        Condition::AnotherServer { .. } => (
+            Code::AnotherServer,
+            "give this server a target of its own".to_owned(),
+        ),
+        Condition::MissingRight { grant, .. } => (Code::Right, grant.clone()),
+        Condition::Unreadable { .. } => (
+            Code::Unreachable,
+            "`backstay doctor DSN` says what is missing".to_owned(),
+        ),
+    };
+    Some(Trouble { code, hint })
 }
 
 impl PostgresTarget {
@@ -174,5 +214,32 @@ impl Notices for Sight {
             (Notice::Other { text }, Presence::Begins)
         };
         self.0.notices().into_iter().map(told).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_never_sends_back_to_the_command_that_gave_it() {
+        let refused = |why: &str| {
+            let error = ReadError::LoginRefused { why: why.into() };
+            read_failure(&error, "db1:5432/shop").hints.join("; ")
+        };
+        let database = refused("database \"nosuch\" does not exist (3D000)");
+        assert!(database.contains("psql -l"), "{database}");
+        let password = refused("password authentication failed for user \"x\" (28P01)");
+        assert!(password.contains(".pgpass"), "{password}");
+        let role = refused("role \"x\" does not exist (28000)");
+        assert!(role.contains("pg_hba.conf"), "{role}");
+        let unread = ReadError::Failed {
+            what: "settings".into(),
+            why: "out of memory".into(),
+        };
+        let unread = read_failure(&unread, "db1:5432/shop").hints.join("; ");
+        for hint in [database, password, role, unread] {
+            assert!(!hint.contains("doctor DSN"), "{hint}");
+        }
     }
 }

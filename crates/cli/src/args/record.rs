@@ -23,6 +23,16 @@ pub(crate) enum Changes {
     },
 }
 
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  backstay status\n  backstay status --json --state-dir /var/lib/backstay"
+)]
+pub(crate) struct Status {
+    /// Tell also everything about targets that only an earlier guard watched.
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Rollback {
     /// The plan, as it would be run.
@@ -113,6 +123,15 @@ pub(crate) enum Audit {
         /// The head as it was noted elsewhere (`#812:9f3c…`): finds a cut-off end.
         #[arg(long, value_name = "HEAD")]
         head: Option<String>,
+    },
+    /// Put a damaged journal into a folder of its own, so that the next guard begins a new one.
+    #[command(
+        after_help = "Examples:\n  backstay audit set-aside\n  backstay audit set-aside --yes\n\nOnly a journal that is damaged, or holds a step that cannot have happened, is set aside; it stays\nwhole and can be read there. No guard may be running. A pause stays."
+    )]
+    SetAside {
+        /// Do it; without it, only what is wrong and what would be lost is told.
+        #[arg(long)]
+        yes: bool,
     },
     /// Every entry as one JSON document a line.
     #[command(after_help = "Examples:\n  backstay audit export > journal.jsonl")]

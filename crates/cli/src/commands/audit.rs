@@ -1,5 +1,7 @@
 //! `backstay audit`: whether the record is as it was written, and its entries for other tools.
 
+mod aside;
+
 use std::path::{Path, PathBuf};
 
 use backstay_journal::export::{line, read};
@@ -10,7 +12,7 @@ use backstay_store_sqlite::directory::read_log;
 use serde_json::json;
 
 use crate::args::{Audit, Common};
-use crate::commands::record::journal_failure;
+use crate::commands::record::{Book, journal_failure};
 use crate::commands::subject::read_text;
 use crate::failure::{Code, Exit, Failure};
 use crate::out::{Out, Tone};
@@ -24,6 +26,25 @@ pub(crate) fn run(args: &Audit, common: &Common, out: Out) -> Result<Exit, Failu
             check(&path, head.as_deref(), out)
         }
         Audit::Export { journal } => export(&place(journal.as_ref(), common), out),
+        Audit::SetAside { yes } => aside::run(common, *yes, out),
+    }
+}
+
+/// What is wrong with the journal of `directory` as a file and as a chain; `None` when all is well.
+fn damage(directory: &Path) -> Option<String> {
+    let log = match read_log(directory) {
+        Ok(log) => log,
+        Err(error) => return Some(error.to_string()),
+    };
+    match verify(&log, &[]) {
+        Err(error) => Some(error.to_string()),
+        Ok(report) => match report.first_bad {
+            Some(bad) => Some(format!("entry {} is bad: {}", bad.seq.0, bad.why)),
+            None => match log.integrity() {
+                Ok(damage) => damage.into_iter().next(),
+                Err(error) => Some(error.to_string()),
+            },
+        },
     }
 }
 
@@ -46,7 +67,18 @@ fn check(path: &Path, head: Option<&str>, out: Out) -> Result<Exit, Failure> {
     let report = verified(&log, head)?;
     // The chain covers what can be read; the rest of the file is the store's own check.
     let damage = log.integrity().unwrap_or_else(|e| vec![e.to_string()]);
-    tell(path, &report, &damage, out)
+    let exit = tell(path, &report, &damage, out)?;
+    possible(path)?;
+    Ok(exit)
+}
+
+/// A chain that is whole can still tell a life that no change set has: a guard only observes with it.
+fn possible(path: &Path) -> Result<(), Failure> {
+    let book = Book::open_at(path)?;
+    match book.impossible.iter().next() {
+        None => Ok(()),
+        Some((id, why)) => Err(book.impossible_step(*id, why)),
+    }
 }
 
 fn verified<S: EntryStore>(log: &S, head: Option<&str>) -> Result<Report, Failure> {

@@ -80,24 +80,35 @@ fn list(book: &Book, most: usize, out: Out) -> Result<(), Failure> {
     let mut page = Page::new(out);
     if lines.is_empty() {
         page.line("no change was seen yet");
+        page.say();
+        return Ok(());
     }
-    let rows: Vec<Vec<Cell>> = newest
-        .map(|(id, line)| {
-            let verdict = match line.verdict {
-                Some(word) if word != line.state => word,
-                _ => "",
-            };
-            vec![
-                cell(Tone::Bold, id.to_string()),
-                dim(super::explain::short(&line.set.effective_at().to_string())),
-                plain(line.set.target.as_str()),
-                plain(line.set.author().name()),
-                cell(line.tone, line.state),
-                plain(verdict),
-                plain(told(line.set)),
-            ]
-        })
-        .collect();
+    let head = [
+        "change",
+        "when, UTC",
+        "on",
+        "by",
+        "state",
+        "verdict",
+        "what",
+    ];
+    let head = head.map(dim).to_vec();
+    let listed = newest.map(|(id, line)| {
+        let verdict = match line.verdict {
+            Some(word) if word != line.state => word,
+            _ => "",
+        };
+        vec![
+            cell(Tone::Bold, id.to_string()),
+            dim(super::explain::short(&line.set.effective_at().to_string())),
+            plain(line.set.target.as_str()),
+            plain(line.set.author().name()),
+            cell(line.tone, line.state),
+            plain(verdict),
+            plain(told(line.set)),
+        ]
+    });
+    let rows: Vec<Vec<Cell>> = std::iter::once(head).chain(listed).collect();
     page.rows(0, &rows);
     if lines.len() > most {
         page.rows(0, &[vec![dim(format!("and {} older", lines.len() - most))]]);

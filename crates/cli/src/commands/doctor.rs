@@ -129,9 +129,17 @@ fn show(out: Out, report: Option<&Report>, statements: &[(Mode, Vec<String>)], p
         }
         out.line("");
     }
-    for (mode, lines) in statements {
-        out.line(out.paint(Tone::Bold, &format!("-- mode {mode}: run as a superuser")));
-        lines.iter().for_each(|l| out.line(l));
+    for same in statements.chunk_by(|(_, one), (_, other)| one == other) {
+        let modes: Vec<&str> = same.iter().map(|(mode, _)| mode.word()).collect();
+        let head = match modes.as_slice() {
+            [one] => format!("-- mode {one}: run as a superuser"),
+            several => format!("-- modes {}: run as a superuser", several.join(" and ")),
+        };
+        out.line(out.paint(Tone::Bold, &head));
+        same.iter()
+            .take(1)
+            .flat_map(|(_, lines)| lines)
+            .for_each(|l| out.line(l));
         out.line("");
     }
     out.line(out.paint(

@@ -95,7 +95,9 @@ fn tell(common: &Common, out: Out, told: &Told) -> Result<Exit, Failure> {
     let book = Book::if_any(common).ok().flatten();
     let targets: Vec<String> = book
         .iter()
-        .flat_map(|b| b.targets.keys().map(ToString::to_string))
+        .flat_map(|b| &b.targets)
+        .filter(|(_, standing)| standing.left_at.is_none())
+        .map(|(target, _)| target.to_string())
         .collect();
     let guard = running(&directory);
     if out.json_wanted() {

@@ -26,6 +26,8 @@ pub(crate) struct Book {
     pub(crate) readers: Readers,
     /// Change sets that have a life.
     pub(crate) cases: BTreeMap<ChangeSetId, Case>,
+    /// Change sets whose record holds a step that cannot have happened, and which.
+    pub(crate) impossible: BTreeMap<ChangeSetId, String>,
     /// Backstay's own writes.
     pub(crate) ours: BTreeMap<ChangeSetId, ChangeSet>,
     pub(crate) targets: BTreeMap<TargetId, Standing>,
@@ -48,6 +50,10 @@ pub(crate) struct Standing {
     pub(crate) server: Option<Server>,
     pub(crate) snapshot: Option<SnapshotId>,
     pub(crate) known_good: Option<(Timestamp, SnapshotId)>,
+    /// When the guard that watched it left; a later one does not watch it.
+    pub(crate) left_at: Option<Timestamp>,
+    /// Its last entry.
+    heard_at: Option<Timestamp>,
 }
 
 impl Book {
@@ -72,6 +78,7 @@ impl Book {
             directory,
             readers,
             cases: BTreeMap::new(),
+            impossible: BTreeMap::new(),
             ours: BTreeMap::new(),
             targets: BTreeMap::new(),
             started_at: None,
@@ -84,7 +91,7 @@ impl Book {
             book.fold(entry);
         }
         book.histories = entries.into_iter().collect();
-        book.read_cases()?;
+        book.read_cases();
         Ok(book)
     }
 
@@ -117,11 +124,16 @@ impl Book {
         Ok((known, said))
     }
 
-    fn read_cases(&mut self) -> Result<(), Failure> {
+    /// One life that cannot be told does not hide the others.
+    fn read_cases(&mut self) {
         for history in self.histories.iter() {
-            let case = Case::replay(history).map_err(|e| {
-                Failure::of(Code::Broken, &e).because(format!("change set {}", history.id))
-            })?;
+            let case = match Case::replay(history) {
+                Ok(case) => case,
+                Err(illegal) => {
+                    self.impossible.insert(history.id, illegal.to_string());
+                    continue;
+                }
+            };
             match (case, history.change_set()) {
                 (Some(case), _) => {
                     self.cases.insert(history.id, case);
@@ -132,18 +144,32 @@ impl Book {
                 (None, _) => {}
             }
         }
-        Ok(())
+    }
+
+    /// The failure of a command that needs a life which cannot be told.
+    pub(crate) fn impossible_step(&self, id: ChangeSetId, why: &str) -> Failure {
+        Failure::new(
+            Code::Broken,
+            format!("the record of {id} holds a step that cannot have happened"),
+        )
+        .because(why)
+        .because("its target is only observed as long as this journal is in use")
+        .hint("backstay audit set-aside    keeps this journal and lets the next guard begin a new one")
     }
 
     fn fold(&mut self, entry: &Entry) {
         self.last = entry.seq;
         match &entry.record {
             Record::Started { targets, .. } => {
+                self.leave(targets, entry.at);
                 self.started_at = Some(entry.at);
                 self.stopped = None;
                 for watched in targets {
+                    // What the guard before saw may be over: this one tells what it finds.
                     let standing = self.targets.entry(watched.target.clone()).or_default();
                     standing.watched = Some(watched.clone());
+                    standing.left_at = None;
+                    standing.condition = None;
                     standing.notices.clear();
                 }
             }
@@ -154,11 +180,23 @@ impl Book {
         }
     }
 
+    /// A guard starts with `targets`: what is not among them is not watched any more, since the guard
+    /// before stopped or was last heard of it.
+    fn leave(&mut self, targets: &[Watched], now: Timestamp) {
+        let stopped = self.stopped.as_ref().map(|(at, _)| *at);
+        for (target, standing) in &mut self.targets {
+            if standing.left_at.is_none() && !targets.iter().any(|w| w.target == *target) {
+                standing.left_at = stopped.or(standing.heard_at).or(Some(now));
+            }
+        }
+    }
+
     fn fold_target(&mut self, entry: &Entry) {
         let Some(target) = entry.record.target() else {
             return;
         };
         let standing = self.targets.entry(target.clone()).or_default();
+        standing.heard_at = Some(entry.at);
         match &entry.record {
             Record::Baseline {
                 snapshot, server, ..
@@ -203,6 +241,9 @@ impl Book {
     /// The change set `text`, with a life.
     pub(crate) fn case(&self, text: &str) -> Result<&Case, Failure> {
         let id = self.id(text)?;
+        if let Some(why) = self.impossible.get(&id) {
+            return Err(self.impossible_step(id, why));
+        }
         self.cases.get(&id).ok_or_else(|| {
             if self.ours.contains_key(&id) {
                 Failure::new(

@@ -1,27 +1,29 @@
 //! `backstay status`: how the watched databases stand, worst first, from the record.
 
+use std::cmp::Reverse;
+
 use backstay_guard::case::Case;
 use backstay_journal::{Condition, Notice};
 use backstay_lifecycle::State;
-use backstay_model::TargetId;
 use backstay_model::decision::Mode;
+use backstay_model::{TargetId, Timestamp};
 use serde_json::{Value, json};
 
-use crate::args::Common;
+use crate::args::{Common, Status};
 use crate::commands::changes::told;
-use crate::commands::explain::{short, tone, why};
+use crate::commands::explain::{next, short, tone, why};
 use crate::commands::record::{Book, Running, Standing, running};
 use crate::failure::{Exit, Failure};
 use crate::out::{Out, Tone};
-use crate::page::{Cell, Page, cell, dim, plain};
+use crate::page::{Cell, Page, cell, count, dim, plain};
 
 /// Tells how things stand.
-pub(crate) fn run(common: &Common, out: Out) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Status, common: &Common, out: Out) -> Result<Exit, Failure> {
     let book = Book::open(common)?;
     if out.json_wanted() {
         out.document(&document(&book))?;
     } else {
-        show(out, &book);
+        show(out, &book, args);
     }
     Ok(Exit::Ok)
 }
@@ -61,9 +63,17 @@ fn not_boot_safe(standing: &Standing) -> Option<&[String]> {
     })
 }
 
+/// What is watched first, worst first; then what an earlier guard watched, the latest first.
 fn worst_first(book: &Book) -> Vec<(&TargetId, &Standing)> {
     let mut all: Vec<_> = book.targets.iter().collect();
-    all.sort_by_key(|(target, standing)| std::cmp::Reverse(badness(book, target, standing)));
+    all.sort_by_key(|(target, standing)| {
+        let bad = badness(book, target, standing);
+        (
+            standing.left_at.is_some(),
+            Reverse(standing.left_at),
+            Reverse(bad),
+        )
+    });
     all
 }
 
@@ -71,28 +81,65 @@ fn mode(standing: &Standing) -> Mode {
     standing.watched.as_ref().map_or(Mode::Observe, |w| w.mode)
 }
 
-fn condition(standing: &Standing) -> (Tone, String) {
-    match &standing.condition {
-        None => (Tone::Dim, "nothing heard yet".into()),
-        Some((_, condition @ (Condition::Up | Condition::Restarted { .. }))) => {
-            (Tone::Good, condition.to_string())
-        }
-        Some((_, condition)) => (Tone::Bad, condition.to_string()),
+/// What a condition says now: a restart is over when it is told.
+fn condition_word(condition: &Condition) -> &'static str {
+    match condition {
+        Condition::Restarted { .. } => "up",
+        other => other.word(),
     }
 }
 
-fn guard_line(book: &Book) -> (Tone, String) {
-    let at = |t: backstay_model::Timestamp| short(&t.to_string());
-    match (running(&book.directory), book.started_at, &book.stopped) {
-        (Running::Yes, Some(since), _) => (Tone::Good, format!("runs since {}", at(since))),
-        (Running::Yes, None, _) => (Tone::Good, "runs".into()),
-        (Running::No, _, Some((when, why))) => {
-            (Tone::Warn, format!("stopped at {}: {why}", at(*when)))
+fn condition_words(condition: &Condition) -> String {
+    match condition {
+        Condition::Restarted { started_at, .. } => {
+            format!("up, restarted {} UTC", at(*started_at))
         }
+        other => other.to_string(),
+    }
+}
+
+/// How a target stands in words; without a guard that looks, how it stood.
+fn condition(guard: Running, standing: &Standing) -> (Tone, String) {
+    if let Some(left_at) = standing.left_at {
+        let text = format!("not watched since {} UTC", at(left_at));
+        return (Tone::Dim, text);
+    }
+    match (&standing.condition, guard) {
+        (None, Running::Yes) => (Tone::Warn, "nothing heard of it yet".into()),
+        (None, Running::No) => (Tone::Dim, "not watched now; nothing was heard of it".into()),
+        (Some((_, condition)), Running::No) => {
+            let words = condition_words(condition);
+            (Tone::Dim, format!("not watched now; last seen: {words}"))
+        }
+        (Some((_, condition)), Running::Yes) if condition.watchable() => {
+            (Tone::Good, condition_words(condition))
+        }
+        (Some((since, condition)), Running::Yes) => {
+            let words = condition_words(condition);
+            (Tone::Bad, format!("{words} (since {} UTC)", at(*since)))
+        }
+    }
+}
+
+fn at(t: Timestamp) -> String {
+    short(&t.to_string())
+}
+
+fn guard_line(book: &Book) -> (Tone, String) {
+    match (running(&book.directory), book.started_at, &book.stopped) {
+        (Running::Yes, Some(since), _) => (
+            Tone::Good,
+            format!("runs since {} UTC, watches {}", at(since), watched(book)),
+        ),
+        (Running::Yes, None, _) => (Tone::Good, "runs".into()),
+        (Running::No, _, Some((when, why))) => (
+            Tone::Warn,
+            format!("stopped at {} UTC: {why}; nothing is watched", at(*when)),
+        ),
         (Running::No, Some(since), None) => (
             Tone::Bad,
             format!(
-                "does not run; it began at {} and did not stop in order",
+                "does not run: nothing is watched; it began at {} UTC and did not stop in order",
                 at(since)
             ),
         ),
@@ -100,7 +147,18 @@ fn guard_line(book: &Book) -> (Tone, String) {
     }
 }
 
-fn show(out: Out, book: &Book) {
+/// Targets of the guard of now, by name.
+fn watched(book: &Book) -> String {
+    let now = book.targets.iter().filter(|(_, s)| s.left_at.is_none());
+    let names: Vec<&str> = now.map(|(target, _)| target.as_str()).collect();
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+fn show(out: Out, book: &Book, args: &Status) {
     let mut page = Page::new(out);
     let (guard_tone, guard) = guard_line(book);
     let mut rows = vec![vec![dim("guard"), cell(guard_tone, guard)]];
@@ -111,19 +169,56 @@ fn show(out: Out, book: &Book) {
             cell(Tone::Warn, format!("by {by}{why}; `backstay resume`")),
         ]);
     }
+    for (id, why) in &book.impossible {
+        let text = format!(
+            "{id} holds a step that cannot have happened ({why}), so its target is only observed; \
+             `backstay audit set-aside`"
+        );
+        rows.push(vec![dim("journal"), cell(Tone::Bad, text)]);
+    }
     page.rows(0, &rows);
     if book.targets.is_empty() {
         page.line("no target was watched yet");
     }
-    for (target, standing) in worst_first(book) {
-        one(&mut page, out, book, (target, standing));
+    let (earlier, current): (Vec<_>, Vec<_>) = worst_first(book)
+        .into_iter()
+        .partition(|(_, standing)| standing.left_at.is_some());
+    for target in current {
+        one(&mut page, out, book, target);
+    }
+    if args.all {
+        for target in earlier {
+            one(&mut page, out, book, target);
+        }
+    } else if !earlier.is_empty() {
+        page.gap();
+        page.rows(0, &earlier_rows(book, &earlier));
     }
     page.say();
 }
 
+/// Targets of earlier guards, one line each: since when nobody looks, and what was left open.
+fn earlier_rows(book: &Book, earlier: &[(&TargetId, &Standing)]) -> Vec<Vec<Cell>> {
+    let row = |(target, standing): &(&TargetId, &Standing)| {
+        let left = standing.left_at.map(at).unwrap_or_default();
+        let open = open(book, target).len();
+        let open = match open {
+            0 => String::new(),
+            n => format!("; {} left open", count(n, "change set")),
+        };
+        vec![
+            dim(target.as_str()),
+            dim(format!(
+                "not watched since {left} UTC{open}; --all tells more"
+            )),
+        ]
+    };
+    earlier.iter().map(row).collect()
+}
+
 fn one(page: &mut Page, out: Out, book: &Book, (target, standing): (&TargetId, &Standing)) {
     page.gap();
-    let (tone_of, words) = condition(standing);
+    let (tone_of, words) = condition(running(&book.directory), standing);
     let server = standing
         .server
         .as_ref()
@@ -133,7 +228,7 @@ fn one(page: &mut Page, out: Out, book: &Book, (target, standing): (&TargetId, &
         .as_ref()
         .map_or_else(String::new, |w| format!("  {}", w.address));
     page.line(&format!(
-        "{}  {}  {}{}",
+        "{}  mode {}  {}{}",
         out.paint(Tone::Bold, target.as_str()),
         mode(standing),
         out.paint(tone_of, &words),
@@ -149,48 +244,43 @@ fn one(page: &mut Page, out: Out, book: &Book, (target, standing): (&TargetId, &
         .iter()
         .filter(|n| !matches!(n, Notice::NotBootSafe { .. }));
     rows.extend(others.map(|n| vec![dim("note"), plain(n.to_string())]));
-    if let Some((at, id)) = &standing.known_good {
+    if let Some((since, id)) = &standing.known_good {
         let id: String = id.0.chars().take(12).collect();
-        let text = format!("{id} since {}", short(&at.to_string()));
+        let text = format!("configuration {id}, found good at {} UTC", at(*since));
         rows.push(vec![dim("known good"), plain(text)]);
     }
     page.rows(2, &rows);
-    let rows: Vec<Vec<Cell>> = open(book, target)
-        .into_iter()
-        .map(|c| {
-            vec![
-                cell(Tone::Bold, c.change_set.id.to_string()),
-                cell(tone(&c.state), c.state.word()),
-                plain(told(&c.change_set)),
-                dim(why(c)),
-            ]
-        })
-        .collect();
-    page.rows(2, &rows);
+    for case in open(book, target) {
+        open_case(page, case);
+    }
+}
+
+/// A change set that is not over: what it is, why it stands so, and what a person can type.
+fn open_case(page: &mut Page, case: &Case) {
+    let head = vec![
+        cell(Tone::Bold, case.change_set.id.to_string()),
+        cell(tone(&case.state), case.state.word()),
+        plain(format!(
+            "{}, by {}",
+            told(&case.change_set),
+            case.change_set.author().name()
+        )),
+    ];
+    page.rows(2, &[head]);
+    page.rows(6, &[vec![dim(why(case))]]);
+    page.rows(
+        6,
+        &next(case)
+            .into_iter()
+            .map(|l| vec![plain(l)])
+            .collect::<Vec<_>>(),
+    );
 }
 
 fn document(book: &Book) -> Value {
     let targets: Vec<Value> = worst_first(book)
         .into_iter()
-        .map(|(target, standing)| {
-            json!({
-                "target": target.as_str(),
-                "mode": mode(standing).word(),
-                "address": standing.watched.as_ref().map(|w| w.address.clone()),
-                "version": standing.server.as_ref().map(|s| s.version.clone()),
-                "condition": standing.condition.as_ref().map(|(_, c)| c.word()),
-                "condition_text": standing.condition.as_ref().map(|(_, c)| c.to_string()),
-                "boot_safe": not_boot_safe(standing).is_none(),
-                "notices": standing.notices.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "known_good": standing.known_good.as_ref().map(|(_, id)| id.to_string()),
-                "open": open(book, target).iter().map(|c| json!({
-                    "change_set": c.change_set.id.to_string(),
-                    "state": c.state.word().replace(' ', "_"),
-                    "changes": told(&c.change_set),
-                    "why": why(c),
-                })).collect::<Vec<_>>(),
-            })
-        })
+        .map(|(target, standing)| target_document(book, target, standing))
         .collect();
     let paused = book.paused_now();
     json!({
@@ -200,7 +290,40 @@ fn document(book: &Book) -> Value {
         "started_at": book.started_at.map(|t| t.to_string()),
         "stopped": book.stopped.as_ref().map(|(at, why)| json!({ "at": at.to_string(), "why": why })),
         "paused": paused.as_ref().map(|(by, why)| json!({ "by": by, "why": why })),
+        "impossible": book.impossible.iter().map(|(id, why)| json!({
+            "change_set": id.to_string(), "why": why,
+        })).collect::<Vec<_>>(),
         "entries": book.last.0,
         "targets": targets,
+    })
+}
+
+fn target_document(book: &Book, target: &TargetId, standing: &Standing) -> Value {
+    let restarted = standing.condition.as_ref().and_then(|(_, c)| match c {
+        Condition::Restarted { started_at, .. } => Some(started_at.to_string()),
+        _ => None,
+    });
+    json!({
+        "target": target.as_str(),
+        "mode": mode(standing).word(),
+        "address": standing.watched.as_ref().map(|w| w.address.clone()),
+        "version": standing.server.as_ref().map(|s| s.version.clone()),
+        "watched": standing.left_at.is_none() && running(&book.directory) == Running::Yes,
+        "not_watched_since": standing.left_at.map(|t| t.to_string()),
+        "condition": standing.condition.as_ref().map(|(_, c)| condition_word(c)),
+        "condition_text": standing.condition.as_ref().map(|(_, c)| condition_words(c)),
+        "condition_since": standing.condition.as_ref().map(|(at, _)| at.to_string()),
+        "restarted_at": restarted,
+        "boot_safe": not_boot_safe(standing).is_none(),
+        "notices": standing.notices.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "known_good": standing.known_good.as_ref().map(|(_, id)| id.to_string()),
+        "open": open(book, target).iter().map(|c| json!({
+            "change_set": c.change_set.id.to_string(),
+            "state": c.state.word().replace(' ', "_"),
+            "changes": told(&c.change_set),
+            "author": c.change_set.author().name(),
+            "why": why(c),
+            "next": next(c),
+        })).collect::<Vec<_>>(),
     })
 }

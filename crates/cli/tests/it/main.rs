@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that finds nothing has failed")]
 
 #[cfg(test)]
+mod aside;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod check;
@@ -13,5 +15,7 @@ mod offline;
 mod outputs;
 #[cfg(test)]
 mod record;
+#[cfg(test)]
+mod standing;
 #[cfg(test)]
 mod support;

@@ -55,6 +55,24 @@ fn the_way_from_one_node_to_another() {
 }
 
 #[test]
+fn the_version() {
+    assert_eq!(
+        said("--version"),
+        "$ backstay --version\nbackstay 0.1.0\nexit 0\n"
+    );
+}
+
+#[test]
+fn help_of_the_demo() {
+    insta::assert_snapshot!(said("demo --help"));
+}
+
+#[test]
+fn statements_that_are_the_same_for_two_modes_are_said_once() {
+    insta::assert_snapshot!(said("doctor"));
+}
+
+#[test]
 fn help_of_the_whole() {
     insta::assert_snapshot!(said("--help"));
 }

@@ -48,7 +48,7 @@ fn changes(bench: &Bench) {
     ] {
         assert!(list.out.contains(part), "no {part} in\n{}", list.out);
     }
-    assert_eq!(bench.say("changes list --most 1").out.lines().count(), 2);
+    assert_eq!(bench.say("changes list --most 1").out.lines().count(), 3);
     let unknown = bench.say("changes show C999");
     assert_eq!(unknown.code, 2);
     assert!(unknown.err.contains("the newest is C"), "{}", unknown.err);
@@ -69,6 +69,9 @@ fn stories(bench: &Bench) {
     ] {
         assert!(told.out.contains(part), "no {part} in\n{}", told.out);
     }
+    // What was put back is not told as if it were in effect.
+    assert!(told.out.contains("was in effect for "), "{}", told.out);
+    assert!(told.out.contains("; put back to off"), "{}", told.out);
     let story = bench.say(&format!("changes show {bad} --json")).json();
     assert_eq!(story["state"], "rolled_back");
     assert_eq!(story["run_by"], "backstay");

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use backstay_guard::Guard;
 use backstay_guard::books::{Books, Shelf};
+use backstay_guard::desk::DeskSetup;
 use backstay_guard::lockstep::Lockstep;
 use backstay_model::{SettingKey, Span, Timestamp};
 use backstay_store_sqlite::{
@@ -120,6 +121,12 @@ pub(crate) struct Watched {
 const FSYNC_AT: Span = Span::from_millis(65_400);
 /// By then it is held.
 const HELD_S: u32 = 95;
+/// When the server is restarted, in a story of a restart.
+const RESTART_AT: Span = Span::from_secs(5);
+/// By then it is up again.
+const RESTARTED_S: u32 = 12;
+/// When a later guard begins, on the same clock.
+const LATER: Span = Span::from_secs(600);
 
 impl Watched {
     /// Plays the story of the demo, and then a change of durability: one kept, one rolled back, one
@@ -135,6 +142,44 @@ impl Watched {
             why: Some("OPS-90 faster import".to_owned()),
         };
         world.schedule(began_at + FSYNC_AT, Action::Change(turn));
+        let desks = vec![demo::desk(&world)];
+        let mut watched = Self::of(bench, world, desks, began_at);
+        (0..HELD_S).for_each(|_| watched.second());
+        watched
+    }
+
+    /// A guard of the demo's database, whose server is restarted; it is up again.
+    pub(crate) fn restarted(bench: &Bench) -> Self {
+        let world = demo::quiet_world(7);
+        let began_at = world.now();
+        let lasts = Span::from_secs(2);
+        world.schedule(began_at + RESTART_AT, Action::Restart { lasts });
+        let desks = vec![demo::desk(&world)];
+        let mut watched = Self::of(bench, world, desks, began_at);
+        (0..RESTARTED_S).for_each(|_| watched.second());
+        watched
+    }
+
+    /// A later guard of the demo's database, that has heard nothing yet.
+    pub(crate) fn begin(bench: &Bench) -> Self {
+        let world = demo::quiet_world(7);
+        let desks = vec![demo::desk(&world)];
+        Self::later(bench, world, desks)
+    }
+
+    /// A later guard that watches nothing.
+    pub(crate) fn nothing(bench: &Bench) -> Self {
+        Self::later(bench, demo::quiet_world(7), Vec::new())
+    }
+
+    fn later(bench: &Bench, world: World, desks: Vec<DeskSetup>) -> Self {
+        let now = world.now() + LATER;
+        let mut watched = Self::of(bench, world, desks, now);
+        watched.guard.tick(now, Vec::new()).unwrap();
+        watched
+    }
+
+    fn of(bench: &Bench, world: World, desks: Vec<DeskSetup>, now: Timestamp) -> Self {
         let limits = Limits {
             metrics_bytes_max: 16 << 20,
             journal_bytes_max: None,
@@ -146,14 +191,11 @@ impl Watched {
             metrics: stores.metrics,
             graph: stores.graph,
         };
-        let guard = Guard::begin(shelf, vec![demo::desk(&world)], began_at).unwrap();
-        let mut watched = Self {
-            guard,
+        Self {
+            guard: Guard::begin(shelf, desks, now).unwrap(),
             lockstep: Lockstep::new(world.target(), world),
-            now: began_at,
-        };
-        (0..HELD_S).for_each(|_| watched.second());
-        watched
+            now,
+        }
     }
 
     /// Lets one virtual second pass.

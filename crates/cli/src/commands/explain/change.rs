@@ -19,7 +19,7 @@ use crate::commands::record::Book;
 use crate::failure::{Exit, Failure};
 use crate::out::{Out, Tone};
 use crate::page::{Cell, Page, cell, dim, plain};
-use crate::view::verdict_line;
+use crate::view::{interval, verdict_line};
 use crate::wire;
 
 /// Metrics whose evidence is told.
@@ -253,12 +253,7 @@ fn heading(page: &mut Page, out: Out, case: &Case) {
         .iter()
         .map(|c| {
             let (old, new) = values(c);
-            let effect = match c.takes_effect {
-                TakesEffect::Now => "in effect",
-                TakesEffect::NewSessions => "for new sessions",
-                TakesEffect::AtRestart => "at the next restart",
-                TakesEffect::Masked => "masked by a stronger source",
-            };
+            let effect = effect(case, c.takes_effect, &old);
             vec![
                 cell(Tone::Bold, format!("~ {}", c.key)),
                 plain(format!("{old} -> {new}")),
@@ -281,6 +276,33 @@ fn heading(page: &mut Page, out: Out, case: &Case) {
     }
     page.gap();
     page.rows(2, &rows);
+}
+
+/// What a change did or does, in the tense of its state: who reads "rolled back" must not read that it
+/// is in effect.
+fn effect(case: &Case, takes_effect: TakesEffect, old: &str) -> String {
+    let is = match takes_effect {
+        TakesEffect::Now => "in effect",
+        TakesEffect::NewSessions => "in effect for new sessions",
+        // A change that waited and was judged has seen its restart.
+        TakesEffect::AtRestart if case.verdict.is_some() => "in effect since a restart",
+        TakesEffect::AtRestart => "at the next restart",
+        TakesEffect::Masked => "masked by a stronger source",
+    };
+    match &case.state {
+        State::RolledBack { .. } => {
+            let felt = matches!(takes_effect, TakesEffect::Now | TakesEffect::NewSessions);
+            let read_back_at = case.moments.read_back_at.filter(|_| felt);
+            let was = read_back_at.map_or_else(String::new, |at| {
+                let seconds = (at - case.change_set.effective_at()).as_secs_f64();
+                format!("was {is} for {seconds:.1} s; ")
+            });
+            format!("{was}put back to {old}")
+        }
+        State::Superseded { .. } => format!("was {is}; written again since"),
+        State::RollbackFailed { .. } => format!("was {is}; putting it back failed"),
+        _ => is.to_owned(),
+    }
 }
 
 fn when(time: &backstay_model::ChangeTime) -> String {
@@ -323,10 +345,9 @@ fn evidence(page: &mut Page, case: &Case) {
 fn risk(page: &mut Page, case: &Case) {
     let Some(risk) = &case.risk else { return };
     page.head(&format!(
-        "risk {:.0} ({:.0}–{:.0}) {} = severity {:.2} × probability {:.2} × confidence {:.2}",
+        "risk {:.0} ({}) {} = severity {:.2} × probability {:.2} × confidence {:.2}",
         risk.score,
-        risk.interval.0,
-        risk.interval.1,
+        interval(risk),
         risk.band().word(),
         risk.severity,
         risk.probability.get(),

@@ -18,6 +18,7 @@ use super::{Boot, Gate, Simulation};
 use crate::commands::rules::{named, remedy, values};
 use crate::out::{Out, Tone};
 use crate::page::{Cell, Page, cell, count, dim, plain};
+use crate::view::interval;
 
 pub(super) use markdown::markdown;
 
@@ -106,10 +107,9 @@ fn risk(page: &mut Page, out: Out, s: &Simulation<'_>) {
     };
     page.gap();
     let head = format!(
-        "risk {:.0} ({:.0}–{:.0}) {}",
+        "risk {:.0} ({}) {}",
         risk.score,
-        risk.interval.0,
-        risk.interval.1,
+        interval(risk),
         risk.band().word()
     );
     let factors = format!(

@@ -3,6 +3,7 @@
 use super::super::Simulation;
 use super::{change, effect, next_command, restart_words, start_text, verdict_line};
 use crate::commands::rules::{advice, values};
+use crate::view::interval;
 
 /// Metrics that are told.
 const METRICS_MAX: usize = 8;
@@ -10,10 +11,9 @@ const METRICS_MAX: usize = 8;
 pub(crate) fn markdown(s: &Simulation<'_>) -> String {
     let risk = &s.report.risk;
     let mut text = format!(
-        "### Backstay: risk {:.0} ({:.0}–{:.0}), {}\n\n{}\n\n",
+        "### Backstay: risk {:.0} ({}), {}\n\n{}\n\n",
         risk.score,
-        risk.interval.0,
-        risk.interval.1,
+        interval(risk),
         risk.band().word(),
         verdict_line(s).1
     );
