@@ -60,16 +60,12 @@ async fn play(scenario: &'static Scenario, args: &Demo, out: Out) -> Result<Exit
         ),
         Ending::Otherwise => (Exit::Failure, "it went another way than the story has it"),
     };
-    let gone = if args.simulated {
-        ""
-    } else {
-        "; the server is stopped and removed"
-    };
     if !out.json_wanted() {
-        out.line(format!("          {words}{gone}"));
-        out.line(
-            "          next: backstay doctor DSN, then backstay watch DSN, with your own database",
-        );
+        out.line(format!("          {words}"));
+        if !args.simulated {
+            out.line("          the server is stopped and removed");
+        }
+        out.line("          next, with your own: backstay doctor DSN, backstay watch DSN");
     }
     Ok(exit)
 }

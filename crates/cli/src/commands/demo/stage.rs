@@ -24,7 +24,7 @@ const SCALE: u32 = 1;
 /// How long the load may take until every service of it has done something.
 const LOAD_WITHIN: Duration = Duration::from_secs(20);
 /// What is learnt before anything is changed: enough that the noise of a busy machine is known too.
-const BASELINE: Span = Span::from_secs(25);
+const BASELINE: Span = Span::from_secs(20);
 /// How long a change is watched.
 const WATCH: Span = Span::from_secs(15);
 
