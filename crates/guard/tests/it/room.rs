@@ -484,7 +484,7 @@ pub(crate) fn statement(role: &str, application: Option<&str>, name: &str) -> St
 
 fn words(what: &Tidings) -> Option<String> {
     Some(match what {
-        Tidings::Sampled(_) | Tidings::Learning { .. } => return None,
+        Tidings::Sampled(_) | Tidings::Learning { .. } | Tidings::Waiting(_) => return None,
         Tidings::Condition(condition) => format!("condition {}", condition.word()),
         Tidings::Notice(notice, presence) => format!("notice {presence:?}: {notice}"),
         Tidings::Baseline { services, .. } => format!("baseline {}", services.join(" ")),
