@@ -11,6 +11,7 @@ use backstay_model::Seq;
 use backstay_store_sqlite::directory::read_log;
 use serde_json::json;
 
+use self::aside::Consent;
 use crate::args::{Audit, Common};
 use crate::commands::record::{Book, journal_failure};
 use crate::commands::subject::read_text;
@@ -26,7 +27,14 @@ pub(crate) fn run(args: &Audit, common: &Common, out: Out) -> Result<Exit, Failu
             check(&path, head.as_deref(), out)
         }
         Audit::Export { journal } => export(&place(journal.as_ref(), common), out),
-        Audit::SetAside { yes } => aside::run(common, *yes, out),
+        Audit::SetAside { yes } => {
+            let consent = if *yes {
+                Consent::Given
+            } else {
+                Consent::Missing
+            };
+            aside::run(common, consent, out)
+        }
     }
 }
 

@@ -26,6 +26,13 @@ struct Findings {
     paused: Paused,
 }
 
+/// Whether a person said that it shall be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Consent {
+    Given,
+    Missing,
+}
+
 enum Paused {
     No,
     By(String),
@@ -33,7 +40,7 @@ enum Paused {
 }
 
 /// Moves the journal away once that was confirmed; tells what is wrong with it otherwise.
-pub(super) fn run(common: &Common, confirmed: bool, out: Out) -> Result<Exit, Failure> {
+pub(super) fn run(common: &Common, consent: Consent, out: Out) -> Result<Exit, Failure> {
     let directory = state::directory(common);
     let findings = look(&directory)?;
     if running(&directory) == Running::Yes {
@@ -43,7 +50,7 @@ pub(super) fn run(common: &Common, confirmed: bool, out: Out) -> Result<Exit, Fa
         )
         .hint("stop it first: it goes on with the journal that it has"));
     }
-    if !confirmed {
+    if consent == Consent::Missing {
         let failure = Failure::new(
             Code::Usage,
             format!("this ends the journal of {}", directory.display()),
