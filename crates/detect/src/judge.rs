@@ -7,14 +7,14 @@ use backstay_model::metric::{MetricRole, Worse};
 use backstay_model::verdict::{Calibration, Harm, Refusal, Verdict, VerdictKind};
 use backstay_model::{MetricName, Span, Timestamp};
 
-use crate::baseline::{Centre, Flat};
-use crate::choice::{Below, Choice, Chosen, Why};
+use crate::baseline::Flat;
+use crate::choice::{Below, Choice, Why};
 use crate::clock::Clock;
 use crate::combine;
 use crate::effect;
 use crate::evidence::{BINS_MIN, Evidence, Judged, Source};
 use crate::load::{self, Demand, Flow};
-use crate::placebo::{self, Bank};
+use crate::own::Past;
 use crate::policy::DetectPolicy;
 use crate::probes::Probes;
 use crate::residual::{Band, Form, Frame, Point, clean};
@@ -25,10 +25,6 @@ use crate::walk::Scene;
 
 /// Longest horizon that is judged, in rows.
 const HORIZON_MAX: usize = 120;
-/// Rows before a pseudo-change: the level takes the newest 60 of them, the scale all.
-const WINDOW_PRE: usize = 360;
-/// Fewest horizons of history that make own placebos.
-const OWN_MIN: usize = 40;
 /// Longest step at which class-change triggers make sense.
 const TRIGGER_STEP_MAX: Span = Span::from_secs(10);
 /// Rows over which load and effect are compared.
@@ -152,7 +148,8 @@ fn open(column: &Column, points: &[Point], scene: &Scene<'_>, choice: &Choice<'_
     let pre = &points[..split];
     let form = Form::of(pre, blank.floor);
     let chosen = choice.below(&transformed(points, form), scene);
-    if let Some((track, bank)) = open_own(&blank, points, split, form, &chosen) {
+    let past = Past::new((&blank, form, &chosen), points, split);
+    if let Some((track, bank)) = past.and_then(|past| past.calibrated()) {
         return Opened {
             track,
             below: chosen.below,
@@ -174,53 +171,6 @@ fn open(column: &Column, points: &[Point], scene: &Scene<'_>, choice: &Choice<'_
         below,
         source,
     }
-}
-
-/// The same with placebo windows of the column's own past; `None` when that is too short.
-fn open_own(
-    blank: &Track,
-    points: &[Point],
-    split: usize,
-    form: Form,
-    chosen: &Chosen,
-) -> Option<(Track, Bank)> {
-    let horizon = (points.len() - split).clamp(1, HORIZON_MAX);
-    let line = &chosen.line;
-    let last = points.get(split.checked_sub(1)?)?.at;
-    // Only points that the line covers take part.
-    let points: Vec<Point> = match line {
-        Some(line) => {
-            let on = |p: &&Point| line.binary_search_by_key(&p.at, |l| l.at).is_ok();
-            points.iter().filter(on).copied().collect()
-        }
-        None => points.to_vec(),
-    };
-    let split = points.partition_point(|p| p.at <= last);
-    if split < 2 * PRE_BINS + OWN_MIN * horizon {
-        return None;
-    }
-    let frozen = |at: usize, until: usize| {
-        let from = at.saturating_sub(WINDOW_PRE);
-        let centre = match line {
-            Some(line) => Centre::Line {
-                id: chosen.below.id.clone(),
-                line: line[from..until.min(line.len())].to_vec(),
-            },
-            None => Centre::Flat(Flat),
-        };
-        blank.clone().freeze_around(&points[from..at], form, centre)
-    };
-    let mut bank = Bank::default();
-    let stride = (horizon / 2).max(1);
-    let first = 2 * PRE_BINS + (split - 2 * PRE_BINS - horizon) % stride;
-    for at in (first..=split - horizon).step_by(stride) {
-        let track = frozen(at, at + horizon);
-        let baseline = track.frame.as_ref()?.baseline();
-        let seen = placebo::scanned(track, &points[at..at + horizon], points[at - 1].at)?;
-        bank.insert(&baseline, seen, 0.0);
-    }
-    bank.level(0.5)?;
-    Some((frozen(split, points.len()), bank))
 }
 
 fn transformed(points: &[Point], form: Form) -> Vec<Point> {

@@ -26,6 +26,7 @@ mod effect;
 mod evidence;
 mod load;
 mod matrix;
+mod own;
 mod probes;
 mod recovery;
 mod scan;

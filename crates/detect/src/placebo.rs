@@ -12,11 +12,14 @@ use crate::policy::DetectPolicy;
 use crate::residual::Point;
 use crate::stats;
 use crate::track::{PRE_BINS, Track};
+use tail::Ranks;
 
 /// Placebo windows kept for each metric.
 pub const PLACEBOS_MAX: usize = 500;
 /// Fewest windows worth a p-value of their own (by span, not by count: they overlap by half).
-const WINDOWS_MIN: f64 = 40.0;
+const WINDOWS_MIN: f64 = 8.0;
+/// Fewest windows with which a watch leaves the shipped tables: below, they say less.
+const SEASONED_MIN: f64 = 40.0;
 /// Share of missing bins beyond which a window is not admitted.
 const MISSING_MAX: f64 = 0.1;
 
@@ -75,12 +78,7 @@ impl Bank {
     /// Chance that a harmless window has a maximum of at least `max`; `None` when there are too few
     /// windows. Ties count against us. Below `1/(n+1)` the tail is extrapolated by at most ten.
     pub(crate) fn p_value(&self, max: f64) -> Option<f64> {
-        let n = self.effective();
-        if n < WINDOWS_MIN {
-            return None;
-        }
-        let maxima: Vec<f64> = self.placebos.iter().map(|p| p.max).collect();
-        Some(tail::p_value(&maxima, n, max))
+        Some(self.ranks()?.p_value(max))
     }
 
     /// Upper bound of the median distance that chance alone explains at level `alpha`.
@@ -96,12 +94,18 @@ impl Bank {
 
     /// The scan level that a harmless window passes with chance `alpha`.
     pub(crate) fn level(&self, alpha: f64) -> Option<f64> {
-        if self.effective() < WINDOWS_MIN {
-            return None;
-        }
-        let mut maxima: Vec<f64> = self.placebos.iter().map(|p| p.max).collect();
-        maxima.sort_by(f64::total_cmp);
-        stats::quantile_sorted(&maxima, 1.0 - alpha)
+        self.ranks().map(|ranks| ranks.level(alpha))
+    }
+
+    fn ranks(&self) -> Option<Ranks> {
+        let n = self.effective();
+        let maxima = self.placebos.iter().map(|p| p.max).collect();
+        (n >= WINDOWS_MIN).then(|| Ranks::of(maxima, n))
+    }
+
+    /// Whether there are windows enough to stand in for the shipped tables.
+    pub(crate) fn seasoned(&self) -> bool {
+        self.effective() >= SEASONED_MIN
     }
 
     pub(crate) fn baseline(&self) -> &str {
@@ -230,13 +234,13 @@ impl Banks {
 /// Runs one placebo window: the points before `split` freeze the frame, the others are scanned.
 pub(crate) fn window(track: Track, points: &[Point], split: usize) -> Option<(String, Placebo)> {
     let at = points.get(split.checked_sub(1)?)?.at;
-    let track = track.freeze(&points[..split]);
+    let mut track = track.freeze(&points[..split]);
     let baseline = track.frame.as_ref()?.baseline();
-    Some((baseline, scanned(track, &points[split..], at)?))
+    Some((baseline, scanned(&mut track, &points[split..], at)?))
 }
 
 /// What a frozen track says to the points of a horizon.
-pub(crate) fn scanned(mut track: Track, horizon: &[Point], at: Timestamp) -> Option<Placebo> {
+pub(crate) fn scanned(track: &mut Track, horizon: &[Point], at: Timestamp) -> Option<Placebo> {
     horizon.iter().for_each(|p| track.push(*p));
     let shift = track.median_distance(&track.post)?;
     Some(Placebo {
@@ -246,4 +250,4 @@ pub(crate) fn scanned(mut track: Track, horizon: &[Point], at: Timestamp) -> Opt
     })
 }
 
-pub(crate) mod tail;
+mod tail;

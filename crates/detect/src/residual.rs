@@ -139,7 +139,8 @@ impl Frame {
         let near = &away[away.len().saturating_sub(LEVEL_BINS)..];
         let level = stats::median(near)?;
         let from = pre.last()?.at - SCALE_SPAN;
-        let wide = &away[pre.partition_point(|p| p.at < from)..];
+        let first = pre.partition_point(|p| p.at < from);
+        let wide = &away[first.min(away.len() - near.len())..];
         let own = stats::mad(wide, level).max(SCALE_MIN);
         let scale = match form {
             Form::Log { .. } => shrunk(own, prior_scale(shape.role), wide.len()),

@@ -1,11 +1,20 @@
 //! The sequential statistic: the largest sum of recent residuals over several window lengths.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 /// Window lengths in bins; a shift of δ standard deviations is found after about (h/δ)² bins.
-const WINDOWS: [usize; 5] = [3, 5, 10, 20, 40];
+pub(crate) const WINDOWS: [usize; 8] = [2, 3, 5, 10, 20, 40, 80, 120];
 /// Residuals kept: the longest window.
-const KEEP: usize = 40;
+const KEEP: usize = 120;
+/// What each window counts before its own noise is known: the shipped maxima were made with these.
+const PLAIN: PerWindow = [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0];
+/// Share of harmless windows that stay below one in a window length that was weighed.
+const USUAL: f64 = 0.9;
+
+/// One number for each of [`WINDOWS`].
+pub(crate) type PerWindow = [f64; WINDOWS.len()];
 
 /// Whether sums far below zero count as well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -20,10 +29,14 @@ pub(crate) enum Sides {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Scan {
     sides: Sides,
+    /// What a statistic of each window length counts.
+    weights: PerWindow,
     /// The newest residuals, oldest first, at most `KEEP`.
-    recent: Vec<f64>,
-    /// Running maximum of the statistic since the change.
+    recent: VecDeque<f64>,
+    /// Running maximum of the weighted statistic since the change.
     max: f64,
+    /// The same of each window length, unweighted.
+    maxima: PerWindow,
     /// Mean residual (its size) of the window that gave the maximum.
     peak_mean: f64,
     /// Bins seen.
@@ -34,43 +47,59 @@ impl Scan {
     pub(crate) const fn new(sides: Sides) -> Self {
         Self {
             sides,
-            recent: Vec::new(),
+            weights: PLAIN,
+            recent: VecDeque::new(),
             max: 0.0,
+            maxima: [0.0; WINDOWS.len()],
             peak_mean: 0.0,
             bins: 0,
         }
     }
 
-    /// Takes in the residual of one bin; the statistic of this moment
-    /// `T = max over w of (sum of the last w residuals) / sqrt(w)`, w no longer than the bins seen.
+    /// The same scan, in which each window length counts by its own noise. To be asked before the
+    /// first bin.
+    pub(crate) const fn weighed(mut self, weights: PerWindow) -> Self {
+        self.weights = weights;
+        self
+    }
+
+    /// Takes in the residual of one bin; the statistic of this moment `T = max over w of
+    /// weight(w) * (sum of the last w residuals) / sqrt(w)`, w no longer than the bins seen.
     pub(crate) fn push(&mut self, residual: f64) -> f64 {
         if self.recent.len() == KEEP {
-            self.recent.remove(0);
+            self.recent.pop_front();
         }
-        self.recent.push(residual);
+        self.recent.push_back(residual);
         self.bins += 1;
         let (mut best, mut best_mean) = (0.0_f64, 0.0_f64);
-        let mut sum = 0.0;
-        for (i, value) in self.recent.iter().rev().enumerate() {
-            sum += value;
-            let count = i + 1;
-            if !WINDOWS.contains(&count) {
-                continue;
+        let (mut sum, mut count) = (0.0, 0);
+        let mut newest = self.recent.iter().rev();
+        for (i, length) in WINDOWS.iter().enumerate() {
+            if *length > self.recent.len() {
+                break;
             }
+            sum += newest.by_ref().take(length - count).sum::<f64>();
+            count = *length;
             let side = if self.sides == Sides::Both {
                 sum.abs()
             } else {
                 sum
             };
             let scaled = side / (count as f64).sqrt();
-            if scaled > best {
-                (best, best_mean) = (scaled, side / count as f64);
+            self.maxima[i] = self.maxima[i].max(scaled);
+            if scaled * self.weights[i] > best {
+                (best, best_mean) = (scaled * self.weights[i], side / count as f64);
             }
         }
         if best > self.max {
             (self.max, self.peak_mean) = (best, best_mean);
         }
         best
+    }
+
+    /// The running maximum of each window length, unweighted.
+    pub(crate) const fn maxima(&self) -> &PerWindow {
+        &self.maxima
     }
 
     /// The running maximum since the change.
@@ -90,9 +119,27 @@ impl Scan {
 
     /// Mean residual of the newest `count` bins.
     pub(crate) fn recent_mean(&self, count: usize) -> f64 {
-        let from = self.recent.len().saturating_sub(count.max(1));
-        crate::stats::mean(&self.recent[from..]).unwrap_or(0.0)
+        let newest: Vec<f64> = self.recent.iter().rev().take(count.max(1)).copied().collect();
+        crate::stats::mean(&newest).unwrap_or(0.0)
     }
+}
+
+/// Weights under which every window length is as likely to reach one in a harmless window: slow noise
+/// fills the long ones, and would hide a short effect. `harmless` are the maxima of such windows.
+pub(crate) fn weights(harmless: &[PerWindow]) -> PerWindow {
+    std::array::from_fn(|i| {
+        let mut maxima: Vec<f64> = harmless.iter().map(|m| m[i]).collect();
+        maxima.sort_by(f64::total_cmp);
+        let usual = crate::stats::quantile_sorted(&maxima, USUAL).unwrap_or(0.0);
+        // A length that never fits into the horizon has no noise and no say.
+        if usual > 0.0 { 1.0 / usual } else { 0.0 }
+    })
+}
+
+/// The maximum over the window lengths.
+pub(crate) fn weighted_max(maxima: &PerWindow, weights: &PerWindow) -> f64 {
+    let each = maxima.iter().zip(weights).map(|(m, w)| m * w);
+    each.fold(0.0, f64::max)
 }
 
 #[cfg(test)]

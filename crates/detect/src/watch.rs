@@ -310,7 +310,7 @@ fn step_of(history: &[Sample]) -> Option<Span> {
 fn own_bank<'a>(banks: &'a Banks, track: &Track, horizon: usize) -> Option<&'a Bank> {
     let (bank, frame) = (banks.bank(&track.name)?, track.frame.as_ref()?);
     let alike = 4 * frame.bins >= 3 * Banks::pre_bins() && 4 * horizon <= 5 * banks.horizon();
-    (alike && bank.baseline() == frame.baseline() && bank.level(0.5).is_some()).then_some(bank)
+    (alike && bank.baseline() == frame.baseline() && bank.seasoned()).then_some(bank)
 }
 
 /// Whom the changes reach: new sessions only when that is true of all that work at all.

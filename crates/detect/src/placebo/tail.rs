@@ -1,31 +1,73 @@
 //! Ranks among placebo maxima, and a generalised Pareto tail beyond the last of them.
 
 /// Share of the placebos below the threshold of the tail.
-const BODY: f64 = 0.9;
+const BODY: f64 = 0.8;
 /// Fewest placebos with a tail of their own.
-const TAIL_MIN: usize = 100;
+const TAIL_MIN: usize = 25;
+/// Ranks are exact up to this many in a hundred: the tail is asked beyond.
+const RANKED: f64 = 0.1;
+/// Maxima beyond this do not occur.
+const HIGHEST: f64 = 1e9;
+/// Halvings of the interval in which a level is sought.
+const HALVINGS: usize = 50;
 /// Extrapolation below `1/(n+1)` ends at this factor.
 const BEYOND_MAX: f64 = 10.0;
 
-/// Chance of a maximum of at least `max`, given placebo maxima that are worth `n` independent
-/// windows: `(1 + share * n) / (n + 1)`, refined by the tail where ranks end.
-pub(crate) fn p_value(maxima: &[f64], n: f64, max: f64) -> f64 {
-    let share = maxima.iter().filter(|m| **m >= max).count() as f64 / maxima.len().max(1) as f64;
-    let rank = (1.0 + share * n) / (n + 1.0);
-    if maxima.len() < TAIL_MIN || share > 1.0 - BODY {
-        return rank;
+/// What the maxima of harmless windows say of another one.
+#[derive(Debug)]
+pub(crate) struct Ranks {
+    /// Ascending.
+    sorted: Vec<f64>,
+    /// Independent windows that they are worth.
+    n: f64,
+    /// Threshold and ascending excesses over it.
+    tail: Option<(f64, Vec<f64>)>,
+}
+
+impl Ranks {
+    pub(crate) fn of(mut maxima: Vec<f64>, n: f64) -> Self {
+        maxima.sort_by(f64::total_cmp);
+        let long = maxima.len() >= TAIL_MIN;
+        let tail = if long { excesses(&maxima) } else { None };
+        Self {
+            sorted: maxima,
+            n,
+            tail,
+        }
     }
-    let mut sorted = maxima.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let Some(over) = excesses(&sorted) else {
-        return rank;
-    };
-    let (u, z) = over;
-    let tail = (1.0 - BODY) * survival(&z, max - u);
-    tail.clamp(
-        rank.min(1.0 / (n + 1.0)) / BEYOND_MAX,
-        rank.max(1.0 / (n + 1.0)),
-    )
+
+    /// Chance of a maximum of at least `max`: `(1 + share * n) / (n + 1)`, refined by the tail where
+    /// ranks end.
+    pub(crate) fn p_value(&self, max: f64) -> f64 {
+        let over = self.sorted.len() - self.sorted.partition_point(|m| *m < max);
+        let share = over as f64 / self.sorted.len().max(1) as f64;
+        let rank = (1.0 + share * self.n) / (self.n + 1.0);
+        let Some((threshold, excesses)) = self.tail.as_ref().filter(|_| share <= RANKED) else {
+            return rank;
+        };
+        let tail = (1.0 - BODY) * survival(excesses, max - threshold);
+        tail.clamp(rank / BEYOND_MAX, rank)
+    }
+
+    /// Smallest maximum whose chance is at most `alpha`; infinite when there is none.
+    pub(crate) fn level(&self, alpha: f64) -> f64 {
+        let (mut low, mut high) = (0.0, 2.0 * self.sorted.last().copied().unwrap_or(0.0) + 1.0);
+        while self.p_value(high) > alpha {
+            if high > HIGHEST {
+                return f64::INFINITY;
+            }
+            high *= 2.0;
+        }
+        for _ in 0..HALVINGS {
+            let middle = f64::midpoint(low, high);
+            if self.p_value(middle) <= alpha {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        high
+    }
 }
 
 /// Threshold and the excesses over it, ascending.
@@ -66,9 +108,10 @@ mod tests {
         let maxima: Vec<f64> = (0..200)
             .map(|i| -(1.0 - (f64::from(i) + 0.5) / 200.0).ln())
             .collect();
-        assert!((p_value(&maxima[..50], 50.0, maxima[49]) - 2.0 / 51.0).abs() < 1e-9);
+        assert!((Ranks::of(maxima[..50].to_vec(), 50.0).p_value(maxima[49]) - 2.0 / 51.0).abs() < 1e-9);
+        let ranks = Ranks::of(maxima, 200.0);
         let p: Vec<f64> = [0.0, 1.0, 3.0, 5.0, 6.0, 7.0, 50.0]
-            .map(|x| p_value(&maxima, 200.0, x))
+            .map(|x| ranks.p_value(x))
             .into();
         assert!(p.windows(2).all(|w| w[1] <= w[0]), "{p:?}");
         assert!(
@@ -76,5 +119,10 @@ mod tests {
             "{p:?}"
         );
         assert!(p[6] >= 1.0 / 201.0 / 10.0 - 1e-12, "{p:?}");
+        for alpha in [0.5, 0.1, 0.05, 0.01, 0.001] {
+            let level = ranks.level(alpha);
+            assert!(ranks.p_value(level) <= alpha && ranks.p_value(level - 1e-3) > alpha);
+        }
+        assert!(ranks.level(1e-9).is_infinite());
     }
 }

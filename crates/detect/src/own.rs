@@ -1,0 +1,108 @@
+//! Placebo windows of a recorded column: the same frame, line and scan at the moments before the
+//! change, so that its own past says what a harmless window looks like.
+
+use crate::baseline::{Centre, Flat};
+use crate::choice::Chosen;
+use crate::placebo::{self, Bank, PLACEBOS_MAX, Placebo};
+use crate::residual::{Form, Point};
+use crate::scan::{self, PerWindow};
+use crate::track::{PRE_BINS, Track};
+
+/// Rows before a pseudo-change: the level takes the newest 60 of them, the scale all.
+const WINDOW_PRE: usize = 360;
+/// Fewest pseudo-changes that weigh the window lengths against each other.
+const WEIGHED_MIN: usize = 16;
+
+/// A column up to the end of the horizon, and where the change cuts it.
+pub(crate) struct Past<'a> {
+    blank: &'a Track,
+    form: Form,
+    chosen: &'a Chosen,
+    points: Vec<Point>,
+    /// Rows before the change.
+    split: usize,
+    /// Rows since.
+    horizon: usize,
+}
+
+impl<'a> Past<'a> {
+    /// `points` before and since the change, of which the rows before `split` come before it. Only
+    /// points that the line covers take part. `None` when there are none before the change.
+    pub(crate) fn new(
+        (blank, form, chosen): (&'a Track, Form, &'a Chosen),
+        points: &[Point],
+        split: usize,
+    ) -> Option<Self> {
+        let last = points.get(split.checked_sub(1)?)?.at;
+        let horizon = points.len() - split;
+        let covered: Vec<Point> = match &chosen.line {
+            Some(line) => {
+                let on = |p: &&Point| line.binary_search_by_key(&p.at, |l| l.at).is_ok();
+                points.iter().filter(on).copied().collect()
+            }
+            None => points.to_vec(),
+        };
+        let split = covered.partition_point(|p| p.at <= last);
+        Some(Self {
+            blank,
+            form,
+            chosen,
+            points: covered,
+            split,
+            horizon: horizon.max(1),
+        })
+    }
+
+    /// The track of the change and the bank of the windows before it; `None` when those are too few.
+    pub(crate) fn calibrated(&self) -> Option<(Track, Bank)> {
+        let stride = (self.horizon / 2).max(1);
+        let latest = self.split.checked_sub(self.horizon)?;
+        let count = (latest.checked_sub(PRE_BINS)? / stride + 1).min(PLACEBOS_MAX);
+        let windows: Vec<(Placebo, PerWindow)> = (0..count)
+            .rev()
+            .filter_map(|back| self.window(latest - back * stride))
+            .collect();
+        let maxima: Vec<PerWindow> = windows.iter().map(|w| w.1).collect();
+        let mut track = self.frozen(self.split, self.points.len());
+        let baseline = track.frame.as_ref()?.baseline();
+        let weighed = maxima.len() >= WEIGHED_MIN;
+        let weights = weighed.then(|| scan::weights(&maxima));
+        let mut bank = Bank::default();
+        for (placebo, maxima) in windows {
+            let max = weights.map_or(placebo.max, |w| scan::weighted_max(&maxima, &w));
+            bank.insert(&baseline, Placebo { max, ..placebo }, 0.0);
+        }
+        bank.level(0.5)?;
+        if let Some(weights) = weights {
+            track.scan = track.scan.weighed(weights);
+        }
+        Some((track, bank))
+    }
+
+    /// A pseudo-change before the row `at`.
+    fn window(&self, at: usize) -> Option<(Placebo, PerWindow)> {
+        let until = at + self.horizon;
+        let mut track = self.frozen(at, until);
+        let placebo = placebo::scanned(&mut track, &self.points[at..until], self.points[at - 1].at)?;
+        Some((placebo, *track.scan.maxima()))
+    }
+
+    fn frozen(&self, at: usize, until: usize) -> Track {
+        let from = at.saturating_sub(WINDOW_PRE);
+        let centre = match &self.chosen.line {
+            Some(line) => {
+                let place = |row: usize| {
+                    let moment = self.points.get(row).map(|p| p.at);
+                    moment.map_or(line.len(), |at| line.partition_point(|l| l.at < at))
+                };
+                Centre::Line {
+                    id: self.chosen.below.id.clone(),
+                    line: line[place(from)..place(until)].to_vec(),
+                }
+            }
+            None => Centre::Flat(Flat),
+        };
+        let pre = &self.points[from..at];
+        self.blank.clone().freeze_around(pre, self.form, centre)
+    }
+}
