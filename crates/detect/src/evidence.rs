@@ -19,6 +19,8 @@ pub(crate) const BINS_MIN: usize = 8;
 /// Share of the values before the change that must be above zero: statistics of rare events need
 /// placebos of their own.
 const PRESENT_MIN: f64 = 0.8;
+/// What the size of a scan adds to decimal orders of its chance: it ranks those of equal chance.
+const TIE: f64 = 0.1;
 /// Bins of the effect that is reported while it lasts.
 const RECENT_BINS: usize = 10;
 /// Level of the upper bound of the harm.
@@ -180,6 +182,13 @@ impl Evidence<'_> {
     /// Whether the false-alarm rate is the target's own.
     pub(crate) fn own(&self) -> bool {
         matches!(self.judged.source, Source::Own(_))
+    }
+
+    /// How much it says against the change, comparable between metrics: decimal orders of magnitude of
+    /// its shared chance, and, where that is at its floor, the size of the scan.
+    pub(crate) fn strength(&self) -> f64 {
+        let shared = (self.p_value / self.weight.max(1e-12)).min(1.0);
+        TIE * self.score.ln_1p() - shared.log10()
     }
 
     /// Upper bound of the harm over the watch, as excess factor (1.0 = twice as bad); zero when even

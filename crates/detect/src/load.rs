@@ -4,8 +4,10 @@
 //! is in flight can (Little's law, L = λ W): completions down with work in flight down = demand
 //! fell; completions down with work in flight level or up = slower.
 
-use backstay_model::metric::MetricRole;
+use backstay_model::MetricName;
+use backstay_model::metric::{MetricRole, Worse};
 
+use crate::residual::Point;
 use crate::stats;
 use crate::track::{Track, values};
 
@@ -25,6 +27,14 @@ const SHIFT: f64 = 1.4;
 const MATCH_BINS: usize = 200;
 /// Bins with the nearest load that a bin is compared with.
 const NEAREST: usize = 20;
+/// Rise of the time that work takes at which clients ask for less because they wait.
+const SLOWER: f64 = 1.3;
+/// Factor by which errors may outgrow the work and still be its usual share.
+const PROPORTION: f64 = 1.5;
+/// Share of the work in flight below which a fall of demand is no longer believed without being told.
+const STALLED: f64 = 0.2;
+/// Name of the work in flight that was computed.
+const FLIGHT: &str = "work_in_flight";
 /// The metric that counts open sessions, whatever they do.
 const SESSIONS: &str = "sessions";
 
@@ -85,6 +95,102 @@ pub(crate) fn flow(tracks: &[Track], share: f64, bins: usize) -> Flow {
         ratio if ratio < LEVEL && ratio <= 1.5 * share.max(0.05) => Flow::Fell,
         _ => Flow::Unclear,
     }
+}
+
+/// Whether the load explains the harm of `track`, `distance` (logarithmic, "worse" up) over the newest
+/// bins: by a shift of it, up or down, or perhaps (`Level`: it cannot be told apart). `None`: it does
+/// not. `sure` standard errors of Little's law rule the load out.
+pub(crate) fn explained(
+    tracks: &[Track],
+    track: &Track,
+    (distance, sure): (f64, f64),
+    bins: usize,
+) -> Option<Demand> {
+    let moved = shift(tracks, bins);
+    if track.role == MetricRole::Throughput {
+        // Clients that wait ask for less as well: then the work takes longer.
+        if slower(tracks, bins) {
+            return None;
+        }
+        return match flow(tracks, (-distance).exp(), 2 * bins) {
+            Flow::Fell => Some(Demand::Down),
+            Flow::Unclear if moved == Demand::Down => Some(Demand::Down),
+            Flow::Slower { sure: how } if how >= sure => None,
+            Flow::Unclear | Flow::Slower { .. } => Some(Demand::Level),
+            Flow::Unknown => None,
+        };
+    }
+    if surge(tracks, bins) {
+        return Some(Demand::Up);
+    }
+    match matched_distance(track, tracks, bins) {
+        Some(rest) if moved != Demand::Level && rest <= 0.5 * distance => Some(moved),
+        _ => None,
+    }
+}
+
+/// Whether completed work takes clearly longer than before, or none of it was timed.
+fn slower(tracks: &[Track], bins: usize) -> bool {
+    let timed = |t: &Track| {
+        let now = stats::median(&values(t.newest(bins)))?;
+        Some(now <= 0.0 || now >= SLOWER * t.before()?)
+    };
+    let mut latencies = tracks
+        .iter()
+        .filter(|t| t.role == MetricRole::Latency && t.before().is_some_and(|b| b > 0.0));
+    latencies.any(|t| timed(t).unwrap_or(false))
+}
+
+/// Whether errors rose no more than the work did (`Up`), so that the share of failures is what it was.
+pub(crate) fn errors_in_proportion(
+    tracks: &[Track],
+    errors: &Track,
+    bins: usize,
+) -> Option<Demand> {
+    let rose = ratio(errors, bins)?;
+    let work = tracks
+        .iter()
+        .filter(|t| t.role == MetricRole::Throughput && !t.silent());
+    let most = work.filter_map(|t| ratio(t, bins)).fold(0.0, f64::max);
+    (most >= SURGE && rose <= PROPORTION * most).then_some(Demand::Up)
+}
+
+/// Work in flight by Little's law, where no column says it: completed per second times the time each
+/// took, in tenths of what was usual before the change. Bins in which nothing was timed have none, and
+/// after a fall so deep that a stall is likelier than missing demand nothing is said.
+pub(crate) fn flight(tracks: &[Track]) -> Option<Track> {
+    if demand(tracks).is_some() {
+        return None;
+    }
+    let first = |role| tracks.iter().find(move |t| t.role == role && !t.silent());
+    let (work, time) = (first(MetricRole::Throughput)?, first(MetricRole::Latency)?);
+    let product = |work: &[Point], time: &[Point]| -> Vec<Point> {
+        let timed = |p: &Point| {
+            let place = time.binary_search_by_key(&p.at, |t| t.at).ok()?;
+            let value = p.value * time[place].value;
+            (time[place].value > 0.0).then_some(Point { at: p.at, value })
+        };
+        work.iter().filter_map(timed).collect()
+    };
+    let (pre, post) = (
+        product(&work.pre, &time.pre),
+        product(&work.post, &time.post),
+    );
+    let usual = stats::median(&values(&pre)).filter(|u| *u > 0.0)?;
+    if 2 * post.len() < work.post.len() || stats::median(&values(&post))? < STALLED * usual {
+        return None;
+    }
+    let scaled = |points: Vec<Point>| -> Vec<Point> {
+        let tenths = |p: Point| Point {
+            at: p.at,
+            value: 10.0 * p.value / usual,
+        };
+        points.into_iter().map(tenths).collect()
+    };
+    let name = MetricName::from_static(FLIGHT);
+    let mut track = Track::open(name, MetricRole::Demand, Worse::Both, 0.0);
+    (track.pre, track.post) = (scaled(pre), scaled(post));
+    Some(track)
 }
 
 /// Whether more is asked for than before, which explains slowness: completed work rose together
@@ -167,9 +273,9 @@ pub(crate) fn matched_distance(track: &Track, tracks: &[Track], bins: usize) -> 
         return None;
     }
     let frame = track.frame.as_ref()?;
-    let at_load = |points: &[crate::residual::Point], at| {
+    let at_load = |points: &[Point], at| {
         points
-            .binary_search_by_key(&at, |p: &crate::residual::Point| p.at)
+            .binary_search_by_key(&at, |p: &Point| p.at)
             .ok()
             .map(|i| points[i].value)
     };

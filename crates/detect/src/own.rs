@@ -6,6 +6,7 @@ use crate::choice::Chosen;
 use crate::placebo::{self, Bank, PLACEBOS_MAX, Placebo};
 use crate::residual::{Form, Point};
 use crate::scan::{self, PerWindow};
+use crate::stats;
 use crate::track::{PRE_BINS, Track};
 
 /// Rows before a pseudo-change: the level takes the newest 60 of them, the scale all.
@@ -58,13 +59,20 @@ impl<'a> Past<'a> {
         let stride = (self.horizon / 2).max(1);
         let latest = self.split.checked_sub(self.horizon)?;
         let count = (latest.checked_sub(PRE_BINS)? / stride + 1).min(PLACEBOS_MAX);
-        let windows: Vec<(Placebo, PerWindow)> = (0..count)
-            .rev()
-            .filter_map(|back| self.window(latest - back * stride))
+        let places = (0..count).rev().map(|back| latest - back * stride);
+        let frozen: Vec<(usize, Track)> = places
+            .map(|at| (at, self.frozen(at, at + self.horizon)))
+            .collect();
+        let typical = typical(frozen.iter().map(|(_, track)| track))?;
+        let windows: Vec<(Placebo, PerWindow)> = frozen
+            .into_iter()
+            .filter_map(|(at, track)| self.window(at, track, typical))
             .collect();
         let maxima: Vec<PerWindow> = windows.iter().map(|w| w.1).collect();
         let mut track = self.frozen(self.split, self.points.len());
-        let baseline = track.frame.as_ref()?.baseline();
+        let frame = track.frame.as_mut()?;
+        frame.settled(typical);
+        let baseline = frame.baseline();
         let weighed = maxima.len() >= WEIGHED_MIN;
         let weights = weighed.then(|| scan::weights(&maxima));
         let mut bank = Bank::default();
@@ -80,10 +88,11 @@ impl<'a> Past<'a> {
     }
 
     /// A pseudo-change before the row `at`.
-    fn window(&self, at: usize) -> Option<(Placebo, PerWindow)> {
+    fn window(&self, at: usize, mut track: Track, typical: f64) -> Option<(Placebo, PerWindow)> {
+        track.frame.as_mut()?.settled(typical);
         let until = at + self.horizon;
-        let mut track = self.frozen(at, until);
-        let placebo = placebo::scanned(&mut track, &self.points[at..until], self.points[at - 1].at)?;
+        let horizon = &self.points[at..until];
+        let placebo = placebo::scanned(&mut track, horizon, self.points[at - 1].at)?;
         Some((placebo, *track.scan.maxima()))
     }
 
@@ -105,4 +114,13 @@ impl<'a> Past<'a> {
         let pre = &self.points[from..at];
         self.blank.clone().freeze_around(pre, self.form, centre)
     }
+}
+
+/// The usual scale of tracks.
+fn typical<'t>(tracks: impl Iterator<Item = &'t Track>) -> Option<f64> {
+    let scales: Vec<f64> = tracks
+        .filter_map(|t| t.frame.as_ref())
+        .map(|f| f.scale)
+        .collect();
+    stats::median(&scales)
 }

@@ -35,6 +35,8 @@ pub struct Band {
 const BAND: f64 = 2.0;
 /// Residuals are clipped here, so that one wild bin cannot carry a verdict.
 const CLIP: f64 = 5.0;
+/// The same where placebo windows say how often a wild bin occurs without a change.
+const CLIP_CALIBRATED: f64 = 8.0;
 /// Smallest scale: keeps a constant series from turning rounding into an alarm.
 const SCALE_MIN: f64 = 0.02;
 /// Bins before the change that give the level.
@@ -101,6 +103,8 @@ pub(crate) struct Frame {
     level: f64,
     /// Standard deviation of the residuals, logarithmic.
     pub(crate) scale: f64,
+    /// Residuals end here, in standard deviations.
+    clip: f64,
     /// Lag-1 autocorrelation before the change.
     pub(crate) phi: f64,
     /// Bins that gave the level.
@@ -158,9 +162,18 @@ impl Frame {
             sign,
             level,
             scale,
+            clip: CLIP,
             phi,
             bins: near.len(),
         })
+    }
+
+    /// The same frame on the scale half way (in logarithms) between its own and the `typical` one of
+    /// many: six hours tell how wild these hours are, and not well. Its placebos tell what is wild, so
+    /// that a bin may count for more.
+    pub(crate) fn settled(&mut self, typical: f64) {
+        self.scale = (self.scale * typical).sqrt();
+        self.clip = CLIP_CALIBRATED;
     }
 
     /// Distance from the frozen level, "worse" up, unclipped; logarithmic unless the series is judged
@@ -171,7 +184,7 @@ impl Frame {
 
     /// The distance in standard deviations, clipped: what the scan adds up.
     pub(crate) fn residual(&self, point: Point) -> f64 {
-        (self.distance(point) / self.scale).clamp(-CLIP, CLIP)
+        (self.distance(point) / self.scale).clamp(-self.clip, self.clip)
     }
 
     /// Where a value at `at` was expected; `None` where the centre line does not reach.

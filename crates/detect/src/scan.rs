@@ -11,7 +11,7 @@ const KEEP: usize = 120;
 /// What each window counts before its own noise is known: the shipped maxima were made with these.
 const PLAIN: PerWindow = [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0];
 /// Share of harmless windows that stay below one in a window length that was weighed.
-const USUAL: f64 = 0.9;
+const USUAL: f64 = 0.5;
 
 /// One number for each of [`WINDOWS`].
 pub(crate) type PerWindow = [f64; WINDOWS.len()];
@@ -37,7 +37,9 @@ pub(crate) struct Scan {
     max: f64,
     /// The same of each window length, unweighted.
     maxima: PerWindow,
-    /// Mean residual (its size) of the window that gave the maximum.
+    /// The largest statistic when each of the plain windows counts the same, and the mean residual (its
+    /// size) of that window.
+    peak: f64,
     peak_mean: f64,
     /// Bins seen.
     bins: usize,
@@ -51,6 +53,7 @@ impl Scan {
             recent: VecDeque::new(),
             max: 0.0,
             maxima: [0.0; WINDOWS.len()],
+            peak: 0.0,
             peak_mean: 0.0,
             bins: 0,
         }
@@ -71,7 +74,7 @@ impl Scan {
         }
         self.recent.push_back(residual);
         self.bins += 1;
-        let (mut best, mut best_mean) = (0.0_f64, 0.0_f64);
+        let mut best = 0.0_f64;
         let (mut sum, mut count) = (0.0, 0);
         let mut newest = self.recent.iter().rev();
         for (i, length) in WINDOWS.iter().enumerate() {
@@ -87,13 +90,12 @@ impl Scan {
             };
             let scaled = side / (count as f64).sqrt();
             self.maxima[i] = self.maxima[i].max(scaled);
-            if scaled * self.weights[i] > best {
-                (best, best_mean) = (scaled * self.weights[i], side / count as f64);
+            best = best.max(scaled * self.weights[i]);
+            if scaled * PLAIN[i] > self.peak {
+                (self.peak, self.peak_mean) = (scaled, side / count as f64);
             }
         }
-        if best > self.max {
-            (self.max, self.peak_mean) = (best, best_mean);
-        }
+        self.max = self.max.max(best);
         best
     }
 
@@ -107,7 +109,7 @@ impl Scan {
         self.max
     }
 
-    /// Mean residual in the window that gave the maximum.
+    /// Mean residual in the window of the largest sum.
     pub(crate) const fn peak_mean(&self) -> f64 {
         self.peak_mean
     }
@@ -119,7 +121,13 @@ impl Scan {
 
     /// Mean residual of the newest `count` bins.
     pub(crate) fn recent_mean(&self, count: usize) -> f64 {
-        let newest: Vec<f64> = self.recent.iter().rev().take(count.max(1)).copied().collect();
+        let newest: Vec<f64> = self
+            .recent
+            .iter()
+            .rev()
+            .take(count.max(1))
+            .copied()
+            .collect();
         crate::stats::mean(&newest).unwrap_or(0.0)
     }
 }

@@ -165,8 +165,12 @@ impl Track {
         let bins = STILL_BINS
             .max((10_000_000 / step.0.max(1)) as usize)
             .min(self.scan.bins());
-        let recent = self.scan.recent_mean(bins);
-        recent.abs() >= 0.5 * self.scan.peak_mean()
+        self.lasts(bins)
+    }
+
+    /// Whether the newest `bins` residuals are at least half of the peak's mean.
+    pub(crate) fn lasts(&self, bins: usize) -> bool {
+        self.scan.recent_mean(bins).abs() >= 0.5 * self.scan.peak_mean()
     }
 
     /// Mean distance since the change minus the level, unclipped, "worse" up.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::testing::{Noise, Random};
+use backstay_model::verdict::Calibration;
 
 fn column(role: MetricRole, worse: Worse, points: Vec<Point>) -> Column {
     Column {

@@ -1,0 +1,195 @@
+//! What the columns of a recording, the load and class changes amount to.
+
+use backstay_model::metric::MetricRole;
+use backstay_model::verdict::{Calibration, Harm, Refusal, Verdict, VerdictKind};
+
+use super::path::Path;
+use super::{SeriesVerdict, path};
+use crate::combine;
+use crate::effect;
+use crate::evidence::{BINS_MIN, Evidence};
+use crate::load;
+use crate::load::Demand;
+use crate::policy::DetectPolicy;
+use crate::track::Track;
+use crate::trigger::{Host, Tripped};
+use crate::watch::host;
+
+/// Score added by a class change.
+const CLASS_SCORE: f64 = 10.0;
+/// Harm that a busy host does not excuse: twice the time.
+const TWICE: f64 = 1.0;
+/// Newest rows that must still show the harm of an outcome.
+const LASTING: usize = 10;
+/// Share of the score that evidence keeps which does not make the change guilty: it still tells such a
+/// window from a quiet one, and ranks below every one that hurt.
+const EXCUSED: f64 = 0.01;
+
+/// Puts columns, load and class changes together.
+pub(super) fn conclude(
+    path: &Path,
+    policy: &DetectPolicy,
+    tripped: Option<Tripped>,
+) -> SeriesVerdict {
+    let tracks = &path.tracks;
+    let mut evidence: Vec<Evidence<'_>> = path
+        .judged
+        .iter()
+        .filter(|j| !tracks[j.track].silent())
+        .filter_map(|j| j.evidence(&tracks[j.track], policy, path.step))
+        .collect();
+    evidence.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
+    let chances: Vec<(f64, f64)> = evidence.iter().map(|e| (e.p_value, e.weight)).collect();
+    let mut refusals = Vec::new();
+    let kind = match &tripped {
+        Some(t) => VerdictKind::Hurt {
+            by: Harm::ClassChange(t.trigger),
+        },
+        None => statistical(path, &evidence, policy, &mut refusals),
+    };
+    let top = evidence.first();
+    let class = tripped.as_ref().map(|t| t.at);
+    let strength = top.map_or(0.0, Evidence::strength);
+    let verdict = Verdict {
+        at: path.newest(),
+        p_value: combine::combined(&chances),
+        score: score(&kind, strength, policy.alpha_act) + class.map_or(0.0, |_| CLASS_SCORE),
+        alarm_at: class.or_else(|| evidence.iter().filter_map(|e| e.track.alarm_at).min()),
+        findings: tripped
+            .iter()
+            .map(|t| t.finding.clone())
+            .chain(evidence.iter().map(Evidence::finding))
+            .collect(),
+        refusals,
+        calibration: calibration(&evidence),
+        kind,
+    };
+    let frame = top.and_then(|e| e.track.frame.as_ref());
+    SeriesVerdict {
+        effect: top.and_then(effect_of),
+        baseline: frame.map_or_else(|| "none".into(), |f| f.baseline()),
+        verdict,
+        below: path.below.clone(),
+        bands: tracks.iter().map(path::bands).collect(),
+    }
+}
+
+/// Evidence of harm by this change: evidence that something else explains stays below the level at
+/// which a change is blamed.
+fn score(kind: &VerdictKind, strength: f64, alpha: f64) -> f64 {
+    let blamed = -alpha.log10();
+    match kind {
+        VerdictKind::Hurt { .. } => strength,
+        _ if strength <= blamed => strength,
+        _ => blamed + EXCUSED * (strength - blamed),
+    }
+}
+
+fn calibration(evidence: &[Evidence<'_>]) -> Calibration {
+    match (evidence.is_empty(), evidence.iter().all(Evidence::own)) {
+        (true, _) => Calibration::None,
+        (false, true) => Calibration::Own,
+        (false, false) => Calibration::Shipped,
+    }
+}
+
+/// Relative effect in the strongest window, "worse" up.
+fn effect_of(evidence: &Evidence<'_>) -> Option<f64> {
+    let before = evidence.track.before()?;
+    effect::harm(evidence.track, before, evidence.after()?)
+}
+
+/// The verdict without a class change.
+fn statistical(
+    path: &Path,
+    evidence: &[Evidence<'_>],
+    policy: &DetectPolicy,
+    refusals: &mut Vec<Refusal>,
+) -> VerdictKind {
+    if path.tracks.iter().all(|t| t.pre.len() < BINS_MIN) {
+        refusals.push(Refusal::NoBaseline);
+    }
+    if evidence.is_empty() {
+        refusals.push(Refusal::TooFew);
+        let rows = path.tracks.iter().map(|t| t.post.len()).max().unwrap_or(0);
+        return if rows == 0 {
+            VerdictKind::NoData
+        } else {
+            VerdictKind::Inconclusive
+        };
+    }
+    let alarmed = |e: &&Evidence<'_>| e.p_value <= policy.alpha_act * e.weight;
+    let alarms: Vec<&Evidence<'_>> = evidence.iter().filter(alarmed).collect();
+    if alarms.is_empty() {
+        return quiet(evidence, refusals);
+    }
+    accused(&path.with_flight(), &alarms, policy, refusals)
+}
+
+/// No column alarmed: how much harm do the data exclude?
+fn quiet(evidence: &[Evidence<'_>], refusals: &mut Vec<Refusal>) -> VerdictKind {
+    let enough = evidence.iter().all(|e| e.track.post.len() >= BINS_MIN);
+    let bounds = evidence.iter().filter_map(Evidence::bound);
+    let excluded = bounds.fold(0.0, f64::max);
+    if enough && excluded <= 1.0 {
+        return VerdictKind::Healthy {
+            excludes: excluded.max(0.05),
+        };
+    }
+    refusals.push(Refusal::TooFew);
+    VerdictKind::Inconclusive
+}
+
+/// Columns alarmed: is one of them harm that matters, lasts, and that the load does not explain?
+fn accused(
+    tracks: &[Track],
+    alarms: &[&Evidence<'_>],
+    policy: &DetectPolicy,
+    refusals: &mut Vec<Refusal>,
+) -> VerdictKind {
+    let mut excuse = None;
+    let host = host(tracks);
+    for e in alarms {
+        let outcome = e.track.role.outcome();
+        if outcome && !e.track.lasts(LASTING) {
+            refusals.push(Refusal::Transient);
+        } else if outcome && !e.matters(effect::gate(e.track, policy)) {
+            refusals.push(Refusal::BelowGate);
+        } else {
+            let contended =
+                outcome && (host == Host::Taken || (host != Host::Quiet && !e.surely(TWICE)));
+            match by_load(tracks, e) {
+                _ if contended => {
+                    refusals.push(Refusal::HostContention);
+                    excuse.get_or_insert(VerdictKind::Confounded);
+                }
+                Some(Demand::Level) => {
+                    excuse.get_or_insert(VerdictKind::Confounded);
+                }
+                Some(_) => excuse = Some(VerdictKind::WorkloadShift),
+                None => {
+                    refusals.clear();
+                    return VerdictKind::Hurt {
+                        by: Harm::Statistical,
+                    };
+                }
+            }
+        }
+    }
+    refusals.sort();
+    refusals.dedup();
+    excuse.unwrap_or(VerdictKind::Inconclusive)
+}
+
+/// Whether the load explains the harm of an outcome, by a shift of it or perhaps (`Level`).
+fn by_load(tracks: &[Track], evidence: &Evidence<'_>) -> Option<Demand> {
+    let role = evidence.track.role;
+    if !role.outcome() {
+        return None;
+    }
+    if role == MetricRole::Errors {
+        return load::errors_in_proportion(tracks, evidence.track, path::WINDOW);
+    }
+    let sure = (evidence.recent, load::SURE);
+    load::explained(tracks, evidence.track, sure, path::WINDOW)
+}

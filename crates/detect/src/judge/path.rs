@@ -1,0 +1,205 @@
+//! One way through the rows of a recording: at one width of the bins, over one horizon.
+
+use backstay_model::metric::MetricRole;
+use backstay_model::{Span, Timestamp};
+
+use super::Column;
+use crate::baseline::Flat;
+use crate::choice::{Below, Choice, Why};
+use crate::clock::Clock;
+use crate::combine;
+use crate::evidence::{Judged, Source};
+use crate::load;
+use crate::own::Past;
+use crate::probes::Probes;
+use crate::residual::{Band, Form, Frame, Point};
+use crate::season;
+use crate::track::{PRE_BINS, Track};
+use crate::trigger::{self, Reach, Tripped};
+use crate::walk::Scene;
+
+/// Longest step at which class-change triggers make sense.
+const TRIGGER_STEP_MAX: Span = Span::from_secs(10);
+/// Rows over which load and effect are compared.
+pub(super) const WINDOW: usize = 10;
+/// Longest horizon over which the shipped maxima hold: in more time the season moves.
+const SHIPPED_MAX: Span = Span::from_secs(6 * 3_600);
+
+/// How columns are to be judged.
+#[derive(Clone, Copy)]
+pub(super) struct Task<'a> {
+    pub(super) changed_at: Timestamp,
+    pub(super) alpha: f64,
+    pub(super) choice: &'a Choice<'a>,
+    pub(super) clock: &'a Clock,
+}
+
+/// The columns on their way.
+pub(super) struct Path {
+    pub(super) tracks: Vec<Track>,
+    pub(super) judged: Vec<Judged>,
+    pub(super) below: Vec<Below>,
+    pub(super) step: Span,
+}
+
+impl Path {
+    /// Freezes clean columns at the change, and chooses how each is judged.
+    pub(super) fn open(columns: &[Column], task: &Task<'_>) -> Self {
+        let mut path = Self {
+            tracks: Vec::new(),
+            judged: Vec::new(),
+            below: Vec::new(),
+            step: Span(1),
+        };
+        for column in columns {
+            let step = season::step_of(&column.points);
+            path.step = path.step.max(step);
+            let opened = open(column, task, step);
+            let since = column.points.partition_point(|p| p.at < task.changed_at);
+            if let Some(source) = opened.source.filter(|_| counts(column.role, columns)) {
+                path.judged.push(Judged {
+                    track: path.tracks.len(),
+                    weight: 1.0,
+                    source,
+                    horizon: (column.points.len() - since).max(1),
+                });
+            }
+            path.tracks.push(opened.track);
+            path.below.push(opened.below);
+        }
+        let roles: Vec<MetricRole> = path
+            .judged
+            .iter()
+            .map(|j| path.tracks[j.track].role)
+            .collect();
+        for (judged, weight) in path.judged.iter_mut().zip(combine::weights(&roles)) {
+            judged.weight = weight;
+        }
+        for j in &path.judged {
+            let level = j.level(&path.tracks[j.track], task.alpha * j.weight);
+            path.tracks[j.track].alarm_level = level;
+        }
+        path
+    }
+
+    /// Pushes the rows since the change in order of time over all columns; the first class change.
+    pub(super) fn replay(&mut self, columns: &[Column], changed_at: Timestamp) -> Option<Tripped> {
+        let mut rows: Vec<(Timestamp, usize, f64)> = Vec::new();
+        for (i, column) in columns.iter().enumerate() {
+            let since = column.points.partition_point(|p| p.at < changed_at);
+            rows.extend(column.points[since..].iter().map(|p| (p.at, i, p.value)));
+        }
+        rows.sort_by_key(|row| (row.0, row.1));
+        let mut tripped = None;
+        for (k, (at, i, value)) in rows.iter().enumerate() {
+            self.tracks[*i].push(Point {
+                at: *at,
+                value: *value,
+            });
+            let last = rows.get(k + 1).is_none_or(|next| next.0 != *at);
+            if last && tripped.is_none() && self.step <= TRIGGER_STEP_MAX {
+                tripped = self.class_change(*at);
+            }
+        }
+        tripped
+    }
+
+    fn class_change(&self, now: Timestamp) -> Option<Tripped> {
+        let scene = trigger::Scene {
+            tracks: &self.tracks,
+            probes: &Probes::default(),
+            falls: &[],
+            now,
+            step: self.step,
+            host: crate::watch::host(&self.tracks),
+            reach: Reach::Everyone,
+        };
+        trigger::fire(&scene).into_iter().next()
+    }
+
+    /// The tracks and, where none says how much work is in flight, what Little's law says.
+    pub(super) fn with_flight(&self) -> Vec<Track> {
+        self.tracks
+            .iter()
+            .cloned()
+            .chain(load::flight(&self.tracks))
+            .collect()
+    }
+
+    /// The newest row.
+    pub(super) fn newest(&self) -> Timestamp {
+        let newest = self.tracks.iter().filter_map(|t| t.post.last());
+        newest.map(|p| p.at).max().unwrap_or_default()
+    }
+}
+
+/// Whether a column may stand against the change: outcomes, or, when there are none, all but those
+/// that only explain.
+fn counts(role: MetricRole, columns: &[Column]) -> bool {
+    let outcomes = columns.iter().any(|c| c.role.outcome());
+    role.outcome() || (!outcomes && !matches!(role, MetricRole::Demand | MetricRole::Host))
+}
+
+struct Opened {
+    track: Track,
+    below: Below,
+    source: Option<Source>,
+}
+
+/// Freezes a column at the change and finds where its false-alarm rate comes from.
+fn open(column: &Column, task: &Task<'_>, step: Span) -> Opened {
+    let points = &column.points;
+    let split = points.partition_point(|p| p.at < task.changed_at);
+    let blank = Track::open(column.name.clone(), column.role, column.worse, column.floor);
+    let pre = &points[..split];
+    let form = Form::of(pre, blank.floor);
+    let scene = Scene {
+        step,
+        changed_at: task.changed_at,
+        clock: task.clock,
+    };
+    let chosen = task.choice.below(&transformed(points, form), &scene);
+    let past = Past::new((&blank, form, &chosen), points, split);
+    if let Some((track, bank)) = past.and_then(|past| past.calibrated()) {
+        return Opened {
+            track,
+            below: chosen.below,
+            source: Some(Source::Own(bank)),
+        };
+    }
+    let track = blank.freeze(&pre[split.saturating_sub(PRE_BINS)..]);
+    let near = points
+        .last()
+        .is_some_and(|p| p.at.since(task.changed_at) <= SHIPPED_MAX);
+    let source = Judged::source(&track, None).filter(|_| near);
+    let below = Below {
+        id: track.frame.as_ref().map_or(Flat.id(), Frame::id),
+        why: match chosen.below.why {
+            refused @ Why::Refused(_) => refused,
+            _ => Why::TooFew,
+        },
+        tried: chosen.below.tried,
+    };
+    Opened {
+        track,
+        below,
+        source,
+    }
+}
+
+fn transformed(points: &[Point], form: Form) -> Vec<Point> {
+    let scaled = |p: &Point| Point {
+        at: p.at,
+        value: form.of_value(p.value),
+    };
+    points.iter().map(scaled).collect()
+}
+
+/// Where the values of a track were expected.
+pub(super) fn bands(track: &Track) -> Vec<Band> {
+    let Some(frame) = &track.frame else {
+        return Vec::new();
+    };
+    let seen = track.pre.iter().chain(&track.post);
+    seen.filter_map(|p| frame.band(p.at)).collect()
+}
