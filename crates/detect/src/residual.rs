@@ -104,6 +104,7 @@ pub(crate) struct Frame {
     /// Standard deviation of the residuals, logarithmic.
     pub(crate) scale: f64,
     /// Residuals end here, in standard deviations.
+    #[serde(default = "usual_clip")]
     clip: f64,
     /// Lag-1 autocorrelation before the change.
     pub(crate) phi: f64,
@@ -208,6 +209,11 @@ impl Frame {
     pub(crate) fn baseline(&self) -> String {
         self.id().to_string()
     }
+}
+
+/// What frames of earlier versions were clipped at.
+const fn usual_clip() -> f64 {
+    CLIP
 }
 
 /// The unit of a series that is judged as it is: its spread, else its size, else one.

@@ -30,15 +30,18 @@ pub(crate) enum Sides {
 pub(crate) struct Scan {
     sides: Sides,
     /// What a statistic of each window length counts.
+    #[serde(default = "plain")]
     weights: PerWindow,
     /// The newest residuals, oldest first, at most `KEEP`.
     recent: VecDeque<f64>,
     /// Running maximum of the weighted statistic since the change.
     max: f64,
     /// The same of each window length, unweighted.
+    #[serde(default)]
     maxima: PerWindow,
     /// The largest statistic when each of the plain windows counts the same, and the mean residual (its
     /// size) of that window.
+    #[serde(default)]
     peak: f64,
     peak_mean: f64,
     /// Bins seen.
@@ -130,6 +133,11 @@ impl Scan {
             .collect();
         crate::stats::mean(&newest).unwrap_or(0.0)
     }
+}
+
+/// What scans of earlier versions counted.
+const fn plain() -> PerWindow {
+    PLAIN
 }
 
 /// Weights under which every window length is as likely to reach one in a harmless window: slow noise
