@@ -367,12 +367,14 @@ impl<'a> Case<'a> {
 
     /// Class changes first, then metrics by strength of their evidence.
     fn findings(&self, kind: &VerdictKind) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = self
-            .watch
-            .tripped
-            .iter()
-            .map(|t| t.finding.clone())
-            .collect();
+        let mut findings: Vec<Finding> = Vec::new();
+        for found in self.watch.tripped.iter().map(|t| &t.finding) {
+            // A metric may trip several triggers; the most telling one speaks for it.
+            let said = |f: &Finding| f.metric == found.metric && f.after.is_some();
+            if !findings.iter().any(said) {
+                findings.push(found.clone());
+            }
+        }
         for evidence in &self.evidence {
             if findings.iter().all(|f| f.metric != evidence.track.name) {
                 findings.push(evidence.finding());
@@ -380,6 +382,8 @@ impl<'a> Case<'a> {
         }
         findings.extend(moved_mechanisms(self.watch));
         if *kind == VerdictKind::NoData {
+            // What was seen of a watch that cannot be judged has no chance to be told.
+            findings.iter_mut().for_each(|f| f.p_value = None);
             findings.extend(silence(self.watch));
         }
         if matches!(kind, VerdictKind::Healthy { .. }) && !self.traffic() {

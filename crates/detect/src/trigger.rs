@@ -29,6 +29,11 @@ const ERRORS_MIN: f64 = 10.0;
 const ERRORS_TIMES: f64 = 5.0;
 /// Share of failures at which a rise of known errors counts.
 const ERRORS_SHARE: f64 = 0.1;
+/// Bins in which errors are all that is left of the work, and in how many of them there must be some.
+const LEFT_BINS: usize = 5;
+const LEFT_BUSY: usize = 4;
+/// Share of the work before that counts as its remains.
+const REMAINS: f64 = 0.25;
 /// Errors per second that count as none.
 const ERRORS_NONE: f64 = 0.5;
 /// Samples in a row without an answer on the held connection.
@@ -95,7 +100,7 @@ pub(crate) fn fire(scene: &Scene<'_>) -> Vec<Tripped> {
         shut_out(scene),
         new_sessions(scene),
         probe_errors(scene),
-        errors(scene),
+        errors(scene).or_else(|| only_errors(scene)),
         hang(scene),
         fewer_but_faster(scene),
         ratio::throughput(scene),
@@ -350,6 +355,32 @@ fn errors(scene: &Scene<'_>) -> Option<Tripped> {
             .iter()
             .find(|p| p.value > before)?
             .at;
+        Some(Tripped {
+            trigger: Trigger::Errors,
+            at: scene.now,
+            finding: about(track, now, since),
+        })
+    })
+}
+
+/// Few errors, but they are what is left of the work: clients that fail at once, and come back slowly.
+fn only_errors(scene: &Scene<'_>) -> Option<Tripped> {
+    let work = scene.of_role(MetricRole::Throughput).next()?;
+    let before = work.before().filter(|b| *b >= work.floor.max(BUSY_MIN))?;
+    let done = scene.recent(work, LEFT_BINS)?;
+    if done.iter().any(|v| *v > REMAINS * before) {
+        return None;
+    }
+    scene.of_role(MetricRole::Errors).find_map(|track| {
+        let recent = scene.recent(track, LEFT_BINS)?;
+        let before = stats::mean(&values(track.lately()))?;
+        let now = stats::mean(&recent)?;
+        let busy = recent.iter().filter(|v| **v > 0.0).count();
+        let new = before < ERRORS_NONE && now > 2.0 * worst_burst(track);
+        if busy < LEFT_BUSY || !new || now - before < track.floor {
+            return None;
+        }
+        let since = track.newest(LEFT_BINS).iter().find(|p| p.value > 0.0)?.at;
         Some(Tripped {
             trigger: Trigger::Errors,
             at: scene.now,

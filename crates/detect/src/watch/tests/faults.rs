@@ -66,6 +66,15 @@ fn rows() -> Vec<(&'static str, State, &'static str, i64)> {
             6,
         ),
         (
+            "statement timeout 1 ms, clients that come back slowly",
+            good().with(|s| {
+                (s.commits, s.writes, s.reads) = (8.0, 0.0, 200.0);
+                (s.log_errors, s.rollbacks, s.active) = (2.5, 2.5, 0.2);
+            }),
+            "any",
+            8,
+        ),
+        (
             "lock timeout 1 ms",
             good().with(|s| (s.log_errors, s.rollbacks) = (4.7, 4.7)),
             "errors",
@@ -83,6 +92,16 @@ fn measured_faults_are_seen_in_time() {
             let end = story(seed, &state).play();
             delays.push(end.hurt_after.unwrap_or(99));
             let words = format!("{:?}", end.last.kind).to_lowercase();
+            let told = end.last.findings.iter().filter(|f| f.after.is_some());
+            let mut metrics: Vec<&str> = told.map(|f| f.metric.as_str()).collect();
+            let count = metrics.len();
+            metrics.sort_unstable();
+            metrics.dedup();
+            assert_eq!(
+                metrics.len(),
+                count,
+                "{name} {seed}: a metric is told twice"
+            );
             if seed == 0 {
                 println!(
                     "{name}: {words} {:?} {}",
