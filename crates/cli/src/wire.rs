@@ -65,6 +65,7 @@ fn about_target(what: &Tidings) -> Option<(&'static str, Value)> {
             "baseline",
             json!({ "settings": settings, "dependencies": dependencies, "services": services }),
         ),
+        Tidings::NewServices(services) => ("new_services", json!({ "services": services })),
         Tidings::Learning { have_s, want_s } => {
             ("learning", json!({ "have_s": have_s, "want_s": want_s }))
         }
@@ -276,6 +277,7 @@ pub(crate) fn report(report: &Report) -> Value {
             Done::Nothing => "nobody",
             Done::ByBackstay => "backstay",
             Done::WaitsForPerson => "waits for a person",
+            Done::Offered => "whoever wants it back",
         },
         "steps": report.steps.iter().map(|s| json!({
             "what": s.what, "at": s.at.to_string(), "seconds": s.seconds,

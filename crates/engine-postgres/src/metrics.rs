@@ -12,6 +12,7 @@ use tokio_postgres::Row;
 
 use crate::log::tail::LogCounts;
 use crate::observer::link::Facts;
+use crate::observer::services::at_work_sql;
 
 pub mod host;
 
@@ -97,7 +98,11 @@ const COLUMNS: [&str; 22] = [
     "calls",
 ];
 
-/// The statement that measures everything this server has and this role may see. One row, all numbers.
+/// The column behind the numbers: the applications at work.
+pub(crate) const AT_WORK: usize = COLUMNS.len();
+
+/// The statement that measures everything this server has and this role may see. One row: the numbers,
+/// and who is at work.
 pub(crate) fn sql(facts: &Facts) -> String {
     let fatal = if facts.sessions_fatal {
         "sum(sessions_fatal)"
@@ -136,7 +141,7 @@ pub(crate) fn sql(facts: &Facts) -> String {
     };
     let columns: Vec<String> = COLUMNS.iter().map(|c| format!("{c}::float8")).collect();
     format!(
-        "SELECT {columns} FROM \
+        "SELECT {columns}, {at_work} FROM \
          (SELECT sum(xact_commit), sum(xact_rollback), sum(tup_returned + tup_fetched), \
             sum(tup_inserted + tup_updated + tup_deleted), sum(blks_read), sum(blks_hit), \
             sum(temp_bytes), sum(deadlocks), {fatal}, max(extract(epoch FROM stats_reset)) \
@@ -149,7 +154,8 @@ pub(crate) fn sql(facts: &Facts) -> String {
             a(sessions, active, waiting, lock_waits, sync_rep_waits, connections_used), \
          ({wal}) w(wal_bytes, wal_reset), ({checkpoint}) c(checkpoint_buffers, checkpoint_reset), \
          ({statements}) s(exec_ms, calls)",
-        columns = columns.join(", ")
+        columns = columns.join(", "),
+        at_work = at_work_sql(),
     )
 }
 

@@ -11,17 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backstay_engine::identity::identified;
-use backstay_engine::observe::EVERY_SETTING;
 use backstay_engine::{
-    ChangeSource, ConfigReader, MetricSource, Notice, Observation, Poll, ReadError, Statement,
-    changes,
+    ChangeSource, ConfigReader, MetricSource, Notice, Observation, Poll, ReadError, changes,
 };
 use backstay_model::metric::MetricSpec;
-use backstay_model::name::EngineKind;
-use backstay_model::snapshot::{NodeRole, Server, ServiceUse};
-use backstay_model::{
-    Author, Change, Sample, Scope, ServiceName, Snapshot, SnapshotId, Span, TargetId, Timestamp,
-};
+use backstay_model::{Sample, Snapshot, SnapshotId, Span, TargetId, Timestamp};
 use tokio::sync::Notify;
 
 use crate::connect::{Dialer, Purpose};
@@ -34,16 +28,23 @@ use crate::secrets::Redactor;
 pub(crate) mod link;
 
 mod configuration_files;
+mod identity;
 mod notices;
 mod reading;
 mod server_log;
+pub(crate) mod services;
 mod standing;
+mod unloaded;
 mod whole;
 
+use identity::Identity;
 use link::{Digest, LOOK_MAX, Link, LogPlace, Marks, Place};
 use notices::Board;
 use reading::Reading;
+use server_log::{may_be_said, wanted};
+use services::Services;
 use standing::{Loaded, Standings};
+use unloaded::Waits;
 
 /// How a setting for every role (`ALTER ROLE ALL SET`) shows: no role has this name unquoted, and the
 /// catalogue has none at all.
@@ -53,8 +54,6 @@ pub const EVERY_ROLE: &str = "ALL";
 const DIGEST_EVERY: Span = Span::from_secs(10);
 /// After so many answers in a row that did not come in time the connection is given up.
 const TIMEOUTS_MAX: u32 = 15;
-/// How long an unused statement is remembered: it may wait for its reload or its commit.
-const STATEMENT_AGE_MAX: Span = Span::from_secs(24 * 3_600);
 /// The log may be a moment behind the change that it explains: so often, so long.
 const LOG_WAITS_MAX: u32 = 6;
 const LOG_WAIT: Duration = Duration::from_millis(15);
@@ -78,13 +77,7 @@ pub struct PostgresObserver {
     measured: Option<Counts>,
     host: Option<CpuTimes>,
     log_counted_at: Option<Timestamp>,
-}
-
-/// What tells one server from another behind the same address, as far as it may be read.
-#[derive(Debug, Clone)]
-struct Identity {
-    system: Option<String>,
-    directory: Option<String>,
+    services: Services,
 }
 
 /// What the last answer says about the connection.
@@ -106,6 +99,7 @@ struct Known {
     digest: Digest,
     digest_at: Timestamp,
     looked_at: Timestamp,
+    waits: Waits,
 }
 
 impl PostgresObserver {
@@ -132,6 +126,7 @@ impl PostgresObserver {
             measured: None,
             host: None,
             log_counted_at: None,
+            services: Services::default(),
         })
     }
 
@@ -220,6 +215,12 @@ impl PostgresObserver {
             .replace("statements", notices::statements_logged(&reading));
         let place = self.place();
         let files = configuration_files::list(&reading, &self.redactor, place);
+        let lines = unloaded::lines(&reading, &self.redactor);
+        let waits = match &self.known {
+            Some(known) if loaded == Loaded::No => known.waits.edited(&lines, now),
+            _ => Waits::loaded(lines),
+        };
+        self.services.count(&reading.services, now);
         let Standings {
             settings,
             session_start,
@@ -233,54 +234,17 @@ impl PostgresObserver {
             server,
             settings,
             files,
+            unloaded: waits.told(),
             file_errors,
-            services: services(&reading),
+            services: self.services.list(),
         });
         Ok(Seen {
             snapshot,
             session_start,
             reading,
             place,
+            waits,
         })
-    }
-
-    /// Remembers which server this is, and refuses another one: by what both readings tell.
-    fn recognise(&mut self, reading: &Reading) -> Result<(), ReadError> {
-        let now = Identity {
-            system: reading.system_identifier.clone(),
-            directory: reading.setting("data_directory").map(str::to_owned),
-        };
-        let known = self.identity.get_or_insert_with(|| now.clone());
-        for (expected, found) in [
-            (&known.system, &now.system),
-            (&known.directory, &now.directory),
-        ] {
-            if let (Some(expected), Some(found)) = (expected, found)
-                && expected != found
-            {
-                let (found, expected) = (found.clone(), expected.clone());
-                self.link = None;
-                return Err(ReadError::AnotherServer { found, expected });
-            }
-        }
-        self.directory = configuration_files::data_directory(reading);
-        Ok(())
-    }
-
-    fn server(&self, reading: &Reading) -> Server {
-        let identifier = reading.system_identifier.as_deref().unwrap_or("unknown");
-        let unnamed = || format!("system identifier {identifier}");
-        Server {
-            engine: EngineKind::Postgresql,
-            version: reading.version.clone(),
-            started_at: Timestamp(reading.started),
-            data_directory: self.directory.clone().unwrap_or_else(unnamed),
-            role: if reading.in_recovery {
-                NodeRole::Standby
-            } else {
-                NodeRole::Primary
-            },
-        }
     }
 
     /// Whether everything has to be read, and what was found on the way.
@@ -290,7 +254,12 @@ impl PostgresObserver {
         let due = self.known.as_ref().is_none_or(due);
         let marks = self.link().await?.marks().await;
         let marks = self.judge(marks)?;
-        let moved = self.known.as_ref().is_none_or(|known| known.marks != marks);
+        let news = |known: &Known| {
+            known.marks != marks
+                || known.waits.due(now)
+                || self.services.news(&known.snapshot.services)
+        };
+        let moved = self.known.as_ref().is_none_or(news);
         let (digest, log) = if due || moved {
             let answer = self.link().await?.digest().await;
             let (digest, log) = self.judge(answer)?;
@@ -356,6 +325,7 @@ impl PostgresObserver {
         let same = before.as_ref().is_some_and(|before| {
             before.snapshot.id == observation.snapshot.id
                 && before.snapshot.server == observation.snapshot.server
+                && !self.services.news(&before.snapshot.services)
         });
         self.known = Some(Known {
             snapshot: observation.snapshot.clone(),
@@ -363,6 +333,7 @@ impl PostgresObserver {
             digest: look.digest,
             digest_at: now,
             looked_at: now,
+            waits: seen.waits,
         });
         if same {
             Ok(Poll::Quiet)
@@ -394,6 +365,7 @@ struct Seen {
     session_start: BTreeSet<backstay_model::SettingName>,
     reading: Reading,
     place: Place,
+    waits: Waits,
 }
 
 /// A cheap look.
@@ -402,38 +374,6 @@ struct Look {
     digest: Digest,
     log: Option<LogPlace>,
     moved: bool,
-}
-
-/// Whether a change without an author may still be explained by a line of the log that is on its way.
-fn may_be_said(change: &Change) -> bool {
-    let by_statement =
-        change.old.entry != change.new.entry && !matches!(change.key.scope, Scope::FileRule { .. });
-    by_statement && change.author == Author::Unknown
-}
-
-/// Whether a statement may still explain something: it has not yet, and it is not too old.
-fn wanted(statement: &Statement, found: &[Change], now: Timestamp) -> bool {
-    let explains = |change: &Change| {
-        statement.keys.iter().any(|key| {
-            *key == change.key || (key.scope == change.key.scope && key.name == EVERY_SETTING)
-        })
-    };
-    let young = statement
-        .at
-        .is_none_or(|at| now.since(at) < STATEMENT_AGE_MAX);
-    young && !found.iter().any(explains)
-}
-
-fn services(reading: &Reading) -> Vec<ServiceUse> {
-    let used = |row: &reading::ServiceRow| ServiceUse {
-        service: ServiceName::new(&row.application),
-        role: row.role.clone(),
-        database: row.database.clone(),
-        sessions: row.sessions,
-    };
-    let mut all: Vec<ServiceUse> = reading.services.iter().map(used).collect();
-    all.sort();
-    all
 }
 
 impl ConfigReader for PostgresObserver {
@@ -471,7 +411,11 @@ impl MetricSource for PostgresObserver {
             let row = link.session.client().query_one(&link.metrics, &[]);
             crate::connect::within(LOOK_MAX, "the server's counters", row).await
         };
-        let counts = Counts::of(&self.judge(answer)?, now);
+        let row = self.judge(answer)?;
+        let at_work: Option<&str> = row.get(metrics::AT_WORK);
+        self.services
+            .see(&services::at_work(at_work.unwrap_or_default()), now);
+        let counts = Counts::of(&row, now);
         let mut sample = Sample {
             at: now,
             metrics: metrics::metrics(&counts, self.measured.as_ref()),

@@ -63,7 +63,7 @@ type Pairs = BTreeMap<SettingKey, (Standing, Standing)>;
 /// The standings before and after, when they differ by somebody's doing.
 fn difference(old: Option<&Standing>, new: Option<&Standing>) -> Option<(Standing, Standing)> {
     let (before, after) = match (old, new) {
-        (Some(old), Some(new)) if old != new => (old.clone(), new.clone()),
+        (Some(old), Some(new)) if old.differs(new) => (old.clone(), new.clone()),
         (None, Some(new)) => (Standing::absent(new.source.clone()), new.clone()),
         (Some(old), None) => (old.clone(), Standing::absent(old.source.clone())),
         _ => return None,
@@ -106,6 +106,7 @@ fn change(
         not_after: window.not_after,
         exact: exact(&candidates, said.copied(), window),
     };
+    let application = said.and_then(|s| s.application.clone());
     let description = said.and_then(|s| s.description.clone());
     let origin = if ours { Origin::Ours } else { Origin::Observed };
     Change {
@@ -115,6 +116,7 @@ fn change(
         time,
         author,
         description,
+        application,
         origin,
         takes_effect,
     }

@@ -7,8 +7,8 @@ use backstay_model::{Snapshot, Timestamp};
 use sha2::{Digest, Sha256};
 
 /// The content hash of `snapshot`: the first 16 bytes of SHA-256 over its canonical form, in hex.
-/// What does not belong to a configuration is left out (when it was read, when the server was started,
-/// who was connected, when a file was last touched), so that a configuration that is put back has the
+/// What does not belong to a configuration is left out (when it was read, which cluster it is, when the
+/// server was started, who was connected, when a file was last touched), so that a configuration that is put back has the
 /// identity it had before.
 #[must_use]
 pub fn snapshot_id(snapshot: &Snapshot) -> SnapshotId {
@@ -16,6 +16,7 @@ pub fn snapshot_id(snapshot: &Snapshot) -> SnapshotId {
     content.id = SnapshotId(String::new());
     content.taken_at = Timestamp::default();
     content.server.started_at = Timestamp::default();
+    content.server.system_identifier = None;
     content.services.clear();
     content
         .files

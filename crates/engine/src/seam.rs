@@ -39,11 +39,11 @@ pub enum ReadError {
         why: String,
     },
     /// Another server answers at the address than the one that was watched.
-    #[error("another server answers: data directory {found}, expected {expected}")]
+    #[error("another server answers: {found}, expected {expected}")]
     AnotherServer {
-        /// Its data directory.
+        /// What tells it apart: `data directory /a`, `system identifier 7`.
         found: String,
-        /// The watched one's.
+        /// The same of the watched one.
         expected: String,
     },
     /// The role lacks a right.

@@ -4,16 +4,21 @@
 use backstay_journal::Condition;
 use backstay_lifecycle::State;
 use backstay_lifecycle::policy::Brake;
+use backstay_model::decision::HoldReason;
 use backstay_model::event::Evidence;
 use backstay_model::plan::Found;
+use backstay_model::sample::Held;
 use backstay_model::verdict::{Harm, Recovery, Trigger, VerdictKind};
-use backstay_model::{ChangeSetId, Event, IntentId, Timestamp};
+use backstay_model::{ChangeSetId, Event, IntentId, Sample, Timestamp};
 
 use crate::books::Books;
 use crate::case::Case;
 use crate::desk::{Desk, Ending};
 use crate::tick::Guard;
 use crate::turn::Turn;
+
+/// Share of a watch for which the server must have been gone to be the reason that nothing can be said.
+const GONE_SHARE: f64 = 0.25;
 
 impl<B: Books> Guard<B> {
     /// Whether the harm of a change set that is being put back is still there. After the target, or the
@@ -119,6 +124,28 @@ pub(crate) fn note_end(desk: &mut Desk, at: Timestamp) {
     if ending != Ending::Stopped {
         desk.watches.values_mut().for_each(|watch| watch.fell(at));
     }
+}
+
+/// The reason to hold a change set of which a watch could say nothing because the server was gone.
+pub(crate) fn gone(desk: &Desk, since: Timestamp, verdict: &VerdictKind) -> Option<HoldReason> {
+    let needed = match verdict {
+        VerdictKind::NoData => 0.0,
+        VerdictKind::Inconclusive | VerdictKind::Confounded => GONE_SHARE,
+        _ => return None,
+    };
+    let samples = desk.history.since(since);
+    let lost = |sample: &&Sample| sample.held != Held::Answers;
+    let from = samples.iter().find(lost)?.at;
+    // Whoever is kept out by a refused login does not know the server to be gone.
+    let share = samples.iter().filter(lost).count() as f64 / samples.len() as f64;
+    if desk.away_at < from || share < needed {
+        return None;
+    }
+    let last = samples.iter().rposition(|sample| lost(&sample))?;
+    Some(HoldReason::ServerGone {
+        from,
+        until: samples.get(last + 1).map(|sample| sample.at),
+    })
 }
 
 /// What a lost connection says about how long nothing can be known of the target.

@@ -15,7 +15,7 @@ use backstay_model::{
 
 use crate::books::Books;
 use crate::desk::{Desk, Sight};
-use crate::evidence::{note_away, waits_for_answer};
+use crate::evidence::{gone, note_away, waits_for_answer};
 use crate::news::{News, Tidings};
 use crate::observe::class_of;
 use crate::report::Report;
@@ -180,7 +180,10 @@ impl<B: Books> Guard<B> {
         let Some(case) = desk.cases.get(&id) else {
             return;
         };
-        let State::Watching { extensions, .. } = case.state else {
+        let State::Watching {
+            extensions, since, ..
+        } = case.state
+        else {
             return;
         };
         self.share_blame(desk, id, &mut verdict);
@@ -188,7 +191,7 @@ impl<B: Books> Guard<B> {
             VerdictKind::Hurt { .. } | VerdictKind::Healthy { .. } => None,
             _ => desk.policy.extend(turn.now, extensions),
         };
-        let hold = reserved(desk, id);
+        let hold = reserved(desk, id).or_else(|| gone(desk, since, &verdict.kind));
         turn.tell(
             &desk.target,
             Tidings::Judged {

@@ -391,11 +391,13 @@ pub(crate) fn empty_snapshot(target: &TargetId) -> Snapshot {
             engine: EngineKind::Postgresql,
             version: String::new(),
             started_at: Timestamp(0),
+            system_identifier: None,
             data_directory: String::new(),
             role: backstay_model::snapshot::NodeRole::Primary,
         },
         settings: BTreeMap::new(),
         files: Vec::new(),
+        unloaded: Vec::new(),
         file_errors: Vec::new(),
         services: Vec::new(),
     }

@@ -21,6 +21,7 @@ pub mod words;
 
 mod ask;
 mod evidence;
+mod files;
 mod judge;
 mod keep;
 pub mod knowledge;

@@ -46,6 +46,8 @@ pub enum Tidings {
         /// Applications seen.
         services: Vec<String>,
     },
+    /// Applications began to work on the target.
+    NewServices(Vec<String>),
     /// Progress of learning how the target usually behaves.
     Learning {
         /// Seconds of samples so far.

@@ -8,13 +8,14 @@ use backstay_journal::{Condition, Notice, Presence, Record, SnapshotStore};
 use backstay_model::change::{Author, AuthorEvidence, Origin, TakesEffect};
 use backstay_model::decision::SettingClass;
 use backstay_model::sample::Held;
-use backstay_model::snapshot::{FileError, ServiceUse};
+use backstay_model::snapshot::ServiceUse;
 use backstay_model::{Change, ChangeSet, Event, Snapshot, Span, Timestamp};
 
 use crate::books::Books;
 use crate::case::Case;
 use crate::desk::{Desk, Ending, Moved, Mover, Sight};
 use crate::evidence::{away, note_end};
+use crate::files::{not_boot_safe, tell_file_errors, tell_unloaded};
 use crate::keep::{record_reading, stored};
 use crate::knowledge::knowledge;
 use crate::news::Tidings;
@@ -60,6 +61,11 @@ impl<B: Books> Guard<B> {
             Sight::Itself | Sight::Another => {}
         }
         self.compared(desk, &old, &observation, turn);
+        if sight == Sight::Itself {
+            // A new observer does not know what was loaded before it came.
+            tell_unloaded(desk, &old, new, turn);
+            tell_new_services(desk, &old, new, turn);
+        }
         // After what moved, so that the graph has its authors.
         if sight == Sight::NotYet || teaches(&old, new) {
             record_reading(desk, new, turn);
@@ -342,15 +348,26 @@ fn last_looked_at(desk: &Desk, began_at: Timestamp) -> Option<Timestamp> {
     Some(last.at - BLIND_MAX)
 }
 
-/// Another server than the one whose configuration is known: its settings say nothing about ours.
+/// Another server than the one whose configuration is known: its settings say nothing about ours. A
+/// cluster that was made anew has another identifier, a copy of one another directory.
 fn another_server(desk: &Desk, new: &Snapshot) -> Option<ReadError> {
-    let expected = &desk.snapshot.as_ref()?.server.data_directory;
-    let found = &new.server.data_directory;
-    // Where the directory may not be read, an identifier stands in its place.
-    let path = |text: &str| text.starts_with('/');
-    (path(expected) && path(found) && expected != found).then(|| ReadError::AnotherServer {
-        found: found.clone(),
-        expected: expected.clone(),
+    let known = &desk.snapshot.as_ref()?.server;
+    let other = |what: &str, expected: &str, found: &str| {
+        (expected != found).then(|| ReadError::AnotherServer {
+            found: format!("{what} {found}"),
+            expected: format!("{what} {expected}"),
+        })
+    };
+    let identifiers = known
+        .system_identifier
+        .as_ref()
+        .zip(new.server.system_identifier.as_ref());
+    let by_identifier = identifiers.and_then(|(a, b)| other("system identifier", a, b));
+    by_identifier.or_else(|| {
+        let (expected, found) = (&known.data_directory, &new.server.data_directory);
+        // Where the directory may not be read, an identifier stands in its place.
+        let paths = expected.starts_with('/') && found.starts_with('/');
+        other("data directory", expected, found).filter(|_| paths)
     })
 }
 
@@ -359,6 +376,17 @@ fn another_server(desk: &Desk, new: &Snapshot) -> Option<ReadError> {
 fn teaches(old: &Snapshot, new: &Snapshot) -> bool {
     let there = |used: &ServiceUse| old.services.iter().any(|s| s.service == used.service);
     old.server.version != new.server.version || !new.services.iter().all(there)
+}
+
+/// Services that were not there are told; the graph learns them from the reading.
+fn tell_new_services(desk: &Desk, old: &Snapshot, new: &Snapshot, turn: &mut Turn) {
+    let there = |used: &&ServiceUse| old.services.iter().any(|s| s.service == used.service);
+    let fresh = new.services.iter().filter(|used| !there(used));
+    let mut names: Vec<String> = fresh.map(|s| s.service.to_string()).collect();
+    names.dedup();
+    if !names.is_empty() {
+        turn.tell(&desk.target, Tidings::NewServices(names));
+    }
 }
 
 /// Whether the value that woke is one of which somebody was told when it was written, or ours.
@@ -440,37 +468,6 @@ pub(crate) fn class_of(desk: &Desk, change: &Change) -> SettingClass {
     };
     let new = change.new.effective.as_ref().and_then(|v| v.as_text());
     backstay_catalog::class_of_change(name, class, new)
-}
-
-/// Lines with which the server would not start again are told as they appear and as they go.
-fn tell_file_errors(desk: &Desk, old: &Snapshot, new: &Snapshot, turn: &mut Turn) {
-    if old.file_errors == new.file_errors {
-        return;
-    }
-    let presence = if new.file_errors.is_empty() {
-        Presence::Ends
-    } else {
-        Presence::Begins
-    };
-    let errors = if new.file_errors.is_empty() {
-        &old.file_errors
-    } else {
-        &new.file_errors
-    };
-    let notice = not_boot_safe(errors);
-    turn.record(Record::Notice {
-        target: Some(desk.target.clone()),
-        notice: notice.clone(),
-        presence,
-    });
-    turn.tell(&desk.target, Tidings::Notice(notice, presence));
-}
-
-fn not_boot_safe(errors: &[FileError]) -> Notice {
-    let line = |e: &FileError| format!("{}:{}: {}", e.path, e.line, e.message);
-    Notice::NotBootSafe {
-        lines: errors.iter().map(line).collect(),
-    }
 }
 
 fn condition(error: &ReadError) -> Condition {

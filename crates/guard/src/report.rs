@@ -1,8 +1,10 @@
 //! The report on a change set that came to rest: root cause, impacted services, steps taken and the
 //! seconds of each.
 
+use std::collections::BTreeSet;
+
 use backstay_lifecycle::State;
-use backstay_lifecycle::state::{Keeper, Successor};
+use backstay_lifecycle::state::{Keeper, Ready, Successor};
 use backstay_model::risk::Risk;
 use backstay_model::verdict::{Harm, Recovery, Verdict, VerdictKind};
 use backstay_model::{Change, ChangeSet, NodeKey, ServiceName, Timestamp};
@@ -51,6 +53,8 @@ pub enum Done {
     ByBackstay,
     /// A person has to, or has to approve.
     WaitsForPerson,
+    /// Nobody has to: nothing speaks against the change, and these would take it back.
+    Offered,
 }
 
 /// One step, with the seconds it took.
@@ -77,6 +81,13 @@ impl Report {
         let done = match (&case.state, commands.is_empty()) {
             (_, true) | (State::Kept { .. } | State::Superseded { .. }, _) => Done::Nothing,
             _ if rolled_back => Done::ByBackstay,
+            (
+                State::Held {
+                    ready: Ready::Nothing,
+                    ..
+                },
+                _,
+            ) if !hurt(case) => Done::Offered,
             _ => Done::WaitsForPerson,
         };
         Self {
@@ -101,6 +112,11 @@ impl Report {
                 .unwrap_or_default(),
         }
     }
+}
+
+fn hurt(case: &Case) -> bool {
+    let verdict = case.verdict.as_ref();
+    verdict.is_some_and(|v| matches!(v.kind, VerdictKind::Hurt { .. }))
 }
 
 /// Why it came to rest there, in one line.
@@ -161,7 +177,9 @@ fn symptom(verdict: &Verdict) -> String {
         _ => "worse than without a change",
     };
     let alarmed = verdict.findings.iter().filter(|f| f.alarm_at.is_some());
-    let texts = alarmed.take(SYMPTOMS_MAX).map(|f| f.text.as_str());
+    let mut told = BTreeSet::new();
+    let distinct = alarmed.filter(|f| told.insert(&f.metric));
+    let texts = distinct.take(SYMPTOMS_MAX).map(|f| f.text.as_str());
     let shown: Vec<&str> = texts.collect();
     if shown.is_empty() {
         class.to_owned()
@@ -206,4 +224,46 @@ fn steps(case: &Case) -> Vec<Step> {
             .filter(|_| case.recovery == Some(Recovery::Yes)),
     );
     steps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use backstay_model::MetricName;
+    use backstay_model::metric::MetricRole;
+    use backstay_model::verdict::{Calibration, Finding, Trigger};
+
+    #[test]
+    fn a_symptom_names_a_metric_once() {
+        let finding = |metric: &'static str, text: &str| Finding {
+            metric: MetricName::from_static(metric),
+            role: MetricRole::Throughput,
+            before: Some(265.0),
+            after: Some(0.0),
+            harm: None,
+            p_value: None,
+            alarm_at: Some(Timestamp(0)),
+            text: text.to_owned(),
+        };
+        let verdict = Verdict {
+            kind: VerdictKind::Hurt {
+                by: Harm::ClassChange(Trigger::Hang),
+            },
+            at: Timestamp(0),
+            p_value: None,
+            score: 1.0,
+            alarm_at: Some(Timestamp(0)),
+            findings: vec![
+                finding("writes_per_s", "writes 265/s -> 0/s since 10:00:00"),
+                finding("writes_per_s", "writes 265/s -> 0/s since 10:00:01"),
+                finding("commits_per_s", "commits 90/s -> 0/s since 10:00:01"),
+            ],
+            refusals: Vec::new(),
+            calibration: Calibration::None,
+        };
+        assert_eq!(
+            symptom(&verdict),
+            "work hangs: writes 265/s -> 0/s since 10:00:00; commits 90/s -> 0/s since 10:00:01"
+        );
+    }
 }

@@ -16,7 +16,8 @@ use backstay_model::plan::{Found, Plan};
 use backstay_model::risk::Risk;
 use backstay_model::verdict::{Refusal, Verdict, VerdictKind};
 use backstay_model::{
-    ChangeSetId, Event, IntentId, Scope, SettingKey, Span, Timestamp, ValueSource,
+    Author, Change, ChangeSet, ChangeSetId, Event, IntentId, NodeKey, Scope, ServiceName,
+    SettingKey, Snapshot, Span, Timestamp, ValueSource,
 };
 use backstay_risk::Outlook;
 use backstay_rollback::{Guilty, plan};
@@ -138,13 +139,23 @@ impl<B: Books> Guard<B> {
             .chain(desk.cases.values());
         let past = past(choice.pack, settled);
         let graph: &Graph = &self.known.graph;
-        let scene = scene(desk, &earlier, choice, (graph, &past), turn.now);
+        let mut scene = scene(desk, &earlier, choice, (graph, &past), turn.now);
+        let makers = makers(&case.change_set, snapshot);
+        scene
+            .services
+            .retain(|service, _| !makers.contains(service));
         let proposed = Proposed::of(&case.change_set);
-        match proposal::put(&scene.now, &proposed) {
+        let mut outlook = match proposal::put(&scene.now, &proposed) {
             Ok(then) => outlook(&scene, &then, &proposed),
             // A value that our pack cannot read is no reason to be silent about its reach.
             Err(_unreadable) => outlook(&scene, &scene.now.clone(), &proposed),
-        }
+        };
+        // Whoever worked here once does not feel what is done now.
+        outlook.reach.retain(|reach| match &reach.node {
+            NodeKey::Service(service) => scene.services.contains_key(service),
+            _ => true,
+        });
+        outlook
     }
 
     pub(crate) fn plan(&self, desk: &Desk, case: &Case) -> Plan {
@@ -224,7 +235,7 @@ impl<B: Books> Guard<B> {
             .change_set
             .changes
             .iter()
-            .map(|c| backstay_model::NodeKey::Setting(c.key.name.clone()))
+            .map(|c| NodeKey::Setting(c.key.name.clone()))
             .collect();
         let impacts = self
             .known
@@ -363,6 +374,25 @@ fn by_intent(desk: &Desk, intent: IntentId) -> Option<ChangeSetId> {
         .map(|(id, _)| *id)
 }
 
+/// Applications of which the only session is the one that made the change: that is its author, not a
+/// service that feels it.
+fn makers(change_set: &ChangeSet, snapshot: &Snapshot) -> BTreeSet<ServiceName> {
+    let sessions = |service: &ServiceName| {
+        let used = snapshot.services.iter().filter(|s| s.service == *service);
+        used.map(|s| s.sessions).sum::<u32>()
+    };
+    let maker = |change: &Change| {
+        let application = change.application.as_deref().filter(|a| !a.is_empty());
+        let author = match &change.author {
+            Author::Known { name, .. } => Some(name.as_str()),
+            Author::Unknown => None,
+        };
+        application.or(author).map(ServiceName::new)
+    };
+    let makers = change_set.changes.iter().filter_map(maker);
+    makers.filter(|service| sessions(service) <= 1).collect()
+}
+
 fn bare_outlook() -> Outlook {
     Outlook {
         failure_rate: backstay_risk::failure_rate(
@@ -372,7 +402,7 @@ fn bare_outlook() -> Outlook {
                 category: "other".into(),
                 setting: backstay_model::SettingName::from_static("unknown"),
                 direction: backstay_risk::history::Direction::Up(0.0),
-                at: backstay_model::Timestamp(0),
+                at: Timestamp(0),
             },
         ),
         mechanisms: Vec::new(),

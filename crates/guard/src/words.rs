@@ -38,6 +38,7 @@ mod tests {
             effective: Some(Value::text(text)),
             source: ValueSource::AutoFile,
             entry: None,
+            waiting: None,
             pending_restart: Pending::No,
         };
         let change = |name: &str, old: &str, new: &str| Change {
@@ -51,6 +52,7 @@ mod tests {
             },
             author: Author::Unknown,
             description: None,
+            application: None,
             origin: Origin::Observed,
             takes_effect: TakesEffect::Now,
         };

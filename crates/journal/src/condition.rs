@@ -23,9 +23,9 @@ pub enum Condition {
     },
     /// Another server answers at its address.
     AnotherServer {
-        /// The data directory that was found.
+        /// What tells it apart, as it was found: `data directory /a`, `system identifier 7`.
         found: String,
-        /// The data directory that was expected.
+        /// The same, as it was expected.
         expected: String,
     },
     /// It was started again; it is up.
@@ -84,10 +84,7 @@ impl fmt::Display for Condition {
             Self::Unreachable { why } => write!(f, "the server does not answer: {why}"),
             Self::LoginRefused { why } => write!(f, "the server refused the login: {why}"),
             Self::AnotherServer { found, expected } => {
-                write!(
-                    f,
-                    "another server answers: data directory {found}, expected {expected}"
-                )
+                write!(f, "another server answers: {found}, expected {expected}")
             }
             Self::Restarted {
                 started_at,
@@ -153,6 +150,11 @@ pub enum Notice {
         /// What is wrong, one line each, redacted.
         lines: Vec<String>,
     },
+    /// Values were edited in configuration files, and the server has not loaded them yet.
+    NotLoaded {
+        /// What a reload would change, one line each: `work_mem 4MB -> 8MB, postgresql.conf line 12`.
+        lines: Vec<String>,
+    },
     /// A change touches durability; a rule reports it whatever the metrics say.
     Durability {
         /// Which change set.
@@ -215,6 +217,9 @@ impl fmt::Display for Notice {
             }
             Self::NotBootSafe { lines } => {
                 write!(f, "the server would not start again: {}", lines.join("; "))
+            }
+            Self::NotLoaded { lines } => {
+                write!(f, "edited, not loaded yet: {}", lines.join("; "))
             }
             Self::Durability {
                 change_set, text, ..

@@ -25,6 +25,7 @@ pub(crate) fn standing(value: &str) -> Standing {
         effective: Some(Value::text(value)),
         source: ValueSource::AutoFile,
         entry: Some(Value::text(value)),
+        waiting: None,
         pending_restart: Pending::No,
     }
 }
@@ -41,6 +42,7 @@ pub(crate) fn change_set(id: ChangeSetId, old: &str, new: &str) -> ChangeSet {
         },
         author: Author::Unknown,
         description: None,
+        application: None,
         origin: Origin::Observed,
         takes_effect: TakesEffect::Now,
     };

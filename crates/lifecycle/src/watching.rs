@@ -158,14 +158,19 @@ fn undecided(id: ChangeSetId, verdict: &Verdict, at: Timestamp) -> (State, Vec<C
     halt::hold(judged_case(id, verdict), at, reason, Ready::Nothing)
 }
 
-/// What metrics cannot clear waits for a person.
+/// What metrics cannot clear waits for a person. That the server is gone is told as its condition, and
+/// nobody is called because of a change that nothing speaks against.
 fn reserved(
     id: ChangeSetId,
     verdict: &Verdict,
     at: Timestamp,
     why: &HoldReason,
 ) -> (State, Vec<Command>) {
-    halt::hold(judged_case(id, verdict), at, why.clone(), Ready::Nothing)
+    let (state, page) = halt::hold(judged_case(id, verdict), at, why.clone(), Ready::Nothing);
+    match why {
+        HoldReason::ServerGone { .. } => (state, Vec::new()),
+        _ => (state, page),
+    }
 }
 
 fn kept_by(change_set: ChangeSetId, by: &str) -> State {

@@ -111,6 +111,33 @@ pub struct Standing {
     pub entry: Option<Value>,
     /// The files hold another value that waits for a restart.
     pub pending_restart: Pending,
+    /// That other value; `None` when none waits, or when the files may not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+}
+
+/// A value that takes effect at the next restart.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The value as it stands in its file; the built-in one when its last line was taken away.
+    pub value: Value,
+    /// Where it stands; `None` for a built-in value.
+    pub line: Option<FileLine>,
+}
+
+/// A line of a configuration file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FileLine {
+    /// Path as the server reports it.
+    pub path: String,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for FileLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} line {}", self.path, self.line)
+    }
 }
 
 /// Whether a value waits for a restart.
@@ -132,7 +159,23 @@ impl Standing {
             source,
             entry: None,
             pending_restart: Pending::No,
+            waiting: None,
         }
+    }
+
+    /// Whether the setting stands otherwise than in `other`. That a line moved within its file is no
+    /// difference, nor is a waiting value that only one of the two readings could see.
+    #[must_use]
+    pub fn differs(&self, other: &Self) -> bool {
+        let bare = |standing: &Self| Self {
+            waiting: None,
+            ..standing.clone()
+        };
+        let waits = match (&self.waiting, &other.waiting) {
+            (Some(own), Some(others)) => own.value != others.value,
+            _ => false,
+        };
+        waits || bare(self) != bare(other)
     }
 }
 
@@ -149,6 +192,9 @@ pub struct Change {
     pub time: ChangeTime,
     /// Who made it.
     pub author: Author,
+    /// The application name of the session that made it, when the server's log gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
     /// Why, in the author's words: the comment in the statement; `None` when there is none.
     pub description: Option<String>,
     /// By which door it came.
@@ -171,15 +217,17 @@ impl Change {
     }
 }
 
-/// In place of a value that waits for a restart in a file other than the one that statements write.
+/// In place of a value that waits for a restart in a file that may not be read.
 const WAITS_IN_A_FILE: &str = "another value, in a file";
 
 /// The value that a change is about: for one that waits for a restart it is the entry in the files,
 /// and so it is for one whose running value the server does not show us.
 fn shown(standing: &Standing, takes_effect: TakesEffect) -> String {
     let (entry, effective) = (standing.entry.as_ref(), standing.effective.as_ref());
+    if let Some(waiting) = &standing.waiting {
+        return waiting.value.to_string();
+    }
     if standing.pending_restart == Pending::Restart && entry.is_none() {
-        // The value stands in a file that people edit, which is not read value by value.
         return WAITS_IN_A_FILE.to_owned();
     }
     let value = match takes_effect {
@@ -250,7 +298,30 @@ mod tests {
             source: ValueSource::Default,
             entry: entry.map(Value::text),
             pending_restart,
+            waiting: None,
         }
+    }
+
+    fn waits(value: &str, line: u32) -> Standing {
+        Standing {
+            waiting: Some(Waiting {
+                value: Value::text(value),
+                line: Some(FileLine {
+                    path: "/data/postgresql.conf".to_owned(),
+                    line,
+                }),
+            }),
+            ..standing("100", None, Pending::Restart)
+        }
+    }
+
+    #[test]
+    fn a_line_that_moves_is_no_difference_and_a_waiting_value_is_one() {
+        assert!(!waits("150", 3).differs(&waits("150", 4)));
+        assert!(waits("150", 3).differs(&waits("200", 3)));
+        // A journal of an older guard holds no waiting values.
+        assert!(!waits("150", 3).differs(&standing("100", None, Pending::Restart)));
+        assert!(waits("150", 3).differs(&standing("100", None, Pending::No)));
     }
 
     #[test]
@@ -258,6 +329,7 @@ mod tests {
         let at = TakesEffect::AtRestart;
         let by_hand = standing("100", None, Pending::Restart);
         assert_eq!(shown(&by_hand, at), "another value, in a file");
+        assert_eq!(shown(&waits("150", 3), at), "150");
         let by_statement = standing("100", Some("150"), Pending::Restart);
         assert_eq!(shown(&by_statement, at), "150");
         assert_eq!(shown(&standing("100", None, Pending::No), at), "100");

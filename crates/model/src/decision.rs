@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::time::Timestamp;
+
 /// How far Backstay may go. Order: each next one may do more.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -121,6 +123,13 @@ pub enum HoldReason {
     Inconclusive,
     /// There were not enough data to judge.
     NoData,
+    /// The server was gone for so much of the watch that nothing can be said of the change.
+    ServerGone {
+        /// Since when nobody answered.
+        from: Timestamp,
+        /// When it answered again; `None` when it had not at the end of the watch.
+        until: Option<Timestamp>,
+    },
     /// Something else moved as well.
     Confounded,
     /// The load moved.
@@ -198,6 +207,13 @@ impl fmt::Display for HoldReason {
             }
             Self::Inconclusive => f.write_str("the watch ended without an answer"),
             Self::NoData => f.write_str("not enough data to judge; no data is never \"healthy\""),
+            Self::ServerGone { from, until } => {
+                write!(f, "not judged, because the server was gone from {from} ")?;
+                match until {
+                    Some(until) => write!(f, "to {until}"),
+                    None => f.write_str("on"),
+                }
+            }
             Self::Confounded => f.write_str("something else moved as well"),
             Self::WorkloadShift => f.write_str("the load moved, not the database"),
             Self::FileOwned { path } => write!(f, "the value stands in {path}, which people own"),

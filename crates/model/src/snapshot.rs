@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::Standing;
+use crate::change::{FileLine, Standing};
 use crate::id::{SnapshotId, TargetId};
-use crate::name::{EngineKind, ServiceName};
+use crate::name::{EngineKind, ServiceName, SettingName};
 use crate::time::Timestamp;
-use crate::value::{Fingerprint, SettingKey};
+use crate::value::{Fingerprint, SettingKey, Value};
 
 /// The complete configuration of a target at one moment, from files and server. Secrets are
 /// fingerprints already.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Hash of everything below but `taken_at`, `started_at` and `services`.
+    /// Hash of everything below but `taken_at`, `started_at`, `system_identifier` and `services`.
     pub id: SnapshotId,
     /// Whose configuration.
     pub target: TargetId,
@@ -30,6 +30,9 @@ pub struct Snapshot {
     /// Lines of configuration files that the server cannot use: tolerated while it runs, fatal at its
     /// next start.
     pub file_errors: Vec<FileError>,
+    /// Values in configuration files that the server has not loaded yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unloaded: Vec<Unloaded>,
     /// Applications that use the target.
     pub services: Vec<ServiceUse>,
 }
@@ -43,7 +46,11 @@ pub struct Server {
     pub version: String,
     /// When it was started.
     pub started_at: Timestamp,
-    /// Its data directory, which tells one server from another behind the same address.
+    /// The identifier that its cluster got when it was made, which tells one server from another
+    /// behind the same address; `None` when it may not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_identifier: Option<String>,
+    /// Its data directory, which tells a cluster from its copy on the same machine.
     pub data_directory: String,
     /// Its role in replication.
     pub role: NodeRole,
@@ -94,6 +101,19 @@ pub struct FileError {
     pub line: u32,
     /// The server's words, redacted.
     pub message: String,
+}
+
+/// A value that was edited in a configuration file, and that a reload would activate.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Unloaded {
+    /// The setting.
+    pub name: SettingName,
+    /// The value that the files held when the server last read them; `None` when they held none.
+    pub loaded: Option<Value>,
+    /// The value that they hold now; `None` when its last line was taken away.
+    pub edited: Option<Value>,
+    /// Where the value stands, or stood.
+    pub at: FileLine,
 }
 
 /// An application as it shows in the target's sessions.

@@ -89,6 +89,7 @@ pub(crate) fn system(value: &str) -> Standing {
 pub(crate) fn waiting(running: &str, source: ValueSource, value: &str) -> Standing {
     Standing {
         entry: Some(Value::text(value)),
+        waiting: None,
         pending_restart: Pending::Restart,
         ..plain(running, source)
     }
@@ -107,6 +108,7 @@ pub(crate) fn change(key: SettingKey, old: Standing, new: Standing) -> Change {
         },
         author: Author::Unknown,
         description: None,
+        application: None,
         origin: Origin::Observed,
         takes_effect: TakesEffect::Now,
     }
@@ -196,11 +198,13 @@ fn snapshot(id: &str, settings: BTreeMap<SettingKey, Standing>) -> Snapshot {
             engine: EngineKind::Postgresql,
             version: "15.18".into(),
             started_at: Timestamp::from_secs(1),
+            system_identifier: None,
             data_directory: "/data".into(),
             role: NodeRole::Primary,
         },
         settings,
         files: ["postgresql.conf", "pg_hba.conf"].map(config_file).to_vec(),
+        unloaded: Vec::new(),
         file_errors: Vec::new(),
         services: Vec::new(),
     }

@@ -139,6 +139,7 @@ fn example_change_set(id: u64) -> ChangeSet {
         effective: Some(Value::text(format!("{value}kB"))),
         source: ValueSource::AutoFile,
         entry: Some(Value::text(format!("{value}kB"))),
+        waiting: None,
         pending_restart: Pending::No,
     };
     let at = Timestamp::from_secs(i64::try_from(id).unwrap_or(0));
@@ -156,6 +157,7 @@ fn example_change_set(id: u64) -> ChangeSet {
             via: AuthorEvidence::ServerLog,
         },
         description: Some(format!("OPS-{id} more memory for sorting")),
+        application: None,
         origin: Origin::Observed,
         takes_effect: TakesEffect::Now,
     };

@@ -299,6 +299,7 @@ impl Server {
             effective: effective.map(Value::text),
             source,
             entry: self.auto.get(name).map(Value::text),
+            waiting: None,
             pending_restart: if waits { Pending::Restart } else { Pending::No },
         }
     }
@@ -333,11 +334,13 @@ impl Server {
                 engine: EngineKind::Postgresql,
                 version: "15.18".to_owned(),
                 started_at: self.started_at,
+                system_identifier: None,
                 data_directory: "/var/lib/postgresql".to_owned(),
                 role: NodeRole::Primary,
             },
             settings: keys.map(|key| (key.clone(), self.standing(&key))).collect(),
             files: self.files(),
+            unloaded: Vec::new(),
             file_errors: Vec::new(),
             services,
         })

@@ -22,6 +22,7 @@ fn standing(effective: Option<Value>, entry: Option<&str>, pending: Pending) -> 
         effective,
         source: ValueSource::AutoFile,
         entry,
+        waiting: None,
         pending_restart: pending,
     }
 }
@@ -154,11 +155,13 @@ fn snapshot() -> Snapshot {
             engine: EngineKind::Postgresql,
             version: "15.20".into(),
             started_at: Timestamp::default(),
+            system_identifier: None,
             data_directory: String::new(),
             role: NodeRole::Primary,
         },
         settings,
         files: Vec::new(),
+        unloaded: Vec::new(),
         file_errors: Vec::new(),
         services: Vec::new(),
     }

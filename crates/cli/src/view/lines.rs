@@ -7,7 +7,7 @@ use backstay_journal::{Condition, Presence};
 use backstay_model::event::WriteReply;
 use backstay_model::risk::{Reach, Risk};
 use backstay_model::verdict::{Harm, Recovery, Verdict, VerdictKind};
-use backstay_model::{ChangeSet, Timestamp};
+use backstay_model::{Change, ChangeSet, Timestamp};
 
 use super::fold::fold;
 use crate::out::{Out, Tone};
@@ -80,6 +80,10 @@ fn about_target(out: Out, what: &Tidings) -> Option<Vec<String>> {
                 "{settings} settings read, {dependencies} dependencies known; services: {names}"
             );
             vec![headed(out, Tone::Bold, "baseline", text)]
+        }
+        Tidings::NewServices(names) => {
+            let text = format!("also at work now: {}", names.join(", "));
+            vec![headed(out, Tone::Plain, "services", text)]
         }
         Tidings::Learning { have_s, want_s } => learning(out, *have_s, *want_s),
         Tidings::Paused(Presence::Begins) => {
@@ -230,7 +234,8 @@ fn seen(out: Out, set: &ChangeSet) -> Vec<String> {
             " ".repeat(set.id.to_string().len() + 1)
         };
         let (old, new) = values(change);
-        lines.push(format!("{head} {id}{}  {old} -> {new}", change.key));
+        let waits = waits(change);
+        lines.push(format!("{head} {id}{}  {old} -> {new}{waits}", change.key));
     }
     let why = set
         .description()
@@ -238,6 +243,17 @@ fn seen(out: Out, set: &ChangeSet) -> Vec<String> {
         .unwrap_or_default();
     lines.push(format!("           by {}{why}", set.author()));
     lines
+}
+
+/// `, waits for a restart (postgresql.conf line 12)`, for a value that does.
+fn waits(change: &Change) -> String {
+    let Some(waiting) = &change.new.waiting else {
+        return String::new();
+    };
+    match &waiting.line {
+        Some(line) => format!(", waits for a restart ({line})"),
+        None => ", waits for a restart (built in)".to_owned(),
+    }
 }
 
 fn judged(out: Out, id: &str, verdict: &Verdict) -> Vec<String> {
@@ -403,6 +419,7 @@ pub(crate) fn report_lines(out: Out, report: &Report) -> Vec<String> {
     }
     let head = match report.done {
         Done::ByBackstay => "remediation",
+        Done::Offered => "to have it back",
         _ => "to be run by you",
     };
     for (i, command) in report.commands.iter().enumerate() {

@@ -291,6 +291,7 @@ pub(crate) fn change(second: i64, takes_effect: TakesEffect, scope: Scope) -> Ch
         effective: None,
         source: ValueSource::AutoFile,
         entry: None,
+        waiting: None,
         pending_restart: Pending::No,
     };
     let change = Change {
@@ -307,6 +308,7 @@ pub(crate) fn change(second: i64, takes_effect: TakesEffect, scope: Scope) -> Ch
         },
         author: Author::Unknown,
         description: None,
+        application: None,
         origin: Origin::Observed,
         takes_effect,
     };

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use backstay_engine::ReadError;
+use backstay_model::change::FileLine;
 use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use super::link::{Facts, Link, READ_MAX};
@@ -33,6 +34,15 @@ pub(super) struct FileRow {
     pub(super) name: Option<String>,
     pub(super) setting: Option<String>,
     pub(super) error: Option<String>,
+}
+
+impl FileRow {
+    pub(super) fn place(&self) -> FileLine {
+        FileLine {
+            path: self.path.clone(),
+            line: self.line,
+        }
+    }
 }
 
 /// A value of a role or database. No role and no database means everybody.
@@ -68,6 +78,8 @@ pub(super) struct ServiceRow {
     pub(super) role: String,
     pub(super) database: String,
     pub(super) sessions: u32,
+    /// Whether one of them has lasted for a while and is at work.
+    pub(super) seasoned: bool,
 }
 
 /// Everything.
@@ -117,10 +129,11 @@ const RULES_SQL: &str = "SELECT to_jsonb(h) ->> 'file_name', line_number, type, 
     array_to_string(options, ' '), error FROM pg_hba_file_rules h";
 /// Tools in which people type are no services: who makes a change must not be told as hit by it.
 const SERVICES_SQL: &str = "SELECT coalesce(nullif(application_name, ''), usename, ''), usename, \
-    datname, count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' \
-    AND application_name NOT LIKE 'backstay/%' \
-    AND application_name !~* '^(psql|pgcli|pgadmin|dbeaver|datagrip|pg_dump|pg_restore|pg_basebackup)([^a-z]|$)' \
-    AND datname IS NOT NULL AND usename IS NOT NULL \
+    datname, count(*), coalesce(bool_or(backend_start < clock_timestamp() - interval '2 seconds' \
+    AND (state IS NULL OR state IN ('active', 'disabled') \
+        OR state_change > clock_timestamp() - interval '2 seconds')), false) \
+    FROM pg_stat_activity WHERE backend_type = 'client backend' \
+    AND application_name NOT LIKE 'backstay/%' AND datname IS NOT NULL AND usename IS NOT NULL \
     GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3 LIMIT";
 
 fn scoped_sql(facts: &Facts) -> String {
@@ -263,5 +276,6 @@ fn service(row: &SimpleQueryRow) -> ServiceRow {
         role: text(row, 1),
         database: text(row, 2),
         sessions: number(row, 3),
+        seasoned: row.get(4) == Some("t"),
     }
 }

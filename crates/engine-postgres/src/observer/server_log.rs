@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use backstay_engine::observe::EVERY_SETTING;
 use backstay_engine::{Notice, Statement};
-use backstay_model::{Span, Timestamp};
+use backstay_model::{Author, Change, Scope, Span, Timestamp};
 
 use super::PostgresObserver;
 use super::link::{LogPlace, Place};
@@ -11,6 +12,9 @@ use super::reading::Reading;
 use super::standing::scoped_key;
 use crate::log::tail::LogSource;
 use crate::log::{Format, LogState};
+
+/// How long an unused statement is remembered: it may wait for its reload or its commit.
+const STATEMENT_AGE_MAX: Span = Span::from_secs(24 * 3_600);
 
 impl PostgresObserver {
     /// Follows the log where it is now.
@@ -65,6 +69,26 @@ impl PostgresObserver {
             .chain(committed)
             .collect()
     }
+}
+
+/// Whether a change without an author may still be explained by a line of the log that is on its way.
+pub(super) fn may_be_said(change: &Change) -> bool {
+    let by_statement =
+        change.old.entry != change.new.entry && !matches!(change.key.scope, Scope::FileRule { .. });
+    by_statement && change.author == Author::Unknown
+}
+
+/// Whether a statement may still explain something: it has not yet, and it is not too old.
+pub(super) fn wanted(statement: &Statement, found: &[Change], now: Timestamp) -> bool {
+    let explains = |change: &Change| {
+        statement.keys.iter().any(|key| {
+            *key == change.key || (key.scope == change.key.scope && key.name == EVERY_SETTING)
+        })
+    };
+    let young = statement
+        .at
+        .is_none_or(|at| now.since(at) < STATEMENT_AGE_MAX);
+    young && !found.iter().any(explains)
 }
 
 /// The best of the formats that the server writes; a path may be relative to the data directory.

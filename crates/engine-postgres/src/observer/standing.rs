@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backstay_model::change::{Pending, Standing};
+use backstay_model::change::{Pending, Standing, Waiting};
 use backstay_model::snapshot::FileError;
 use backstay_model::{Scope, SettingKey, SettingName, Snapshot, Value, ValueSource};
 
@@ -78,6 +78,7 @@ pub(super) fn standings(
             } else {
                 Pending::No
             },
+            waiting: files.waiting(row, &name, redactor),
         };
         let broken = files.broken(&name) && !row.pending_restart;
         let key = SettingKey {
@@ -151,6 +152,28 @@ impl<'a> Files<'a> {
 
     fn broken(&self, name: &SettingName) -> bool {
         self.winner(name).is_some_and(|line| line.error.is_some())
+    }
+
+    /// The value that a restart would give to a setting that waits for one.
+    fn waiting(
+        &self,
+        row: &SettingRow,
+        name: &SettingName,
+        redactor: &Redactor,
+    ) -> Option<Waiting> {
+        if !row.pending_restart || !self.readable {
+            return None;
+        }
+        let Some(line) = self.winner(name) else {
+            // Its last line is gone.
+            let value = redactor.value(name, row.boot_val.as_deref()?);
+            return Some(Waiting { value, line: None });
+        };
+        let text = switch(&row.vartype, line.setting.as_deref().unwrap_or_default());
+        Some(Waiting {
+            value: redactor.value(name, &text),
+            line: Some(line.place()),
+        })
     }
 
     fn entry(&self, name: &SettingName) -> Option<&'a str> {
@@ -316,6 +339,7 @@ fn scoped(row: &ScopedRow, redactor: &Redactor) -> Option<(SettingKey, Standing)
         effective: Some(value.clone()),
         source,
         entry: Some(value),
+        waiting: None,
         pending_restart: Pending::No,
     };
     Some((key, standing))
@@ -415,6 +439,7 @@ fn hold_entries(found: &mut Standings, last: &Snapshot) {
             standing.entry = known.and_then(|known| known.entry.clone());
             // Reading pg_file_settings marks what it finds as pending in our own process, reload or not.
             standing.pending_restart = known.map_or(Pending::No, |known| known.pending_restart);
+            standing.waiting = known.and_then(|known| known.waiting.clone());
             // Which file a value comes from is told from the files (a plain role is not shown it), and
             // they do not count yet.
             if let Some(known) = known.filter(|known| known.effective == standing.effective) {

@@ -141,6 +141,7 @@ impl Reading {
                 .map(|text| redactor.value(name, text)),
             source: self.source(name, running),
             entry,
+            waiting: None,
             pending_restart: running.pending_restart,
         };
         let files_say = winner
@@ -171,6 +172,7 @@ impl Reading {
             effective: entry.clone(),
             source,
             entry,
+            waiting: None,
             pending_restart,
         };
         Stands {

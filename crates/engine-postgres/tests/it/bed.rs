@@ -186,6 +186,7 @@ pub(crate) fn step(
             effective: Some(Value::text(bad)),
             source: ValueSource::AutoFile,
             entry: Some(Value::text(bad)),
+            waiting: None,
             pending_restart: Pending::No,
         },
         predict: Predicted {
@@ -210,6 +211,7 @@ pub(crate) fn scoped(scope: Scope, name: &str, bad: &str, back: Option<&str>) ->
             effective: value(bad),
             source: source.clone(),
             entry: value(bad),
+            waiting: None,
             pending_restart: Pending::No,
         },
         predict: Predicted {

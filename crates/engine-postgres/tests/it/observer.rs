@@ -8,7 +8,7 @@ use backstay_engine_postgres::dsn::resolve_here;
 use backstay_engine_postgres::{PostgresObserver, PostgresProbe};
 use backstay_model::change::{Pending, TakesEffect};
 use backstay_model::sample::ProbeStep;
-use backstay_model::{Change, SettingKey, Snapshot, TargetId, Timestamp, ValueSource};
+use backstay_model::{Change, SettingKey, Snapshot, Span, TargetId, Timestamp, Value, ValueSource};
 use backstay_scratch::postgres::Server;
 
 use crate::bed::{redactor, run, server};
@@ -355,6 +355,112 @@ async fn what_waits_for_a_reload_is_no_change_yet() {
     let found = watch.changes().await;
     insta::assert_snapshot!(lines(&found), @"work_mem: 4096 -> 65536 (ALTER SYSTEM) Now by postgres exactly because OPS-3 Observed");
     assert_eq!(found[0].old.entry, None);
+}
+
+/// Appends a line to `postgresql.conf`, as a person with an editor would.
+fn edit(server: &Server, line: &str) {
+    let path = server.data_dir().join("postgresql.conf");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}{line}\n")).unwrap();
+}
+
+#[tokio::test]
+async fn an_edit_is_told_with_its_line_before_it_is_loaded() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    let mut watch = Watch::begin(&server).await;
+    edit(&server, "work_mem = '9MB'");
+    let begun = std::time::Instant::now();
+    while watch.last.unloaded.is_empty() {
+        let seen = watch.moved().await;
+        assert_eq!(changes(&watch.last, &seen), []);
+        watch.last = seen.snapshot;
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    let edit = &watch.last.unloaded[0];
+    let text = |value: &Option<Value>| value.as_ref().map(ToString::to_string);
+    assert_eq!(
+        (edit.name.as_str(), text(&edit.loaded), text(&edit.edited)),
+        ("work_mem", None, Some("9MB".to_owned()))
+    );
+    assert!(edit.at.path.ends_with("/postgresql.conf") && edit.at.line > 0);
+    server.reload().unwrap();
+    let found = watch.changes().await;
+    assert_eq!(found.len(), 1, "{}", lines(&found));
+    assert_eq!(watch.last.unloaded, []);
+}
+
+#[tokio::test]
+async fn a_value_that_waits_in_an_edited_file_is_told_with_its_line() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    let mut watch = Watch::begin(&server).await;
+    let before = watch.last.settings[&SettingKey::instance("max_connections")].clone();
+    edit(&server, "max_connections = 77");
+    server.reload().unwrap();
+    let found = watch.changes().await;
+    assert_eq!(found.len(), 1, "{}", lines(&found));
+    assert_eq!(found[0].new.effective, before.effective);
+    assert_eq!(found[0].takes_effect, TakesEffect::AtRestart);
+    assert_eq!(found[0].new_text(), "77");
+    let first = found[0].new.waiting.clone().unwrap().line.unwrap();
+    assert!(first.path.ends_with("/postgresql.conf"), "{first}");
+    edit(&server, "max_connections = 78");
+    server.reload().unwrap();
+    let found = watch.changes().await;
+    assert_eq!(
+        (found[0].old_text(), found[0].new_text()),
+        ("77".into(), "78".into())
+    );
+    let second = found[0].new.waiting.clone().unwrap().line.unwrap();
+    assert_eq!(second.line, first.line + 1);
+}
+
+#[tokio::test]
+async fn a_service_is_noticed_by_itself_and_a_visitor_is_none() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    let mut watch = Watch::begin(&server).await;
+    let names = |snapshot: &Snapshot| -> Vec<String> {
+        snapshot
+            .services
+            .iter()
+            .map(|s| s.service.to_string())
+            .collect()
+    };
+    let client = server.connect_as("postgres", "postgres").await.unwrap();
+    client
+        .batch_execute("SET application_name = 'invoices'")
+        .await
+        .unwrap();
+    let visitor = server.connect_as("postgres", "postgres").await.unwrap();
+    visitor
+        .batch_execute("SET application_name = 'once'")
+        .await
+        .unwrap();
+    let (begun, mut visitor) = (now(), Some(visitor));
+    for second in 0..=10 {
+        let at = begun + Span::from_secs(second);
+        client.batch_execute("SELECT 1").await.unwrap();
+        watch.observer.sample(at).await.unwrap();
+        drop(visitor.take());
+        let told = match watch.observer.poll(at).await.unwrap() {
+            Poll::Moved(seen) => names(&seen.snapshot),
+            Poll::Quiet => Vec::new(),
+        };
+        if !told.is_empty() {
+            assert_eq!((told, second), (vec!["invoices".to_owned()], 10));
+            return;
+        }
+    }
+    panic!("the service was not noticed");
 }
 
 #[tokio::test]

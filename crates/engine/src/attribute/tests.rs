@@ -22,6 +22,7 @@ fn snapshot(at_s: i64, lines: &str) -> Snapshot {
                 effective: value(words[1]),
                 source: source(words[2]),
                 entry: value(words[3]),
+                waiting: None,
                 pending_restart: pending,
             };
             (key(words[0]), standing)
@@ -34,11 +35,13 @@ fn snapshot(at_s: i64, lines: &str) -> Snapshot {
             engine: EngineKind::Postgresql,
             version: "15.18".into(),
             started_at: Timestamp::default(),
+            system_identifier: None,
             data_directory: "/data".into(),
             role: NodeRole::Primary,
         },
         settings: settings.collect(),
         files: Vec::new(),
+        unloaded: Vec::new(),
         file_errors: Vec::new(),
         services: Vec::new(),
     }

@@ -226,14 +226,19 @@ fn cured(trouble: &Trouble, id: ChangeSetId, verdict: &Verdict) -> bool {
 
 /// A setting that somebody wrote, or that moved by itself.
 fn moved(set: &ChangeSet, change: &Change) -> Observation {
-    let unwritten = change.old.entry == change.new.entry && change.old.source == change.new.source;
+    let (before, after) = (&change.old, &change.new);
+    let unwritten = before.entry == after.entry
+        && before.source == after.source
+        && before.waiting == after.waiting;
     let derived = change.new.source == ValueSource::Override
         || unwritten && change.new.source == ValueSource::Default;
     let target = set.target.clone();
     let (key, at) = (change.key.clone(), change.time.best());
     let value = |standing: &Standing| {
         let (entry, effective) = (standing.entry.clone(), standing.effective.clone());
+        let waiting = standing.waiting.as_ref().map(|w| w.value.clone());
         match change.takes_effect {
+            TakesEffect::AtRestart if waiting.is_some() => waiting,
             TakesEffect::AtRestart | TakesEffect::Masked => entry.or(effective),
             TakesEffect::Now | TakesEffect::NewSessions => effective.or(entry),
         }

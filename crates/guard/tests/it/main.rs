@@ -11,4 +11,5 @@ mod tests_learning;
 mod tests_lives;
 mod tests_ours;
 mod tests_stop;
+mod tests_telling;
 mod tests_writes;

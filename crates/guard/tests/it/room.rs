@@ -219,6 +219,7 @@ impl Room {
                 effective: Some(Value::text(value)),
                 source: ValueSource::AutoFile,
                 entry: Some(Value::text(value)),
+                waiting: None,
                 pending_restart: Pending::No,
             },
         );
@@ -369,6 +370,7 @@ pub(crate) fn configuration() -> Snapshot {
         effective: Some(Value::text(value)),
         source: ValueSource::Default,
         entry: None,
+        waiting: None,
         pending_restart: Pending::No,
     };
     let settings = [
@@ -385,6 +387,7 @@ pub(crate) fn configuration() -> Snapshot {
             engine: EngineKind::Postgresql,
             version: "15.18".to_owned(),
             started_at: BEGIN - Span::from_secs(3_600),
+            system_identifier: None,
             data_directory: "/data".to_owned(),
             role: NodeRole::Primary,
         },
@@ -392,6 +395,7 @@ pub(crate) fn configuration() -> Snapshot {
             .map(|(name, value)| (SettingKey::instance(name), standing(value)))
             .into(),
         files: Vec::new(),
+        unloaded: Vec::new(),
         file_errors: Vec::new(),
         services: vec![service("checkout")],
     })
@@ -488,6 +492,7 @@ fn words(what: &Tidings) -> Option<String> {
         Tidings::Condition(condition) => format!("condition {}", condition.word()),
         Tidings::Notice(notice, presence) => format!("notice {presence:?}: {notice}"),
         Tidings::Baseline { services, .. } => format!("baseline {}", services.join(" ")),
+        Tidings::NewServices(names) => format!("services {}", names.join(" ")),
         Tidings::Seen(set) => format!("seen {} by {}", keys(set), set.author()),
         Tidings::Ours(set) => format!("ours {}", keys(set)),
         Tidings::Watching { .. } => "watching".to_owned(),

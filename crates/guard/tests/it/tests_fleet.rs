@@ -58,6 +58,7 @@ impl Fleet {
             engine: EngineKind::Postgresql,
             version: format!("{MAJOR}.18"),
             started_at: Timestamp::from_secs(BEGIN),
+            system_identifier: None,
             data_directory: format!("/data/{target}"),
             role: NodeRole::Primary,
         };
@@ -79,6 +80,7 @@ impl Fleet {
                 effective: Some(Value::text(n.to_string())),
                 source: ValueSource::AutoFile,
                 entry: Some(Value::text(n.to_string())),
+                waiting: None,
                 pending_restart: Pending::No,
             };
             let moment = Timestamp::from_secs(BEGIN + at);
@@ -96,6 +98,7 @@ impl Fleet {
                     via: AuthorEvidence::ServerLog,
                 },
                 description: None,
+                application: None,
                 origin: Origin::Observed,
                 takes_effect: TakesEffect::Now,
             }

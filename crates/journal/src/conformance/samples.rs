@@ -102,6 +102,7 @@ pub fn snapshot(target: &str, value: &str, at: i64) -> Snapshot {
         effective: Some(Value::text(value)),
         source: ValueSource::AutoFile,
         entry: None,
+        waiting: None,
         pending_restart: backstay_model::change::Pending::No,
     };
     Snapshot {
@@ -112,11 +113,13 @@ pub fn snapshot(target: &str, value: &str, at: i64) -> Snapshot {
             engine: EngineKind::Postgresql,
             version: "15.18".to_owned(),
             started_at: Timestamp::from_secs(at / 100),
+            system_identifier: None,
             data_directory: "/data".to_owned(),
             role: NodeRole::Primary,
         },
         settings: BTreeMap::from([(SettingKey::instance("work_mem"), standing)]),
         files: Vec::new(),
+        unloaded: Vec::new(),
         file_errors: Vec::new(),
         services: Vec::new(),
     }

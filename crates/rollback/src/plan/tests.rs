@@ -447,6 +447,7 @@ fn any_standing() -> impl Strategy<Value = Standing> {
             effective,
             source,
             entry,
+            waiting: None,
             pending_restart,
         },
     )

@@ -42,6 +42,7 @@ fn change_set(id: u64, text: usize) -> ChangeSet {
         effective: Some(Value::text(value)),
         source: ValueSource::AutoFile,
         entry: None,
+        waiting: None,
         pending_restart: Pending::No,
     };
     let at = Timestamp(i64::try_from(id).unwrap());
@@ -59,6 +60,7 @@ fn change_set(id: u64, text: usize) -> ChangeSet {
             via: AuthorEvidence::ServerLog,
         },
         description: None,
+        application: None,
         origin: Origin::Observed,
         takes_effect: TakesEffect::Now,
     };

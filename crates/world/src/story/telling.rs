@@ -48,6 +48,7 @@ pub(crate) fn line(news: &News, began_at: Timestamp) -> Option<String> {
         Tidings::Condition(condition) => format!("condition: {}", condition.word()),
         Tidings::Notice(notice, Presence::Begins) => format!("notice: {notice}"),
         Tidings::Notice(notice, Presence::Ends) => format!("no longer: {notice}"),
+        Tidings::NewServices(names) => format!("services {}", names.join(", ")),
         Tidings::Baseline { services, .. } => format!("baseline; {}", services.join(", ")),
         Tidings::Learning { .. } | Tidings::Sampled(_) | Tidings::Waiting(_) => return None,
         Tidings::Seen(set) => format!("seen {}", changes(set)),
@@ -165,6 +166,7 @@ fn settled(report: &Report) -> String {
         .map_or_else(String::new, |why| format!(": {why}"));
     let run = match report.done {
         Done::WaitsForPerson => format!("; a person runs {}", report.commands.join(" ")),
+        Done::Offered => format!("; to have it back: {}", report.commands.join(" ")),
         Done::Nothing | Done::ByBackstay => String::new(),
     };
     format!("{id} {}{why}{run}", report.outcome)

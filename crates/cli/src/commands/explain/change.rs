@@ -400,6 +400,7 @@ fn decision(page: &mut Page, case: &Case) {
     page.head(match done {
         Done::ByBackstay => "what was run",
         Done::WaitsForPerson => "what would be run",
+        Done::Offered => "to have it back",
         Done::Nothing => "the plan, not run",
     });
     plan.commands

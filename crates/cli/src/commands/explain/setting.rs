@@ -13,7 +13,7 @@ use backstay_catalog::{Secrecy, secret};
 use backstay_guard::words::values;
 use backstay_journal::SnapshotStore;
 use backstay_learn::learner::Effect;
-use backstay_model::change::Pending;
+use backstay_model::change::{Pending, Waiting};
 use backstay_model::dependency::EvidenceKind;
 use backstay_model::{Change, Edge, EdgeKind, NodeKey, Scope, SettingName, TargetId};
 use serde_json::{Value, json};
@@ -42,6 +42,7 @@ struct Here {
     value: String,
     source: String,
     pending: Pending,
+    waiting: Option<Waiting>,
 }
 
 /// A change of the setting, with what became of it.
@@ -136,6 +137,7 @@ fn here(book: &Book, def: &SettingDef) -> Result<Vec<Here>, Failure> {
                 value: value.map_or_else(|| "not set".into(), |v| with_unit(def, &v)),
                 source: standing.source.to_string(),
                 pending: standing.pending_restart,
+                waiting: standing.waiting.clone(),
             });
         }
     }
@@ -386,9 +388,13 @@ fn recorded(page: &mut Page, sheet: &Sheet<'_>) {
             .here
             .iter()
             .map(|h| {
-                let pending = match h.pending {
-                    Pending::Restart => "; another value waits for a restart",
-                    Pending::No => "",
+                let pending = match (h.pending, &h.waiting) {
+                    (Pending::No, _) => String::new(),
+                    (Pending::Restart, None) => "; another value waits for a restart".to_owned(),
+                    (Pending::Restart, Some(w)) => match &w.line {
+                        Some(line) => format!("; {} waits for a restart ({line})", w.value),
+                        None => format!("; {} waits for a restart", w.value),
+                    },
                 };
                 vec![
                     plain(h.target.as_str()),

@@ -63,11 +63,13 @@ fn snapshot(ground: &Ground) -> Snapshot {
             engine: EngineKind::Postgresql,
             version: ground.choice.pack.major.to_string(),
             started_at: Timestamp(0),
+            system_identifier: None,
             data_directory: String::new(),
             role: NodeRole::Primary,
         },
         settings: BTreeMap::new(),
         files: Vec::new(),
+        unloaded: Vec::new(),
         file_errors: Vec::new(),
         services: Vec::new(),
     }
@@ -80,6 +82,7 @@ fn change(ground: &Ground, before: &Snapshot, proposed: &Proposed) -> Change {
         effective: ground.now.shown(name).map(Value::text),
         source: ValueSource::Default,
         entry: None,
+        waiting: None,
         pending_restart: Pending::No,
     });
     let context = ground.choice.pack.def(name.as_str()).map(|d| d.context);
@@ -93,6 +96,7 @@ fn change(ground: &Ground, before: &Snapshot, proposed: &Proposed) -> Change {
         },
         source: ValueSource::AutoFile,
         entry: value,
+        waiting: None,
         pending_restart: if waits { Pending::Restart } else { Pending::No },
     };
     Change {
@@ -106,6 +110,7 @@ fn change(ground: &Ground, before: &Snapshot, proposed: &Proposed) -> Change {
         },
         author: Author::Unknown,
         description: None,
+        application: None,
         origin: Origin::Proposed,
         takes_effect: if waits {
             TakesEffect::AtRestart

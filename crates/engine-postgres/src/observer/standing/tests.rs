@@ -104,11 +104,13 @@ fn snapshot(found: Standings) -> Snapshot {
             engine: EngineKind::Postgresql,
             version: "15.18".into(),
             started_at: Timestamp::default(),
+            system_identifier: None,
             data_directory: "/d".into(),
             role: NodeRole::Primary,
         },
         settings: found.settings,
         files: Vec::new(),
+        unloaded: Vec::new(),
         file_errors: Vec::new(),
         services: Vec::new(),
     }

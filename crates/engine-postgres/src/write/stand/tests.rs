@@ -47,6 +47,7 @@ fn reset() -> PlanStep {
             effective: Some(Value::text("64")),
             source: ValueSource::AutoFile,
             entry: Some(Value::text("64kB")),
+            waiting: None,
             pending_restart: Pending::No,
         },
         predict: Predicted {

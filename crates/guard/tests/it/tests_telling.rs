@@ -1,0 +1,135 @@
+//! What a person is told that is no change: edits that wait, services, what could not be judged.
+
+use backstay_engine::ReadError;
+use backstay_graph::{EdgeFilter, View};
+use backstay_guard::inbox::What;
+use backstay_guard::news::Tidings;
+use backstay_guard::report::Done;
+use backstay_journal::Record;
+use backstay_model::change::FileLine;
+use backstay_model::decision::Mode;
+use backstay_model::snapshot::{ServiceUse, Unloaded};
+use backstay_model::{NodeKey, ServiceName, SettingName, Span, Value};
+
+use crate::room::{KEY, Load, Room, service, shop, statement};
+
+#[test]
+fn an_edit_that_is_not_loaded_is_told_and_is_no_change() {
+    let mut room = Room::calm(Mode::Auto);
+    room.shown.unloaded.push(Unloaded {
+        name: SettingName::new("work_mem"),
+        loaded: Some(Value::text("4MB")),
+        edited: Some(Value::text("8MB")),
+        at: FileLine {
+            path: "/data/postgresql.conf".to_owned(),
+            line: 12,
+        },
+    });
+    room.observe();
+    let edit = "edited, not loaded yet: work_mem 4MB -> 8MB, /data/postgresql.conf line 12";
+    assert_eq!(room.told(), [format!("notice Begins: {edit}")]);
+    assert!(room.changes().is_empty());
+    room.shown.unloaded.clear();
+    room.set("work_mem", "8192");
+    room.observe();
+    let told = room.told();
+    assert_eq!(told[0], "seen work_mem by unknown");
+    assert!(told.contains(&format!("notice Ends: {edit}")), "{told:#?}");
+}
+
+#[test]
+fn a_cluster_that_was_made_anew_in_the_same_place_is_another_server() {
+    let mut room = Room::bare(Mode::Auto);
+    room.shown.server.system_identifier = Some("7".to_owned());
+    room.connect();
+    room.observe();
+    let recorded = room.records().into_iter().find_map(|e| match e.record {
+        Record::Baseline { server, .. } => server.system_identifier,
+        _ => None,
+    });
+    assert_eq!(recorded.as_deref(), Some("7"));
+    room.again(Mode::Auto);
+    room.connect();
+    room.shown.server.system_identifier = Some("8".to_owned());
+    room.set(KEY, "on");
+    room.observe();
+    assert!(room.told().contains(&"condition another_server".to_owned()));
+    assert!(room.changes().is_empty());
+    // What may not be read says nothing.
+    room.shown.server.system_identifier = None;
+    room.observe();
+    assert!(room.told().contains(&format!("seen {KEY} by unknown")));
+}
+
+#[test]
+fn a_watch_without_its_server_blames_nobody_and_calls_nobody() {
+    let mut room = Room::calm(Mode::Auto);
+    room.set("work_mem", "8192");
+    room.observe();
+    let id = room.newest();
+    room.seconds(5);
+    let why = "refused".to_owned();
+    room.tick(vec![What::Failed(ReadError::Unreachable { why })]);
+    room.load = Load::Gone;
+    let gone_from = room.now + Span::from_secs(1);
+    room.seconds(130);
+    assert_eq!(room.state(id), "held");
+    let report = room.news.iter().rev().find_map(|n| match &n.what {
+        Tidings::Settled(report) => Some(report.clone()),
+        _ => None,
+    });
+    let report = report.unwrap();
+    let reason = format!("not judged, because the server was gone from {gone_from} on");
+    assert_eq!(report.reason, Some(reason));
+    assert_eq!(report.done, Done::Offered);
+    assert!(!report.commands.is_empty() && report.root_cause.is_none());
+    let findings = &report.verdict.as_ref().unwrap().findings;
+    let told = format!("{:?}", report.verdict);
+    assert!(findings.iter().all(|f| f.p_value.is_none()), "{told}");
+    let told = room.told();
+    assert!(!told.iter().any(|t| t.starts_with("paged")), "{told:#?}");
+}
+
+#[test]
+fn a_service_that_comes_by_itself_is_told_and_in_the_graph() {
+    let mut room = Room::calm(Mode::Auto);
+    room.shown.services.push(service("reports"));
+    room.observe();
+    assert_eq!(room.told(), ["services reports"]);
+    let edges = room
+        .guard
+        .graph()
+        .edges(room.now, &EdgeFilter::view(View::All));
+    let reports = NodeKey::Service(ServiceName::new("reports"));
+    let target = NodeKey::Target(shop());
+    assert!(edges.iter().any(|e| e.from == reports && e.to == target));
+}
+
+/// The services that a change of [`KEY`] by somebody in `psql` reaches, when so many sessions use it.
+fn reached(sessions: u32) -> Vec<String> {
+    let mut room = Room::calm(Mode::Auto);
+    room.shown.services.push(ServiceUse {
+        sessions,
+        ..service("psql")
+    });
+    room.observe();
+    room.set(KEY, "on");
+    room.observe_with(vec![statement("ann", Some("psql"), KEY)]);
+    room.load = Load::Hang;
+    room.seconds(6);
+    let ruled = room.news.iter().find_map(|n| match &n.what {
+        Tidings::Ruled { risk, .. } => Some(risk.reach.clone()),
+        _ => None,
+    });
+    let reach = ruled.expect("it hurt").into_iter();
+    let services = reach.filter(|r| r.node.kind() == "service");
+    let mut names: Vec<String> = services.map(|r| r.node.name().to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn who_makes_a_change_is_no_service_that_feels_it() {
+    assert_eq!(reached(1), ["checkout"]);
+    assert_eq!(reached(5), ["checkout", "psql"], "others use it too");
+}
