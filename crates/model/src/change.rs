@@ -113,7 +113,7 @@ pub struct Standing {
     pub pending_restart: Pending,
     /// That other value; `None` when none waits, or when the files may not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<Box<Waiting>>,
 }
 
 /// A value that takes effect at the next restart.
@@ -304,13 +304,13 @@ mod tests {
 
     fn waits(value: &str, line: u32) -> Standing {
         Standing {
-            waiting: Some(Waiting {
+            waiting: Some(Box::new(Waiting {
                 value: Value::text(value),
                 line: Some(FileLine {
                     path: "/data/postgresql.conf".to_owned(),
                     line,
                 }),
-            }),
+            })),
             ..standing("100", None, Pending::Restart)
         }
     }

@@ -78,7 +78,7 @@ pub(super) fn standings(
             } else {
                 Pending::No
             },
-            waiting: files.waiting(row, &name, redactor),
+            waiting: files.waiting(row, &name, redactor).map(Box::new),
         };
         let broken = files.broken(&name) && !row.pending_restart;
         let key = SettingKey {

@@ -42,7 +42,7 @@ struct Here {
     value: String,
     source: String,
     pending: Pending,
-    waiting: Option<Waiting>,
+    waiting: Option<Box<Waiting>>,
 }
 
 /// A change of the setting, with what became of it.
