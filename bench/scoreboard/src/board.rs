@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::case::{Case, Family, Kind, Part, Truth};
 use crate::measure::{self, share};
-use crate::rule::{Alarm, Answer, Rule};
-use crate::{database, kpi};
+use crate::rule::{Alarm, Answer, Promise, Rule};
+use crate::{database, kpi, real, recorded};
 
 /// The level at which `backstay detect` works by default.
 pub const ALPHA: f64 = 0.05;
@@ -18,8 +18,10 @@ pub const NOMINAL: [f64; 4] = [0.01, 0.02, 0.05, 0.10];
 pub struct Size {
     /// Cases of each kind.
     pub per_kind: u64,
-    /// Windows without a change, besides.
+    /// Windows without a change, of which false alarms are counted.
     pub unchanged: u64,
+    /// Cases of each kind in which only the load moves.
+    pub load: u64,
 }
 
 /// A case to be made: making is cheap, keeping thousands is not.
@@ -36,12 +38,13 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// Makes the case.
+    /// Makes the case; `None` when it needs recorded data that are not at hand.
     #[must_use]
-    pub fn make(&self) -> Case {
+    pub fn make(&self) -> Option<Case> {
         match self.family {
-            Family::Plant => database::case(self.kind, self.part, self.number),
-            _ => kpi::case(self.kind, self.part, self.number),
+            Family::Kpi => Some(kpi::case(self.kind, self.part, self.number)),
+            Family::Plant => Some(database::case(self.kind, self.part, self.number)),
+            Family::Real => real::case(recorded::real(), self.kind, self.part, self.number),
         }
     }
 
@@ -52,6 +55,7 @@ impl Recipe {
         let family = match words.next()? {
             "kpi" => Family::Kpi,
             "plant" => Family::Plant,
+            "real" => Family::Real,
             _ => return None,
         };
         let word = words.next()?;
@@ -70,19 +74,21 @@ impl Recipe {
 #[must_use]
 pub const fn kinds(family: Family) -> &'static [Kind] {
     match family {
+        Family::Kpi => &kpi::KINDS,
         Family::Plant => &database::KINDS,
-        _ => &kpi::KINDS,
+        Family::Real => &real::KINDS,
     }
 }
 
-/// Cases of a family and part: `per_kind` of each kind, and more of `quiet` for the false alarms.
+/// Cases of a family and part: `per_kind` of each kind, and more of `quiet` for the false alarms and
+/// of mere load shifts.
 #[must_use]
 pub fn recipes(family: Family, part: Part, size: Size) -> Vec<Recipe> {
     let of = |kind: &Kind| {
-        let quiet = if kind.name == "quiet" {
-            size.unchanged
-        } else {
-            0
+        let more = match (kind.name, kind.truth) {
+            ("quiet", _) => size.unchanged,
+            (_, Truth::LoadShift) => size.load,
+            _ => 0,
         };
         let recipe = |number| Recipe {
             family,
@@ -90,9 +96,7 @@ pub fn recipes(family: Family, part: Part, size: Size) -> Vec<Recipe> {
             part,
             number,
         };
-        (0..size.per_kind.max(quiet))
-            .map(recipe)
-            .collect::<Vec<_>>()
+        (0..size.per_kind.max(more)).map(recipe).collect::<Vec<_>>()
     };
     kinds(family)
         .iter()
@@ -112,11 +116,12 @@ pub struct Judged {
     pub noise: &'static str,
     /// What the rule said at [`ALPHA`].
     pub answer: Answer,
-    /// On quiet windows: whether it alarmed at each of [`NOMINAL`].
+    /// On quiet windows, by a rule that promises a level: whether it alarmed at each of [`NOMINAL`].
     pub false_alarms: Option<[bool; 4]>,
 }
 
-/// Judges cases by a rule on `threads` threads; in the order of the recipes.
+/// Judges cases by a rule on `threads` threads; in the order of the recipes. Cases of which the data
+/// are not at hand are left out.
 #[must_use]
 pub fn judge(rule: &dyn Rule, recipes: &[Recipe], threads: usize) -> Vec<Judged> {
     let next = AtomicUsize::new(0);
@@ -126,7 +131,7 @@ pub fn judge(rule: &dyn Rule, recipes: &[Recipe], threads: usize) -> Vec<Judged>
             let i = next.fetch_add(1, Ordering::Relaxed);
             recipes.get(i).map(|r| (i, r))
         } {
-            done.push((i, one(rule, recipe)));
+            done.extend(recipe.make().map(|case| (i, one(rule, case))));
         }
         done
     };
@@ -140,12 +145,12 @@ pub fn judge(rule: &dyn Rule, recipes: &[Recipe], threads: usize) -> Vec<Judged>
     all.into_values().collect()
 }
 
-fn one(rule: &dyn Rule, recipe: &Recipe) -> Judged {
-    let case = recipe.make();
-    let quiet = recipe.kind.name == "quiet";
+fn one(rule: &dyn Rule, case: Case) -> Judged {
+    let quiet = case.kind.name == "quiet";
     Judged {
         answer: rule.judge(&case, ALPHA),
-        false_alarms: quiet.then(|| NOMINAL.map(|a| rule.judge(&case, a).alarm.raised())),
+        false_alarms: (quiet && rule.promise() == Promise::Level)
+            .then(|| NOMINAL.map(|a| rule.judge(&case, a).alarm.raised())),
         name: case.name,
         kind: case.kind,
         noise: case.noise,
@@ -272,6 +277,26 @@ pub fn kinds_of(judged: &[Judged], per_kind: u64) -> Vec<OfKind> {
             }
         })
         .collect()
+}
+
+/// Verdicts of harm on mere load shifts, of how many; all cases that there are.
+#[must_use]
+pub fn blamed_load(judged: &[Judged]) -> (usize, usize) {
+    let load = || judged.iter().filter(|j| j.kind.truth == Truth::LoadShift);
+    (
+        load().filter(|j| j.answer.alarm.raised()).count(),
+        load().count(),
+    )
+}
+
+/// Alarms of a rule at its own level on the quiet windows, of how many.
+#[must_use]
+pub fn quiet_alarms(judged: &[Judged]) -> (usize, usize) {
+    let quiet = || judged.iter().filter(|j| j.kind.name == "quiet");
+    (
+        quiet().filter(|j| j.answer.alarm.raised()).count(),
+        quiet().count(),
+    )
 }
 
 /// False alarms on quiet windows.

@@ -12,8 +12,6 @@ pub enum Family {
     Kpi,
     /// Several metrics of a database with roles, a sample a second to a minute.
     Plant,
-    /// The simulated PostgreSQL of the world: a real setting is changed.
-    World,
     /// Recorded series of real machines with an effect put in, or none.
     Real,
 }
@@ -25,7 +23,6 @@ impl Family {
         match self {
             Self::Kpi => "kpi",
             Self::Plant => "plant",
-            Self::World => "world",
             Self::Real => "real",
         }
     }
@@ -36,7 +33,6 @@ impl Family {
         match self {
             Self::Kpi => "KPIs, one column without a role, 60 s, days of history",
             Self::Plant => "database metrics with roles, 1 s to 60 s, 17 s to days of history",
-            Self::World => "simulated PostgreSQL, a real setting changed, 1 s",
             Self::Real => "real series of NAB with an effect put in, 5 min to 1 h",
         }
     }

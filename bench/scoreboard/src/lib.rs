@@ -1,7 +1,8 @@
 //! The change benchmark, part one: labelled change events of recorded columns, made from seeds, and
 //! how well the judge of `backstay detect` and the rules of others do on them.
 //!
-//! [`case`] says what an event is; [`kpi`] and [`database`] make them up; [`rule`] judges them;
+//! [`case`] says what an event is; [`kpi`] and [`database`] make them up, and
+//! [`real`] puts effects into recorded series; [`rule`] judges them;
 //! [`board`] counts with [`measure`]. A part of the seeds, and whole kinds of noise and harm, are
 //! held back from everybody who tunes the judge. It knows nothing of how the judge works.
 #![deny(missing_docs)]
@@ -10,6 +11,7 @@ pub mod case;
 
 pub mod database;
 pub mod kpi;
+pub mod real;
 
 pub mod rule;
 
@@ -19,7 +21,9 @@ pub mod nab;
 pub mod recorded;
 
 pub mod board;
+pub mod document;
 pub mod page;
+pub mod stamp;
 
 pub mod chance;
 mod event;

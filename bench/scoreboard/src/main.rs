@@ -6,64 +6,99 @@
 )]
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use backstay_scoreboard::board::{self, Judged, Recipe, Size};
-use backstay_scoreboard::case::{Family, Part, Truth};
+use backstay_scoreboard::case::{Case, Family, Part, Truth};
 use backstay_scoreboard::rule::Rule;
 use backstay_scoreboard::rule::ours::Ours;
-use backstay_scoreboard::{nab, page, recorded};
+use backstay_scoreboard::{document, nab, page, recorded, stamp};
 
 const USAGE: &str = "\
+backstay-scoreboard                    everything, by all rules, both parts; renews docs/verdict.md
 backstay-scoreboard --quick            the open part in less than a minute, our judge only; prints
-backstay-scoreboard --misses KIND      the same, and each case of that kind that was judged wrongly
+backstay-scoreboard --held-back        the same of the held-back part: not for who tunes the judge
+backstay-scoreboard --misses KIND      the open part, and each case of that kind that was judged wrongly
 backstay-scoreboard csv NAME           one open case as CSV, as `backstay detect` reads it
 backstay-scoreboard show NAME          what is known of one open case, and our verdict
 backstay-scoreboard nab                NAB's score of the score stream; prints";
+
+const NO_DATA: &str = "NAB's data are neither beside the checkout nor where BACKSTAY_DATA says";
 
 /// A minute's worth.
 const QUICK: Size = Size {
     per_kind: 24,
     unchanged: 300,
+    load: 24,
+};
+/// Enough to tell 1.2 × from 1 × at nominal 5 %, and a thousand load shifts.
+const FULL: Size = Size {
+    per_kind: 100,
+    unchanged: 3_000,
+    load: 200,
 };
 
 fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["--quick"] => quick(None),
-        ["--misses", kind] => quick(Some(kind)),
+        [] => everything(),
+        ["--quick"] => quick(Part::Open, None),
+        ["--held-back"] => quick(Part::HeldBack, None),
+        ["--misses", kind] => quick(Part::Open, Some(kind)),
         ["csv", name] => {
-            print!("{}", recipe(name)?.make().csv());
+            print!("{}", case(name)?.csv());
             Ok(())
         }
         ["nab"] => nab(),
-        ["show", name] => show(&recipe(name)?),
+        ["show", name] => show(&case(name)?),
         other => bail!("`{}` is not a command\n\n{USAGE}", other.join(" ")),
     }?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn recipe(name: &str) -> Result<Recipe> {
-    Recipe::named(name, Part::Open).with_context(|| format!("there is no case `{name}`"))
+fn case(name: &str) -> Result<Case> {
+    let recipe = Recipe::named(name, Part::Open);
+    let recipe = recipe.with_context(|| format!("there is no case `{name}`"))?;
+    recipe.make().context(NO_DATA)
 }
 
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The open part by our judge alone.
-fn quick(misses: Option<&str>) -> Result<()> {
-    for family in [Family::Kpi, Family::Plant] {
-        let recipes = board::recipes(family, Part::Open, QUICK);
+/// Both parts by all rules, into the document.
+fn everything() -> Result<()> {
+    ensure!(
+        !cfg!(debug_assertions),
+        "numbers of a debug build are worth nothing: `cargo xtask scoreboard`"
+    );
+    if recorded::nab().is_none() {
+        eprintln!("SKIPPED: real series and NAB: {NO_DATA}");
+    }
+    let stamp = stamp::stamp();
+    let text = document::write(FULL, threads(), &stamp, "");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/verdict.md");
+    std::fs::write(&path, &text).with_context(|| format!("writing {}", path.display()))?;
+    print!("{text}");
+    Ok(())
+}
+
+/// One part by our judge alone.
+fn quick(part: Part, misses: Option<&str>) -> Result<()> {
+    for family in [Family::Kpi, Family::Plant, Family::Real] {
+        let recipes = board::recipes(family, part, QUICK);
         let judged = board::judge(&Ours, &recipes, threads());
-        println!("\n## {}\n", family.words());
+        println!("\n## {}, {}\n", family.words(), part.word());
+        if judged.is_empty() {
+            println!("SKIPPED: {NO_DATA}");
+            continue;
+        }
         print!("{}", page::tally_head());
-        print!(
-            "{}",
-            page::tally_row(Ours.name(), &board::tally(&judged, QUICK.per_kind))
-        );
+        let tally = board::tally(&judged, QUICK.per_kind);
+        print!("{}", page::tally_row(Ours.name(), &tally));
         println!();
         print!("{}", page::kinds(&board::kinds_of(&judged, QUICK.per_kind)));
         println!();
@@ -79,8 +114,7 @@ fn quick(misses: Option<&str>) -> Result<()> {
 
 /// NAB's score of the score stream.
 fn nab() -> Result<()> {
-    let folder = recorded::nab()
-        .context("NAB's data are neither beside the checkout nor in $BACKSTAY_DATA")?;
+    let folder = recorded::nab().context(NO_DATA)?;
     let report = nab::report::report(&nab::read(&folder)?);
     print!("{}", nab::report::markdown(&report));
     Ok(())
@@ -115,8 +149,7 @@ fn wrong(judged: &[Judged], kind: &str) {
     }
 }
 
-fn show(recipe: &Recipe) -> Result<()> {
-    let case = recipe.make();
+fn show(case: &Case) -> Result<()> {
     let judged = backstay_detect::judge_series(&case.columns, case.changed_at, board::ALPHA);
     println!("{}: {:?}, noise {}", case.name, case.kind.truth, case.noise);
     let since = case.onset_at.since(case.changed_at).as_secs_f64();

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use crate::case::Case;
 
+pub mod others;
 pub mod ours;
+
+mod column;
 
 /// What a rule says of a case.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,10 +42,21 @@ impl Alarm {
     }
 }
 
+/// Whether a rule promises a chance of false alarms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Promise {
+    /// The one it is asked for.
+    Level,
+    /// None: it has limits of its own.
+    None,
+}
+
 /// A rule for cases.
 pub trait Rule: Sync {
     /// What a reader knows it by.
     fn name(&self) -> &str;
+    /// What it promises.
+    fn promise(&self) -> Promise;
     /// Its answer at chance `alpha` of a false alarm, as far as it can promise one.
     fn judge(&self, case: &Case, alpha: f64) -> Answer;
 }

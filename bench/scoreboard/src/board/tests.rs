@@ -6,6 +6,7 @@ use super::*;
 const SMALL: Size = Size {
     per_kind: 2,
     unchanged: 3,
+    load: 2,
 };
 
 fn all(part: Part) -> Vec<Recipe> {
@@ -18,7 +19,7 @@ fn all(part: Part) -> Vec<Recipe> {
 #[test]
 fn the_same_recipe_gives_the_same_bytes() {
     for recipe in all(Part::HeldBack) {
-        let (a, b) = (recipe.make(), recipe.make());
+        let (a, b) = (recipe.make().unwrap(), recipe.make().unwrap());
         // As text: numbers that are none are equal there, too.
         assert_eq!(a.csv(), b.csv(), "{}", a.name);
         assert_eq!((a.changed_at, a.onset_at), (b.changed_at, b.onset_at));
@@ -27,7 +28,8 @@ fn the_same_recipe_gives_the_same_bytes() {
 
 #[test]
 fn the_held_back_part_shares_no_case_with_the_open_one() {
-    let csvs = |part| -> BTreeSet<String> { all(part).iter().map(|r| r.make().csv()).collect() };
+    let csvs =
+        |part| -> BTreeSet<String> { all(part).iter().map(|r| r.make().unwrap().csv()).collect() };
     assert!(csvs(Part::Open).is_disjoint(&csvs(Part::HeldBack)));
     let held = |r: &Recipe| r.kind.part == Part::HeldBack;
     assert!(!all(Part::Open).iter().any(held));
@@ -37,7 +39,7 @@ fn the_held_back_part_shares_no_case_with_the_open_one() {
 #[test]
 fn every_case_has_rows_on_both_sides_and_its_effect_after_the_change() {
     for recipe in all(Part::HeldBack) {
-        let case = recipe.make();
+        let case = recipe.make().unwrap();
         assert!(case.onset_at >= case.changed_at, "{}", case.name);
         assert!(
             case.horizon() >= 4,
@@ -53,7 +55,7 @@ fn every_case_has_rows_on_both_sides_and_its_effect_after_the_change() {
 #[test]
 fn a_case_is_found_by_its_name() {
     let recipe = Recipe::named("plant/stall/7", Part::Open).unwrap();
-    assert_eq!(recipe.make().name, "plant/stall/7");
+    assert_eq!(recipe.make().unwrap().name, "plant/stall/7");
     assert_eq!(Recipe::named("plant/nothing/7", Part::Open), None);
 }
 
@@ -63,7 +65,8 @@ fn nothing_completes_in_a_stall_and_much_does_before() {
     for number in 0..5 {
         let case = Recipe::named(&format!("plant/stall/{number}"), Part::Open)
             .unwrap()
-            .make();
+            .make()
+            .unwrap();
         let work = &case.columns[0];
         let sum = |since: bool| {
             let of = work
@@ -84,6 +87,10 @@ struct Fixed;
 impl Rule for Fixed {
     fn name(&self) -> &str {
         "fixed"
+    }
+
+    fn promise(&self) -> Promise {
+        Promise::Level
     }
 
     fn judge(&self, case: &Case, alpha: f64) -> Answer {
@@ -109,6 +116,7 @@ fn the_board_counts_what_the_rule_says() {
     let size = Size {
         per_kind: 2,
         unchanged: 10,
+        load: 2,
     };
     let judged = judge(&Fixed, &recipes(Family::Kpi, Part::Open, size), 2);
     let tally = tally(&judged, 2);
@@ -122,4 +130,6 @@ fn the_board_counts_what_the_rule_says() {
     assert!((tally.cpu_ms - 2.0).abs() < 1e-9);
     let alarms: Vec<(usize, usize)> = far(&judged).iter().map(|f| f.windows).collect();
     assert_eq!(alarms, [(10, 1), (10, 2), (10, 5), (10, 10)]);
+    assert_eq!(quiet_alarms(&judged), (5, 10));
+    assert_eq!(blamed_load(&judged), (0, 0));
 }

@@ -3,7 +3,7 @@
 use backstay_detect::judge_series;
 use backstay_model::verdict::VerdictKind;
 
-use super::{Alarm, Answer, Rule, thread_cpu};
+use super::{Alarm, Answer, Promise, Rule, thread_cpu};
 use crate::case::Case;
 
 /// `backstay_detect::judge_series`.
@@ -13,6 +13,10 @@ pub struct Ours;
 impl Rule for Ours {
     fn name(&self) -> &str {
         "Backstay"
+    }
+
+    fn promise(&self) -> Promise {
+        Promise::Level
     }
 
     fn judge(&self, case: &Case, alpha: f64) -> Answer {
