@@ -120,10 +120,10 @@ pub struct Judged {
     pub false_alarms: Option<[bool; 4]>,
 }
 
-/// Judges cases by a rule on `threads` threads; in the order of the recipes. Cases of which the data
-/// are not at hand are left out.
+/// Judges cases by rules on `threads` threads: for each rule its answers, in the order of the recipes.
+/// Cases of which the data are not at hand are left out.
 #[must_use]
-pub fn judge(rule: &dyn Rule, recipes: &[Recipe], threads: usize) -> Vec<Judged> {
+pub fn judge(rules: &[&dyn Rule], recipes: &[Recipe], threads: usize) -> Vec<Vec<Judged>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -131,29 +131,37 @@ pub fn judge(rule: &dyn Rule, recipes: &[Recipe], threads: usize) -> Vec<Judged>
             let i = next.fetch_add(1, Ordering::Relaxed);
             recipes.get(i).map(|r| (i, r))
         } {
-            done.extend(recipe.make().map(|case| (i, one(rule, case))));
+            let Some(case) = recipe.make() else { continue };
+            let judged: Vec<Judged> = rules.iter().map(|rule| one(*rule, &case)).collect();
+            done.push((i, judged));
         }
         done
     };
-    let mut all: BTreeMap<usize, Judged> = BTreeMap::new();
+    let mut all: BTreeMap<usize, Vec<Judged>> = BTreeMap::new();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
         for worker in workers {
             all.extend(worker.join().expect("judging does not panic"));
         }
     });
-    all.into_values().collect()
+    let mut by_rule: Vec<Vec<Judged>> = vec![Vec::new(); rules.len()];
+    for judged in all.into_values() {
+        by_rule
+            .iter_mut()
+            .zip(judged)
+            .for_each(|(of, j)| of.push(j));
+    }
+    by_rule
 }
 
-fn one(rule: &dyn Rule, case: Case) -> Judged {
-    let quiet = case.kind.name == "quiet";
+fn one(rule: &dyn Rule, case: &Case) -> Judged {
+    let quiet = case.kind.name == "quiet" && rule.promise() == Promise::Level;
     Judged {
-        answer: rule.judge(&case, ALPHA),
-        false_alarms: (quiet && rule.promise() == Promise::Level)
-            .then(|| NOMINAL.map(|a| rule.judge(&case, a).alarm.raised())),
-        name: case.name,
+        name: case.name.clone(),
         kind: case.kind,
         noise: case.noise,
+        answer: rule.judge(case, ALPHA),
+        false_alarms: quiet.then(|| NOMINAL.map(|a| rule.judge(case, a).alarm.raised())),
     }
 }
 

@@ -76,14 +76,17 @@ fn section(family: Family, part: Part, size: Size, threads: usize) -> String {
         Family::Kpi | Family::Plant => size,
     };
     let recipes = board::recipes(family, part, size);
-    let ours = board::judge(&Ours, &recipes, threads);
+    let rules: Vec<&dyn Rule> = std::iter::once(&Ours as &dyn Rule)
+        .chain(others::ALL.iter().map(|rule| rule as &dyn Rule))
+        .collect();
+    let judged = board::judge(&rules, &recipes, threads);
+    let ours = &judged[0];
     let mut text = format!("\n### {}\n\n", family.words());
     if ours.is_empty() {
         text.push_str("Left out: the recorded data are not at hand.\n");
         return text;
     }
-    let tally = board::tally(&ours, size.per_kind);
-    let (harmful, harmless) = tally.cases;
+    let (harmful, harmless) = board::tally(ours, size.per_kind).cases;
     add(
         &mut text,
         format_args!(
@@ -92,23 +95,21 @@ fn section(family: Family, part: Part, size: Size, threads: usize) -> String {
         ),
     );
     text.push_str(&page::tally_head());
-    text.push_str(&page::tally_row(Ours.name(), &tally));
-    let mut quiet = quiet_line(&Ours, &ours);
-    for rule in others::ALL {
-        let judged = board::judge(&rule, &recipes, threads);
+    let mut quiet = String::new();
+    for (rule, judged) in rules.iter().zip(&judged) {
         text.push_str(&page::tally_row(
             rule.name(),
-            &board::tally(&judged, size.per_kind),
+            &board::tally(judged, size.per_kind),
         ));
-        quiet.push_str(&quiet_line(&rule, &judged));
+        quiet.push_str(&quiet_line(*rule, judged));
     }
     text.push_str("\nBackstay by kind:\n\n");
-    text.push_str(&page::kinds(&board::kinds_of(&ours, size.per_kind)));
+    text.push_str(&page::kinds(&board::kinds_of(ours, size.per_kind)));
     text.push_str("\nFalse alarms of Backstay on windows without a change:\n\n");
-    text.push_str(&page::far(&board::far(&ours)));
+    text.push_str(&page::far(&board::far(ours)));
     text.push_str("\nAlarms on the same windows at each rule's own level:\n\n");
     text.push_str(&quiet);
-    let (blamed, load) = board::blamed_load(&ours);
+    let (blamed, load) = board::blamed_load(ours);
     if load > 0 {
         add(
             &mut text,

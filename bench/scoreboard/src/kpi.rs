@@ -145,7 +145,7 @@ impl Plan {
         (self.from, self.change + self.horizon)
     }
 
-    /// Two days before the change the clocks were moved, for that kind.
+    /// Eight hours before the change the clocks were moved, for that kind.
     fn clock_shift(&self, kind: Kind) -> Option<usize> {
         (kind.name == "clock-shift").then(|| self.change - DAY_MIN / 3)
     }

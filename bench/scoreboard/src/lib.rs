@@ -23,6 +23,7 @@ pub mod recorded;
 pub mod board;
 pub mod document;
 pub mod page;
+pub mod prophet;
 pub mod stamp;
 
 pub mod chance;

@@ -14,16 +14,18 @@ use backstay_scoreboard::board::{self, Judged, Recipe, Size};
 use backstay_scoreboard::case::{Case, Family, Part, Truth};
 use backstay_scoreboard::rule::Rule;
 use backstay_scoreboard::rule::ours::Ours;
-use backstay_scoreboard::{document, nab, page, recorded, stamp};
+use backstay_scoreboard::{document, nab, page, prophet, recorded, stamp};
 
 const USAGE: &str = "\
 backstay-scoreboard                    everything, by all rules, both parts; renews docs/verdict.md
+backstay-scoreboard --small            the same of fewer cases, when the machine has no time
 backstay-scoreboard --quick            the open part in less than a minute, our judge only; prints
 backstay-scoreboard --held-back        the same of the held-back part: not for who tunes the judge
 backstay-scoreboard --misses KIND      the open part, and each case of that kind that was judged wrongly
 backstay-scoreboard csv NAME           one open case as CSV, as `backstay detect` reads it
 backstay-scoreboard show NAME          what is known of one open case, and our verdict
-backstay-scoreboard nab                NAB's score of the score stream; prints";
+backstay-scoreboard nab                NAB's score of the score stream; prints
+backstay-scoreboard prophet            Python Prophet and our judge on a few cases; prints";
 
 const NO_DATA: &str = "NAB's data are neither beside the checkout nor where BACKSTAY_DATA says";
 
@@ -32,6 +34,12 @@ const QUICK: Size = Size {
     per_kind: 24,
     unchanged: 300,
     load: 24,
+};
+/// A board in a quarter of an hour on a busy machine; its intervals are wide.
+const SMALL: Size = Size {
+    per_kind: 24,
+    unchanged: 240,
+    load: 60,
 };
 /// Enough to tell 1.2 × from 1 × at nominal 5 %, and a thousand load shifts.
 const FULL: Size = Size {
@@ -44,7 +52,8 @@ fn main() -> Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [] => everything(),
+        [] => everything(FULL),
+        ["--small"] => everything(SMALL),
         ["--quick"] => quick(Part::Open, None),
         ["--held-back"] => quick(Part::HeldBack, None),
         ["--misses", kind] => quick(Part::Open, Some(kind)),
@@ -53,6 +62,10 @@ fn main() -> Result<ExitCode> {
             Ok(())
         }
         ["nab"] => nab(),
+        ["prophet"] => {
+            print!("{}", prophet::section()?);
+            Ok(())
+        }
         ["show", name] => show(&case(name)?),
         other => bail!("`{}` is not a command\n\n{USAGE}", other.join(" ")),
     }?;
@@ -70,7 +83,7 @@ fn threads() -> usize {
 }
 
 /// Both parts by all rules, into the document.
-fn everything() -> Result<()> {
+fn everything(size: Size) -> Result<()> {
     ensure!(
         !cfg!(debug_assertions),
         "numbers of a debug build are worth nothing: `cargo xtask scoreboard`"
@@ -79,7 +92,11 @@ fn everything() -> Result<()> {
         eprintln!("SKIPPED: real series and NAB: {NO_DATA}");
     }
     let stamp = stamp::stamp();
-    let text = document::write(FULL, threads(), &stamp, "");
+    let beside = prophet::section().unwrap_or_else(|error| {
+        eprintln!("SKIPPED: Python Prophet: {error:#}");
+        format!("\n## Python Prophet 1.5.0 side by side\n\nLeft out: {error:#}.\n")
+    });
+    let text = document::write(size, threads(), &stamp, &beside);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/verdict.md");
     std::fs::write(&path, &text).with_context(|| format!("writing {}", path.display()))?;
     print!("{text}");
@@ -90,7 +107,7 @@ fn everything() -> Result<()> {
 fn quick(part: Part, misses: Option<&str>) -> Result<()> {
     for family in [Family::Kpi, Family::Plant, Family::Real] {
         let recipes = board::recipes(family, part, QUICK);
-        let judged = board::judge(&Ours, &recipes, threads());
+        let judged = board::judge(&[&Ours], &recipes, threads()).remove(0);
         println!("\n## {}, {}\n", family.words(), part.word());
         if judged.is_empty() {
             println!("SKIPPED: {NO_DATA}");

@@ -118,7 +118,7 @@ fn the_board_counts_what_the_rule_says() {
         unchanged: 10,
         load: 2,
     };
-    let judged = judge(&Fixed, &recipes(Family::Kpi, Part::Open, size), 2);
+    let judged = judge(&[&Fixed], &recipes(Family::Kpi, Part::Open, size), 2).remove(0);
     let tally = tally(&judged, 2);
     // Seven harmful kinds and eight harmless, two cases each; one of two harmful ones alarms, and
     // both quiet ones.
