@@ -35,8 +35,8 @@ pub struct Band {
 const BAND: f64 = 2.0;
 /// Residuals are clipped here, so that one wild bin cannot carry a verdict.
 const CLIP: f64 = 5.0;
-/// The same where placebo windows say how often a wild bin occurs without a change.
-const CLIP_CALIBRATED: f64 = 8.0;
+/// Standard deviations between the last rows and the hours before at which they are two levels.
+const OTHER_LEVEL: f64 = 2.0;
 /// Smallest scale: keeps a constant series from turning rounding into an alarm.
 const SCALE_MIN: f64 = 0.02;
 /// Bins before the change that give the level.
@@ -103,9 +103,10 @@ pub(crate) struct Frame {
     level: f64,
     /// Standard deviation of the residuals, logarithmic.
     pub(crate) scale: f64,
-    /// Residuals end here, in standard deviations.
-    #[serde(default = "usual_clip")]
-    clip: f64,
+    /// The level of the hours before, over that of the last rows, where the two differ: after an
+    /// incident that ended, or a change that was undone, the way back is no harm.
+    #[serde(default)]
+    earlier: Option<f64>,
     /// Lag-1 autocorrelation before the change.
     pub(crate) phi: f64,
     /// Bins that gave the level.
@@ -146,7 +147,9 @@ impl Frame {
         let from = pre.last()?.at - SCALE_SPAN;
         let first = pre.partition_point(|p| p.at < from);
         let wide = &away[first.min(away.len() - near.len())..];
-        let own = stats::mad(wide, level).max(SCALE_MIN);
+        let usual = stats::median(wide)?;
+        let own = stats::mad(wide, usual).max(SCALE_MIN);
+        let earlier = Some(usual - level).filter(|away| away.abs() > OTHER_LEVEL * own);
         let scale = match form {
             Form::Log { .. } => shrunk(own, prior_scale(shape.role), wide.len()),
             Form::Linear { .. } => shrunk(own, 1.0, wide.len()),
@@ -163,18 +166,16 @@ impl Frame {
             sign,
             level,
             scale,
-            clip: CLIP,
+            earlier,
             phi,
             bins: near.len(),
         })
     }
 
     /// The same frame on the scale half way (in logarithms) between its own and the `typical` one of
-    /// many: six hours tell how wild these hours are, and not well. Its placebos tell what is wild, so
-    /// that a bin may count for more.
+    /// many: six hours tell how wild these hours are, and not well.
     pub(crate) fn settled(&mut self, typical: f64) {
         self.scale = (self.scale * typical).sqrt();
-        self.clip = CLIP_CALIBRATED;
     }
 
     /// Distance from the frozen level, "worse" up, unclipped; logarithmic unless the series is judged
@@ -185,7 +186,13 @@ impl Frame {
 
     /// The distance in standard deviations, clipped: what the scan adds up.
     pub(crate) fn residual(&self, point: Point) -> f64 {
-        (self.distance(point) / self.scale).clamp(-self.clip, self.clip)
+        let distance = self.distance(point);
+        let near = match self.earlier.map(|earlier| distance - self.sign * earlier) {
+            Some(other) if other * distance <= 0.0 => 0.0,
+            Some(other) if other.abs() < distance.abs() => other,
+            _ => distance,
+        };
+        (near / self.scale).clamp(-CLIP, CLIP)
     }
 
     /// Where a value at `at` was expected; `None` where the centre line does not reach.
@@ -209,11 +216,6 @@ impl Frame {
     pub(crate) fn baseline(&self) -> String {
         self.id().to_string()
     }
-}
-
-/// What frames of earlier versions were clipped at.
-const fn usual_clip() -> f64 {
-    CLIP
 }
 
 /// The unit of a series that is judged as it is: its spread, else its size, else one.

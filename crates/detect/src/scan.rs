@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 /// Window lengths in bins; a shift of δ standard deviations is found after about (h/δ)² bins.
-pub(crate) const WINDOWS: [usize; 8] = [2, 3, 5, 10, 20, 40, 80, 120];
+pub(crate) const WINDOWS: [usize; 7] = [3, 5, 10, 20, 40, 80, 120];
 /// Residuals kept: the longest window.
 const KEEP: usize = 120;
 /// What each window counts before its own noise is known: the shipped maxima were made with these.
-const PLAIN: PerWindow = [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0];
+const PLAIN: PerWindow = [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0];
 /// Share of harmless windows that stay below one in a window length that was weighed.
 const USUAL: f64 = 0.5;
 

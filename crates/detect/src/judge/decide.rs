@@ -1,9 +1,10 @@
 //! What the columns of a recording, the load and class changes amount to.
 
 use backstay_model::metric::MetricRole;
-use backstay_model::verdict::{Calibration, Harm, Refusal, Verdict, VerdictKind};
+use backstay_model::Span;
+use backstay_model::verdict::{Calibration, Harm, Refusal, Trigger, Verdict, VerdictKind};
 
-use super::path::Path;
+use super::path::{ClassChange, Path};
 use super::{SeriesVerdict, path};
 use crate::combine;
 use crate::effect;
@@ -29,9 +30,11 @@ const EXCUSED: f64 = 0.01;
 pub(super) fn conclude(
     path: &Path,
     policy: &DetectPolicy,
-    tripped: Option<Tripped>,
+    class: Option<ClassChange>,
 ) -> SeriesVerdict {
     let tracks = &path.tracks;
+    let mut refusals = Vec::new();
+    let tripped = class.and_then(|class| standing(path, class, &mut refusals));
     let mut evidence: Vec<Evidence<'_>> = path
         .judged
         .iter()
@@ -40,7 +43,6 @@ pub(super) fn conclude(
         .collect();
     evidence.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
     let chances: Vec<(f64, f64)> = evidence.iter().map(|e| (e.p_value, e.weight)).collect();
-    let mut refusals = Vec::new();
     let kind = match &tripped {
         Some(t) => VerdictKind::Hurt {
             by: Harm::ClassChange(t.trigger),
@@ -72,6 +74,25 @@ pub(super) fn conclude(
         below: path.below.clone(),
         bands: tracks.iter().map(path::bands).collect(),
     }
+}
+
+/// A class change that the change may be blamed for. A ratio is a matter of degree: one that healed, or
+/// that came while the host gave its processors away, is left to the statistics.
+fn standing(path: &Path, class: ClassChange, refusals: &mut Vec<Refusal>) -> Option<Tripped> {
+    let degree = matches!(class.first.trigger, Trigger::Ratio | Trigger::FewerButFaster);
+    if !degree {
+        return Some(class.first);
+    }
+    if matches!(host(&path.tracks), Host::Stolen | Host::Taken) {
+        refusals.push(Refusal::HostContention);
+        return None;
+    }
+    let healed = Span(LASTING as i64 * path.step.0);
+    if path.newest().since(class.newest_at) >= healed {
+        refusals.push(Refusal::Transient);
+        return None;
+    }
+    Some(class.first)
 }
 
 /// Evidence of harm by this change: evidence that something else explains stays below the level at
@@ -157,7 +178,7 @@ fn accused(
             refusals.push(Refusal::BelowGate);
         } else {
             let contended =
-                outcome && (host == Host::Taken || (host != Host::Quiet && !e.surely(TWICE)));
+                outcome && (matches!(host, Host::Taken | Host::Stolen) || (host == Host::Busy && !e.surely(TWICE)));
             match by_load(tracks, e) {
                 _ if contended => {
                     refusals.push(Refusal::HostContention);

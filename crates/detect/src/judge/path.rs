@@ -34,6 +34,12 @@ pub(super) struct Task<'a> {
     pub(super) clock: &'a Clock,
 }
 
+/// A class change, and when one was last there.
+pub(super) struct ClassChange {
+    pub(super) first: Tripped,
+    pub(super) newest_at: Timestamp,
+}
+
 /// The columns on their way.
 pub(super) struct Path {
     pub(super) tracks: Vec<Track>,
@@ -83,25 +89,32 @@ impl Path {
     }
 
     /// Pushes the rows since the change in order of time over all columns; the first class change.
-    pub(super) fn replay(&mut self, columns: &[Column], changed_at: Timestamp) -> Option<Tripped> {
+    pub(super) fn replay(&mut self, columns: &[Column], changed_at: Timestamp) -> Option<ClassChange> {
         let mut rows: Vec<(Timestamp, usize, f64)> = Vec::new();
         for (i, column) in columns.iter().enumerate() {
             let since = column.points.partition_point(|p| p.at < changed_at);
             rows.extend(column.points[since..].iter().map(|p| (p.at, i, p.value)));
         }
         rows.sort_by_key(|row| (row.0, row.1));
-        let mut tripped = None;
+        let mut seen: Option<ClassChange> = None;
         for (k, (at, i, value)) in rows.iter().enumerate() {
             self.tracks[*i].push(Point {
                 at: *at,
                 value: *value,
             });
             let last = rows.get(k + 1).is_none_or(|next| next.0 != *at);
-            if last && tripped.is_none() && self.step <= TRIGGER_STEP_MAX {
-                tripped = self.class_change(*at);
+            if !last || self.step > TRIGGER_STEP_MAX {
+                continue;
+            }
+            if let Some(tripped) = self.class_change(*at) {
+                let first = seen.take().map_or(tripped, |seen| seen.first);
+                seen = Some(ClassChange {
+                    first,
+                    newest_at: *at,
+                });
             }
         }
-        tripped
+        seen
     }
 
     fn class_change(&self, now: Timestamp) -> Option<Tripped> {
