@@ -70,9 +70,7 @@ impl<'a> Past<'a> {
             .collect();
         let maxima: Vec<PerWindow> = windows.iter().map(|w| w.1).collect();
         let mut track = self.frozen(self.split, self.points.len());
-        let frame = track.frame.as_mut()?;
-        frame.settled(typical);
-        let baseline = frame.baseline();
+        let baseline = self.settle(&mut track, self.split, typical)?;
         let weighed = maxima.len() >= WEIGHED_MIN;
         let weights = weighed.then(|| scan::weights(&maxima));
         let mut bank = Bank::default();
@@ -81,6 +79,7 @@ impl<'a> Past<'a> {
             bank.insert(&baseline, Placebo { max, ..placebo }, 0.0);
         }
         bank.level(0.5)?;
+        bank.inflate();
         if let Some(weights) = weights {
             track.scan = track.scan.weighed(weights);
         }
@@ -89,11 +88,20 @@ impl<'a> Past<'a> {
 
     /// A pseudo-change before the row `at`.
     fn window(&self, at: usize, mut track: Track, typical: f64) -> Option<(Placebo, PerWindow)> {
-        track.frame.as_mut()?.settled(typical);
+        self.settle(&mut track, at, typical)?;
         let until = at + self.horizon;
         let horizon = &self.points[at..until];
         let placebo = placebo::scanned(&mut track, horizon, self.points[at - 1].at)?;
         Some((placebo, *track.scan.maxima()))
+    }
+
+    /// Puts the track, frozen at the row `at`, on the usual scale of all; the name of its baseline.
+    fn settle(&self, track: &mut Track, at: usize, typical: f64) -> Option<String> {
+        let frame = track.frame.as_mut()?;
+        frame.settled(typical);
+        let pre = &self.points[at.saturating_sub(WINDOW_PRE)..at];
+        track.scan = track.scan.clone().scattering(frame.usual_size(pre));
+        Some(frame.baseline())
     }
 
     fn frozen(&self, at: usize, until: usize) -> Track {

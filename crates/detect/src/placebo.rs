@@ -20,6 +20,10 @@ pub const PLACEBOS_MAX: usize = 500;
 const WINDOWS_MIN: f64 = 8.0;
 /// Fewest windows with which a watch leaves the shipped tables: below, they say less.
 const SEASONED_MIN: f64 = 40.0;
+/// Share of the older windows above the bar that the newest are held against.
+const LATELY: f64 = 0.2;
+/// Windows that the belief in a steady past is worth.
+const BELIEVED: f64 = 60.0;
 /// Share of missing bins beyond which a window is not admitted.
 const MISSING_MAX: f64 = 0.1;
 
@@ -35,12 +39,30 @@ pub(crate) struct Placebo {
 }
 
 /// The windows of one metric.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Bank {
     /// Baseline they were made with; another one empties the bank.
     baseline: String,
     placebos: Vec<Placebo>,
     audit: Audit,
+    /// Chances are multiplied by this: how much wilder the newest windows are than the older ones.
+    #[serde(default = "one")]
+    inflation: f64,
+}
+
+const fn one() -> f64 {
+    1.0
+}
+
+impl Default for Bank {
+    fn default() -> Self {
+        Self {
+            baseline: String::new(),
+            placebos: Vec::new(),
+            audit: Audit::default(),
+            inflation: one(),
+        }
+    }
 }
 
 /// How often harmless windows would have alarmed, judged before they joined the bank.
@@ -78,7 +100,7 @@ impl Bank {
     /// Chance that a harmless window has a maximum of at least `max`; `None` when there are too few
     /// windows. Ties count against us. Below `1/(n+1)` the tail is extrapolated by at most ten.
     pub(crate) fn p_value(&self, max: f64) -> Option<f64> {
-        Some(self.ranks()?.p_value(max))
+        Some((self.inflation * self.ranks()?.p_value(max)).min(1.0))
     }
 
     /// Upper bound of the median distance that chance alone explains at level `alpha`.
@@ -94,13 +116,28 @@ impl Bank {
 
     /// The scan level that a harmless window passes with chance `alpha`.
     pub(crate) fn level(&self, alpha: f64) -> Option<f64> {
-        self.ranks().map(|ranks| ranks.level(alpha))
+        self.ranks()
+            .map(|ranks| ranks.level(alpha / self.inflation))
     }
 
     fn ranks(&self) -> Option<Ranks> {
         let n = self.effective();
         let maxima = self.placebos.iter().map(|p| p.max).collect();
         (n >= WINDOWS_MIN).then(|| Ranks::of(maxima, n))
+    }
+
+    /// Looks how often the newest third of the windows passes what a fifth of the older ones did: where
+    /// the past becomes wilder, chances taken from all of it are too small.
+    pub(crate) fn inflate(&mut self) {
+        let (older, newest) = self.placebos.split_at(self.placebos.len() * 2 / 3);
+        let mut maxima: Vec<f64> = older.iter().map(|p| p.max).collect();
+        maxima.sort_by(f64::total_cmp);
+        let Some(bar) = stats::quantile_sorted(&maxima, 1.0 - LATELY) else {
+            return;
+        };
+        let passed = newest.iter().filter(|p| p.max > bar).count() as f64;
+        let share = (passed + LATELY * BELIEVED) / (newest.len() as f64 + BELIEVED);
+        self.inflation = (share / LATELY).max(1.0);
     }
 
     /// Whether there are windows enough to stand in for the shipped tables.

@@ -212,6 +212,12 @@ impl Frame {
         self.centre.id()
     }
 
+    /// Mean size of the residuals of `pre`; zero without any.
+    pub(crate) fn usual_size(&self, pre: &[Point]) -> f64 {
+        let sizes: Vec<f64> = pre.iter().map(|p| self.residual(*p).abs()).collect();
+        stats::mean(&sizes).unwrap_or(0.0)
+    }
+
     /// Name of the baseline below it.
     pub(crate) fn baseline(&self) -> String {
         self.id().to_string()

@@ -6,15 +6,17 @@ use serde::{Deserialize, Serialize};
 
 /// Window lengths in bins; a shift of δ standard deviations is found after about (h/δ)² bins.
 pub(crate) const WINDOWS: [usize; 7] = [3, 5, 10, 20, 40, 80, 120];
+/// How many of the window lengths look at the spread as well: single bins are all spread.
+const WIDE: usize = 4;
 /// Residuals kept: the longest window.
 const KEEP: usize = 120;
 /// What each window counts before its own noise is known: the shipped maxima were made with these.
-const PLAIN: PerWindow = [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0];
+const PLAIN: PerWindow = [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
 /// Share of harmless windows that stay below one in a window length that was weighed.
-const USUAL: f64 = 0.5;
+const USUAL: f64 = 0.9;
 
-/// One number for each of [`WINDOWS`].
-pub(crate) type PerWindow = [f64; WINDOWS.len()];
+/// One number for each of [`WINDOWS`], then one for the spread in each of the [`WIDE`] longest of them.
+pub(crate) type PerWindow = [f64; WINDOWS.len() + WIDE];
 
 /// Whether sums far below zero count as well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -44,6 +46,9 @@ pub(crate) struct Scan {
     #[serde(default)]
     peak: f64,
     peak_mean: f64,
+    /// Size of a residual that is usual.
+    #[serde(default)]
+    usual_size: f64,
     /// Bins seen.
     bins: usize,
 }
@@ -55,9 +60,10 @@ impl Scan {
             weights: PLAIN,
             recent: VecDeque::new(),
             max: 0.0,
-            maxima: [0.0; WINDOWS.len()],
+            maxima: [0.0; WINDOWS.len() + WIDE],
             peak: 0.0,
             peak_mean: 0.0,
+            usual_size: 0.0,
             bins: 0,
         }
     }
@@ -66,6 +72,13 @@ impl Scan {
     /// first bin.
     pub(crate) const fn weighed(mut self, weights: PerWindow) -> Self {
         self.weights = weights;
+        self
+    }
+
+    /// The same scan, which also sees values that scatter more than `usual_size`: only where any change
+    /// counts, because a metric that is merely wilder does no harm.
+    pub(crate) const fn scattering(mut self, usual_size: f64) -> Self {
+        self.usual_size = usual_size;
         self
     }
 
@@ -78,22 +91,28 @@ impl Scan {
         self.recent.push_back(residual);
         self.bins += 1;
         let mut best = 0.0_f64;
-        let (mut sum, mut count) = (0.0, 0);
+        let (mut sum, mut size, mut count) = (0.0, 0.0, 0);
+        let both = self.sides == Sides::Both;
         let mut newest = self.recent.iter().rev();
         for (i, length) in WINDOWS.iter().enumerate() {
             if *length > self.recent.len() {
                 break;
             }
-            sum += newest.by_ref().take(length - count).sum::<f64>();
+            for value in newest.by_ref().take(length - count) {
+                sum += value;
+                size += value.abs() - self.usual_size;
+            }
             count = *length;
-            let side = if self.sides == Sides::Both {
-                sum.abs()
-            } else {
-                sum
-            };
+            let side = if both { sum.abs() } else { sum };
             let scaled = side / (count as f64).sqrt();
             self.maxima[i] = self.maxima[i].max(scaled);
             best = best.max(scaled * self.weights[i]);
+            if let Some(place) = (i + WIDE).checked_sub(WINDOWS.len()).filter(|_| both) {
+                let wild = size / (count as f64).sqrt();
+                let place = WINDOWS.len() + place;
+                self.maxima[place] = self.maxima[place].max(wild);
+                best = best.max(wild * self.weights[place]);
+            }
             if scaled * PLAIN[i] > self.peak {
                 (self.peak, self.peak_mean) = (scaled, side / count as f64);
             }

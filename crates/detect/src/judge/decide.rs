@@ -1,7 +1,7 @@
 //! What the columns of a recording, the load and class changes amount to.
 
-use backstay_model::metric::MetricRole;
 use backstay_model::Span;
+use backstay_model::metric::MetricRole;
 use backstay_model::verdict::{Calibration, Harm, Refusal, Trigger, Verdict, VerdictKind};
 
 use super::path::{ClassChange, Path};
@@ -79,7 +79,10 @@ pub(super) fn conclude(
 /// A class change that the change may be blamed for. A ratio is a matter of degree: one that healed, or
 /// that came while the host gave its processors away, is left to the statistics.
 fn standing(path: &Path, class: ClassChange, refusals: &mut Vec<Refusal>) -> Option<Tripped> {
-    let degree = matches!(class.first.trigger, Trigger::Ratio | Trigger::FewerButFaster);
+    let degree = matches!(
+        class.first.trigger,
+        Trigger::Ratio | Trigger::FewerButFaster
+    );
     if !degree {
         return Some(class.first);
     }
@@ -177,8 +180,9 @@ fn accused(
         } else if outcome && !e.matters(effect::gate(e.track, policy)) {
             refusals.push(Refusal::BelowGate);
         } else {
-            let contended =
-                outcome && (matches!(host, Host::Taken | Host::Stolen) || (host == Host::Busy && !e.surely(TWICE)));
+            let contended = outcome
+                && (matches!(host, Host::Taken | Host::Stolen)
+                    || (host == Host::Busy && !e.surely(TWICE)));
             match by_load(tracks, e) {
                 _ if contended => {
                     refusals.push(Refusal::HostContention);

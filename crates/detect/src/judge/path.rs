@@ -89,7 +89,11 @@ impl Path {
     }
 
     /// Pushes the rows since the change in order of time over all columns; the first class change.
-    pub(super) fn replay(&mut self, columns: &[Column], changed_at: Timestamp) -> Option<ClassChange> {
+    pub(super) fn replay(
+        &mut self,
+        columns: &[Column],
+        changed_at: Timestamp,
+    ) -> Option<ClassChange> {
         let mut rows: Vec<(Timestamp, usize, f64)> = Vec::new();
         for (i, column) in columns.iter().enumerate() {
             let since = column.points.partition_point(|p| p.at < changed_at);
