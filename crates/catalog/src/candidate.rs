@@ -14,6 +14,8 @@ use crate::units::{self, Quantity, ValueError};
 
 /// How many settings with a similar name an error proposes.
 const NEAREST_MAX: usize = 3;
+/// The stack limit that a process has where nobody changed it, in bytes; assumed until it is known.
+const USUAL_STACK: i128 = 8 << 20;
 /// How often a special value may stand for a setting with a special value.
 const ROUNDS_MAX: u32 = 3;
 
@@ -61,7 +63,8 @@ pub enum At {
 }
 
 impl<'p> Candidate<'p> {
-    /// Every setting at its built-in value; nothing known about the host.
+    /// Every setting at its built-in value; nothing known about the host, whose stack limit is taken to
+    /// be the usual 8 MB.
     #[must_use]
     pub fn new(pack: &'p Pack) -> Self {
         let known = |def: &SettingDef| {
@@ -78,7 +81,7 @@ impl<'p> Candidate<'p> {
         }
     }
 
-    /// With a fact about the host: `memory`, `disk_free`, `huge_pages` (bytes), `cpus`, `open_files`
+    /// With a fact about the host: `memory`, `disk_free`, `huge_pages`, `stack` (bytes), `cpus`, `open_files`
     /// (count), `storage` (text).
     #[must_use]
     pub fn with_host(mut self, fact: &str, quantity: Quantity) -> Self {
@@ -249,7 +252,12 @@ impl Environment for Candidate<'_> {
     }
 
     fn host(&self, name: &str) -> Option<Quantity> {
-        self.host.get(name).cloned()
+        let known = self.host.get(name).cloned();
+        known.or_else(|| self.assumed(name).then_some(Quantity::Bytes(USUAL_STACK)))
+    }
+
+    fn assumed(&self, fact: &str) -> bool {
+        fact == "stack" && !self.host.contains_key(fact)
     }
 
     fn primary(&self, name: &SettingName) -> Option<Quantity> {

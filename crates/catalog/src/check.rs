@@ -32,12 +32,12 @@ pub struct Violation<'p> {
     pub values: BTreeMap<NodeKey, Quantity>,
     /// How far it is violated, where that is a number.
     pub slack: Option<Slack>,
-    /// What happens.
+    /// What happens; only a recommendation where the rule rests on a fact that is assumed.
     pub severity: Severity,
     /// How sure we are of the rule.
     pub confidence: Confidence,
-    /// What to do, each a change of one setting that makes the rule hold, the best first; empty for a
-    /// rule that barely holds, or that no single change repairs.
+    /// What to do: the reviewed advice, else changes of one setting each that make the rule hold, the
+    /// best first; empty for a rule that barely holds, or that no single change repairs.
     pub remedies: Vec<String>,
 }
 
@@ -89,6 +89,7 @@ fn judge<'p>(
         }
         let vars = expr::vars(rule);
         let slack = expr::slack(rule, env);
+        let assumed = |node: &NodeKey| matches!(node, NodeKey::Resource(fact) if env.assumed(fact));
         let seen = || Violation {
             constraint,
             values: vars
@@ -96,13 +97,20 @@ fn judge<'p>(
                 .filter_map(|v| value(v, env).map(|q| (v.clone(), q)))
                 .collect(),
             slack,
-            severity: constraint.severity,
+            severity: if vars.iter().any(assumed) {
+                Severity::Advice
+            } else {
+                constraint.severity
+            },
             confidence: constraint.confidence,
             remedies: Vec::new(),
         };
         match expr::eval(rule, env) {
             Tri::False => report.violations.push(Violation {
-                remedies: remedy::remedies(pack, constraint, rule, env),
+                remedies: match pack.remedy(&constraint.id) {
+                    Some(reviewed) => vec![reviewed.clone()],
+                    None => remedy::remedies(pack, constraint, rule, env),
+                },
                 ..seen()
             }),
             Tri::Unknown => {
@@ -117,7 +125,8 @@ fn judge<'p>(
                 });
             }
             Tri::True => {
-                let near = slack.is_some_and(|s| s.closeness == Closeness::Near);
+                let near = slack.is_some_and(|s| s.closeness == Closeness::Near)
+                    && pack.near_matters(&constraint.id);
                 if near && settings.iter().any(|name| env.set(name) == Some(true)) {
                     report.near.push(seen());
                 }

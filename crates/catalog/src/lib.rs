@@ -22,6 +22,7 @@ pub mod pooler;
 
 pub mod candidate;
 pub mod check;
+pub mod overlay;
 
 pub use candidate::{At, Candidate};
 pub use check::{CheckReport, Unanswered, Violation, check, check_touched};

@@ -44,6 +44,8 @@ pub struct Pack {
     /// Which settings move which metrics: seeds, before this installation has learnt its own.
     pub effects: Vec<Effect>,
     rules: BTreeMap<String, Expr>,
+    /// By id of the constraint.
+    telling: BTreeMap<String, Telling>,
     expansions: BTreeMap<SettingName, Vec<Expansion>>,
     aliases: BTreeMap<SettingName, SettingName>,
 }
@@ -184,6 +186,15 @@ pub enum Meaning {
     Unlimited,
     /// The feature is off.
     Off,
+}
+
+/// How a reviewed rule wants to be told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Telling {
+    /// What people would do, where that is not a change of one setting.
+    remedy: Option<String>,
+    /// Whether barely holding is worth a word.
+    near: bool,
 }
 
 /// A setting moves a metric: a seed for the effect edges of the graph.
@@ -341,6 +352,16 @@ impl Pack {
         found.retain(|(score, _)| *score >= 0.85);
         found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
         found.into_iter().take(most).map(|(_, k)| k).collect()
+    }
+
+    /// What people would do about the rule with the id `id`, where that is not a change of one setting.
+    pub(crate) fn remedy(&self, id: &str) -> Option<&String> {
+        self.telling.get(id)?.remedy.as_ref()
+    }
+
+    /// Whether it is worth telling that the rule with the id `id` barely holds.
+    pub(crate) fn near_matters(&self, id: &str) -> bool {
+        self.telling.get(id).is_none_or(|t| t.near)
     }
 
     pub(crate) fn expansions(&self, name: &SettingName) -> &[Expansion] {

@@ -23,7 +23,7 @@ pub use process::Process;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fact {
     /// Its name in rules, after `host.`: `memory`, `cpus`, `disk_free`, `disk_size`, `huge_pages`,
-    /// `open_files`, `storage`.
+    /// `open_files`, `stack`, `storage`.
     pub name: &'static str,
     /// What is so.
     pub value: Measured,
@@ -72,6 +72,7 @@ impl Machine {
             self.memory(process),
             self.cpus(process),
             self.open_files(process),
+            self.stack(process),
             self.huge_pages(),
         ]
         .into_iter()
@@ -120,6 +121,16 @@ impl Machine {
         Some(Fact {
             name: "open_files",
             value: Measured::Count(limits::soft_limit(&limits, "Max open files")?),
+            from: "the server's process",
+        })
+    }
+
+    /// How far the stack of the process may grow; its children inherit it.
+    fn stack(&self, process: Process) -> Option<Fact> {
+        let limits = self.text(&format!("proc/{process}/limits"))?;
+        Some(Fact {
+            name: "stack",
+            value: Measured::Bytes(limits::soft_limit(&limits, "Max stack size")?),
             from: "the server's process",
         })
     }

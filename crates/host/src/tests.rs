@@ -23,7 +23,7 @@ impl Toy {
         );
         toy.file(
             "proc/77/limits",
-            "Limit                     Soft Limit           Hard Limit           Units\nMax open files            1024                 524288               files\n",
+            "Limit                     Soft Limit           Hard Limit           Units\nMax stack size            8388608              unlimited            bytes\nMax open files            1024                 524288               files\n",
         );
         toy.file("proc/77/cmdline", "/usr/bin/postgres\0-D\0/srv/data\0");
         toy.file("srv/data/PG_VERSION", "15\n");
@@ -55,6 +55,7 @@ fn a_machine_without_groups_gives_all_it_has() {
     assert_eq!(toy.fact("cpus"), Some((Measured::Count(7), "this machine")));
     let files = toy.fact("open_files").unwrap();
     assert_eq!(files.0, Measured::Count(1_024));
+    assert_eq!(toy.fact("stack").unwrap().0, Measured::Bytes(8 << 20));
     assert_eq!(toy.fact("huge_pages").unwrap().0, Measured::Bytes(1 << 30));
     assert!(matches!(toy.fact("disk_free"), Some((Measured::Bytes(n), _)) if n > 0));
 }

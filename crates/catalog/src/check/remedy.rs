@@ -14,6 +14,11 @@ const REMEDIES_MAX: usize = 2;
 /// Most words of an enum that are named in one proposal.
 const WORDS_MAX: usize = 3;
 
+/// How many of a unit there are at least, so that two digits stay exact.
+const DIGITS: f64 = 10.0;
+/// How many there are at least, so that one less is no great loss.
+const ROUND: f64 = 2.0;
+
 /// One change: a setting, its new value, and how to say it.
 struct Change {
     setting: SettingName,
@@ -123,7 +128,7 @@ fn beside(def: &SettingDef, change: &Change, works: &dyn Fn(&Change) -> bool) ->
         return "";
     };
     // Far enough that a number just inside the bound does not look like one in the middle.
-    let apart = (number.abs() / 4.0).max(unit_near(def, number));
+    let apart = (number.abs() / 4.0).max(unit_near(def, number, DIGITS));
     let at = |number: f64| {
         let change = Change {
             setting: change.setting.clone(),
@@ -325,6 +330,8 @@ fn numbers(def: &SettingDef, rule: &Expr, env: &dyn Environment) -> Vec<Change> 
     };
     let mut comparisons = Vec::new();
     compared(rule, &def.name, &mut comparisons);
+    // To turn something off altogether is the last thing to propose.
+    comparisons.sort_by_key(|(a, b)| zero(a) || zero(b));
     let mut all = Vec::new();
     for (left, right) in comparisons {
         let Some(root) = root(def, (left, right), env, now) else {
@@ -349,7 +356,6 @@ fn numbers(def: &SettingDef, rule: &Expr, env: &dyn Environment) -> Vec<Change> 
 /// The comparisons that speak of the setting. Of the condition of a rule only those with 0 count: to stay
 /// just under a threshold so that a rule does not apply helps nobody.
 fn compared<'e>(rule: &'e Expr, name: &SettingName, into: &mut Vec<(&'e Expr, &'e Expr)>) {
-    let zero = |e: &Expr| matches!(e, Expr::Number(n) if n.mantissa == 0);
     match rule {
         Expr::Compare(_, a, b) if rule.settings().contains(name) => into.push((a, b)),
         Expr::Implies(condition, then) => {
@@ -365,6 +371,10 @@ fn compared<'e>(rule: &'e Expr, name: &SettingName, into: &mut Vec<(&'e Expr, &'
             }
         }
     }
+}
+
+fn zero(e: &Expr) -> bool {
+    matches!(e, Expr::Number(n) if n.mantissa == 0)
 }
 
 /// Where the two sides meet, if they are lines in this setting; whoever asks tries it on the rule.
@@ -398,13 +408,23 @@ fn root(
 
 /// Numbers a person would write, on both sides of `root`, those on the near side of the way first.
 fn around(def: &SettingDef, root: f64, now: f64) -> Vec<f64> {
-    let unit = unit_near(def, root);
+    let unit = unit_near(def, root, DIGITS);
     let (down, up) = ((root / unit).floor() * unit, (root / unit).ceil() * unit);
+    // Where the bound itself does not do, one in a large unit reads better than one just beside it.
+    let round = unit_near(def, root, ROUND);
     let mut all = if root <= now {
-        vec![down, down - unit, down - step(def), up, up + step(def)]
+        vec![
+            down,
+            ((root / round).ceil() - 1.0) * round,
+            down - unit,
+            down - step(def),
+            up,
+            up + step(def),
+        ]
     } else {
         vec![
             up,
+            ((root / round).floor() + 1.0) * round,
             up + unit,
             up + step(def),
             down,
@@ -452,8 +472,8 @@ fn step(def: &SettingDef) -> f64 {
     }
 }
 
-/// The largest unit of which `number` has at least ten, so that two digits stay exact.
-fn unit_near(def: &SettingDef, number: f64) -> f64 {
+/// The largest unit of which `number` has at least `least`.
+fn unit_near(def: &SettingDef, number: f64, least: f64) -> f64 {
     let units: &[f64] = match def.unit.map(|u| u.quantity(1).and_then(|q| q.dimension())) {
         Some(Some(Dimension::Bytes)) => {
             &[1_099_511_627_776.0, 1_073_741_824.0, 1_048_576.0, 1_024.0]
@@ -461,6 +481,6 @@ fn unit_near(def: &SettingDef, number: f64) -> f64 {
         Some(Some(Dimension::Micros)) => &[60_000_000.0, 1_000_000.0, 1_000.0],
         _ => &[],
     };
-    let fitting = units.iter().copied().find(|u| number.abs() >= 10.0 * u);
+    let fitting = units.iter().copied().find(|u| number.abs() >= least * u);
     fitting.map_or(step(def), |u| u.max(step(def)))
 }

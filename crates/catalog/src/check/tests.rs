@@ -490,7 +490,57 @@ fn a_remedy_never_breaks_a_graver_rule() {
         .find(|v| v.constraint.id == "pg.host.huge_try")
         .unwrap();
     // With huge_pages on this server would not start at all.
-    assert_eq!(huge.remedies, ["set huge_pages to off"]);
+    let rule = postgres().rule("pg.host.huge_try").unwrap();
+    let computed = remedy::remedies(postgres(), huge.constraint, rule, &env);
+    assert_eq!(computed, ["set huge_pages to off"]);
+    // What people would do moves no setting, and is told instead.
+    assert!(huge.remedies[0].contains("vm.nr_hugepages"), "{huge:?}");
+}
+
+#[test]
+fn remedies_are_round_and_turn_nothing_off_first() {
+    let pack = crate::pack(EngineKind::Postgresql, 17).unwrap().pack;
+    let (lines, _) = parse_conf("statement_timeout = 10s\ntransaction_timeout = 5s");
+    let (env, errors) = Candidate::new(pack).with_conf(&lines);
+    assert_eq!(errors, []);
+    let report = check(pack, &env);
+    let ended = |v: &&Violation<'_>| v.constraint.id == "pg.silent.statement_transaction";
+    let found = report.violations.iter().find(ended).unwrap();
+    assert_eq!(
+        found.remedies,
+        [
+            "set statement_timeout to 4s or less",
+            "set transaction_timeout to 11s or more"
+        ]
+    );
+}
+
+#[test]
+fn values_that_stand_close_on_purpose_are_not_near() {
+    let report = check(postgres(), &candidate("random_page_cost = 1.1", SMALL));
+    let close = report.near.iter().map(|v| v.constraint.id.as_str());
+    assert!(!close.into_iter().any(|id| id == "pg.planner.random_seq"));
+    let report = check(postgres(), &candidate("random_page_cost = 0.9", SMALL));
+    assert!(told(&report).contains("pg.planner.random_seq"));
+}
+
+#[test]
+fn the_lock_table_is_weighed_against_memory() {
+    let locks = |conf: &str| {
+        let report = check(postgres(), &candidate(conf, ("16GB", 4, "ssd")));
+        let of = report.violations.iter().map(|v| v.constraint.id.clone());
+        of.filter(|id| id.starts_with("pg.memory.locks_"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(locks("max_locks_per_transaction = 1024"), [""; 0]);
+    // 10,000 x 1,000 x 388 bytes = 3.6 GB: more than a tenth, less than all.
+    let many = "max_locks_per_transaction = 10000\nmax_connections = 1000";
+    assert_eq!(locks(many), ["pg.memory.locks_share"]);
+    let beyond = "max_locks_per_transaction = 50000\nmax_connections = 1000";
+    assert_eq!(
+        locks(beyond),
+        ["pg.memory.locks_host", "pg.memory.locks_share"]
+    );
 }
 
 #[test]
@@ -540,19 +590,33 @@ fn an_empty_word_is_written_with_quotes() {
 }
 
 #[test]
-fn the_stack_is_measured_by_the_usual_limit() {
-    for (conf, remedies) in [
-        ("max_stack_depth = 7680kB", None),
+fn the_stack_is_measured_by_the_limit_or_the_usual_one() {
+    let mb = |n: i128| Quantity::Bytes(n << 20);
+    for (conf, limit, remedies) in [
+        ("max_stack_depth = 7680kB", None, None),
         (
             "max_stack_depth = 7681kB",
+            None,
             Some("set max_stack_depth to 7680kB or less"),
         ),
         (
             "max_stack_depth = 1GB",
+            None,
             Some("set max_stack_depth to 7680kB or less"),
+        ),
+        ("max_stack_depth = 7681kB", Some(mb(16)), None),
+        ("max_stack_depth = 3584kB", Some(mb(4)), None),
+        (
+            "max_stack_depth = 4MB",
+            Some(mb(4)),
+            Some("set max_stack_depth to 3584kB or less"),
         ),
     ] {
         let env = candidate(conf, SMALL);
+        let env = match limit {
+            Some(limit) => env.with_host("stack", limit),
+            None => env,
+        };
         let report = check(postgres(), &env);
         let stack = |v: &&Violation<'_>| v.constraint.id == "pg.memory.stack";
         let found = report.violations.iter().find(stack);
@@ -561,5 +625,11 @@ fn the_stack_is_measured_by_the_usual_limit() {
             remedies,
             "{conf}"
         );
+        let sure = if env.assumed("stack") {
+            Severity::Advice
+        } else {
+            Severity::Reject
+        };
+        assert!(found.is_none_or(|v| v.severity == sure), "{conf}");
     }
 }

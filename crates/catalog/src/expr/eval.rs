@@ -13,9 +13,14 @@ pub trait Environment {
     /// The value of a setting as it stands; `None` when it is not known.
     fn setting(&self, name: &SettingName) -> Option<Quantity>;
 
-    /// A fact about the host: `memory`, `disk_free`, `huge_pages` (sizes), `cpus`, `open_files` (numbers),
+    /// A fact about the host: `memory`, `disk_free`, `huge_pages`, `stack` (sizes), `cpus`, `open_files` (numbers),
     /// `storage` (text).
     fn host(&self, name: &str) -> Option<Quantity>;
+
+    /// Whether that fact is what is usual, because nobody knows it.
+    fn assumed(&self, _fact: &str) -> bool {
+        false
+    }
 
     /// The value of a setting on the primary that this standby follows; `None` when there is none or it
     /// is not known.

@@ -63,7 +63,7 @@ pub fn type_of(
         Expr::Primary(name) => known(name),
         Expr::Pooler(name) => Ok(crate::pooler::type_of(name)),
         Expr::Host(name) => Ok(match name.as_str() {
-            "memory" | "disk_free" | "disk_size" | "huge_pages" => {
+            "memory" | "disk_free" | "disk_size" | "huge_pages" | "stack" => {
                 Type::Number(Some(Dimension::Bytes))
             }
             "cpus" | "open_files" => Type::Number(Some(Dimension::Plain)),

@@ -128,6 +128,12 @@ pub struct ReviewedRule {
     pub severity: Severity,
     /// One sentence of ours for a person.
     pub note: String,
+    /// What to do where no change of one setting is what people would do; absent: what is computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// Whether it is worth telling that the rule barely holds: not where values stand close on purpose.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub near: bool,
     /// How sure we are; absent: 0.97.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
@@ -143,6 +149,10 @@ pub struct ReviewedRule {
     /// First major version in which it no longer holds; absent: it still does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<u32>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// What people know about a setting.

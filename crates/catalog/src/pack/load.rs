@@ -8,10 +8,10 @@ use backstay_model::{MetricName, SettingName};
 use crate::class::class_of;
 use crate::expr::{self, Expr, Type};
 use crate::pack::file::{
-    Alias, ConstraintsFile, EffectsFile, FORMAT, OverridesFile, ReviewedSetting, SettingFact,
-    SettingsFile,
+    Alias, ConstraintsFile, EffectsFile, FORMAT, OverridesFile, ReviewedRule, ReviewedSetting,
+    SettingFact, SettingsFile,
 };
-use crate::pack::{Effect, Expansion, NoPack, Pack, SettingDef, Texts, ValueKind};
+use crate::pack::{Effect, Expansion, NoPack, Pack, SettingDef, Telling, Texts, ValueKind};
 use crate::units::{self, Dimension, Unit};
 
 mod resource;
@@ -43,6 +43,7 @@ pub(super) fn load(engine: EngineKind, major: u32, texts: Texts<'_>) -> Result<P
     let settings = loader.settings(facts.settings, &reviewed.setting)?;
     let expansions = loader.expansions(&settings)?;
     let aliases = loader.aliases(&settings, &reviewed.alias)?;
+    let telling = loader.telling(&reviewed.constraint);
     let (constraints, rules) = loader.rules(&settings, found.constraints, reviewed)?;
     let effects = loader.effects(&settings, effects)?;
     Ok(Pack {
@@ -52,6 +53,7 @@ pub(super) fn load(engine: EngineKind, major: u32, texts: Texts<'_>) -> Result<P
         constraints,
         effects,
         rules,
+        telling,
         expansions,
         aliases,
     })
@@ -96,6 +98,17 @@ impl Loader {
             return Err(self.corrupt(file, format!("it is about {engine} {major}")));
         }
         Ok(())
+    }
+
+    /// How reviewed rules want to be told, where that is not the usual way.
+    fn telling(&self, reviewed: &[ReviewedRule]) -> BTreeMap<String, Telling> {
+        let held = reviewed.iter().filter(|r| r.versions().hold_in(self.major));
+        held.filter(|r| r.remedy.is_some() || !r.near)
+            .map(|r| {
+                let (remedy, near) = (r.remedy.clone(), r.near);
+                (r.id.clone(), Telling { remedy, near })
+            })
+            .collect()
     }
 
     fn settings(
