@@ -10,7 +10,6 @@ mod fold;
 mod interval;
 mod quick;
 mod source;
-mod tombstone;
 
 #[cfg(test)]
 mod tests;
@@ -24,7 +23,6 @@ pub use self::interval::CASES_PER_GROUP;
 pub use self::source::{
     CO_CHANGE_HALF_LIFE, EFFECT_HALF_LIFE, Group, INCIDENT_HALF_LIFE, Source, faded,
 };
-pub use self::tombstone::{Fate, REVIVAL, Tombstone, Wane};
 
 use self::fold::{Exact, Item, Part, Side};
 use crate::calibrate::Calibration;
@@ -36,13 +34,6 @@ pub const PRIOR: f64 = -5.5;
 pub const LOG_ODDS_MAX: f64 = 6.906_754_778_648_554;
 /// From this confidence on an edge is shown (dependencies.md, 12.7).
 pub const SHOW_FROM: f64 = 0.5;
-/// From this confidence on a simulation warns of it (dependencies.md, 12.7).
-pub const SIMULATE_FROM: f64 = 0.8;
-/// From this lower bound on an automatic action may rest on it (dependencies.md, 12.7), if a server
-/// or a person said so too: [`Belief::acts`].
-pub const ACT_FROM_LOW: f64 = 0.85;
-/// Below this confidence an edge wanes, and after two half-lives it is buried (dependencies.md, 13).
-pub const WANE_BELOW: f64 = 0.15;
 /// A group that says less than a ratio of two does not narrow the interval.
 const SAYS_SOMETHING: f64 = std::f64::consts::LN_2;
 /// Anchors that a line names, at most: the strongest.
@@ -251,20 +242,6 @@ impl Belief {
     #[must_use]
     pub fn shows(&self) -> bool {
         self.confidence.get() >= SHOW_FROM
-    }
-
-    /// Whether a simulation may warn because of it.
-    #[must_use]
-    pub fn warns(&self) -> bool {
-        self.confidence.get() >= SIMULATE_FROM
-    }
-
-    /// Whether an automatic action may rest on it: the lower end is high enough, and a server or a
-    /// person speaks for it.
-    #[must_use]
-    pub fn acts(&self) -> bool {
-        let direct = |l: &Line| matches!(l.group, Group::Runtime | Group::Person);
-        self.low >= ACT_FROM_LOW && self.lines.iter().any(|l| direct(l) && l.log_odds > 0.0)
     }
 
     /// What `group` adds, in natural log-odds.

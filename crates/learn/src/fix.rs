@@ -11,7 +11,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_model::dependency::{Evidence, EvidenceKind};
-use backstay_model::{ChangeSetId, EdgeKind, SettingName, Span, TargetId, Timestamp, Value};
+use backstay_model::{ChangeSetId, SettingName, Span, TargetId, Timestamp, Value};
 
 use crate::belief::Source;
 
@@ -181,25 +181,4 @@ fn incident(cause: &Changed, cure: &Changed) -> Incident {
         cure.author.clone(),
         cause.at.0.div_euclid(DAY.0),
     )
-}
-
-/// Whether both settings draw on one kind of resource.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Resource {
-    /// They do.
-    Shared,
-    /// They do not, or nobody knows.
-    Apart,
-}
-
-/// Kind of the dependency that a fix pair shows: that of the one rule over both which was broken
-/// before the cure and holds after it; else `shares_resource` when both draw on one; else it cannot be
-/// told. `mended` holds the kinds of such rules.
-#[must_use]
-pub fn kind_of(mended: &[EdgeKind], resource: Resource) -> Option<EdgeKind> {
-    match (mended, resource) {
-        ([first, rest @ ..], _) => rest.iter().all(|k| k == first).then_some(*first),
-        ([], Resource::Shared) => Some(EdgeKind::SharesResource),
-        ([], Resource::Apart) => None,
-    }
 }

@@ -141,7 +141,6 @@ fn a_thousand_mentions_stay_under_the_cap() {
     assert!((belief.from_group(Group::Text) - most).abs() < 1e-10);
     assert_eq!(belief.confidence, now(&places(3)).confidence);
     assert_eq!(belief.lines[1].anchors.len(), 6);
-    assert!(!belief.acts(), "text alone never acts");
 }
 
 #[test]
@@ -153,7 +152,7 @@ fn nothing_is_certain_and_the_cut_is_a_line() {
     ]);
     assert_eq!(belief.lines.last().map(|l| l.group), Some(Group::Limit));
     close(belief.confidence.get(), 0.999);
-    assert!(belief.unlimited() > 18.0 && belief.acts());
+    assert!(belief.unlimited() > 18.0);
     let never = now(&[item(EvidenceKind::Person, "person:ada", 0.01)]);
     assert!(never.log_odds >= -LOG_ODDS_MAX - 1e-11 && never.low <= never.confidence.get());
 }
@@ -250,19 +249,6 @@ fn a_person_may_change_their_mind_and_another_may_not() {
 }
 
 #[test]
-fn acting_needs_a_server_or_a_person() {
-    let naming = item(EvidenceKind::Naming, "naming:prefix", 2_700.0);
-    let text = now(&[doc(), naming.clone()]);
-    assert!(text.low > ACT_FROM_LOW && text.warns() && !text.acts());
-    let person = item(EvidenceKind::Person, "person:ada", 100.0);
-    let confirmed = now(&[doc(), naming.clone(), person.clone()]);
-    assert!(confirmed.acts());
-    let mut rejected = person;
-    rejected.log_lr = -rejected.log_lr;
-    assert!(!now(&[doc(), naming, rejected]).acts());
-}
-
-#[test]
 fn calibration_is_a_line_of_its_own() {
     let model = Model {
         weights: Weights::FIRST,
@@ -285,67 +271,6 @@ fn calibration_is_a_line_of_its_own() {
     };
     let says = halved.believe(&[doc()], None, Standing::Exact);
     assert!((says.from_group(Group::Text) - 0.5 * 1_630_f64.ln()).abs() < 1e-10);
-}
-
-#[test]
-fn an_edge_that_stays_low_is_buried_and_weak_evidence_does_not_wake_it() {
-    let hint = seen(
-        item(EvidenceKind::History, &Source::CoChange.anchor("1"), 30.0),
-        0,
-    );
-    let evidence = [hint];
-    let mut wane = Wane::default();
-    let mut tell = |day| {
-        let at = Timestamp::from_secs(day * DAY);
-        let belief = believe(&evidence, Some(at), Standing::Exact);
-        wane.notice(&belief, &evidence, at)
-    };
-    assert_eq!(tell(0), Fate::Wanes);
-    assert_eq!(tell(179), Fate::Wanes);
-    let Fate::Dies(tomb) = tell(180) else {
-        panic!("two half-lives of co-change are over")
-    };
-    assert!(
-        tomb.reason().contains("1970-01-01T00:00:00Z"),
-        "{}",
-        tomb.reason()
-    );
-    let again = now(&[item(
-        EvidenceKind::History,
-        &Source::CoChange.anchor("2"),
-        30.0,
-    )]);
-    assert!(!tomb.yields_to(&again));
-    assert!(tomb.yields_to(&now(&[doc()])));
-    // Evidence that was strong once and faded does not come back as news when it is seen anew.
-    let strong = |day| {
-        seen(
-            item(EvidenceKind::History, &Source::CoChange.anchor("1"), 400.0),
-            day,
-        )
-    };
-    let mut wane = Wane::default();
-    let mut told = |day| {
-        let at = Timestamp::from_secs(day * DAY);
-        let belief = believe(&[strong(0)], Some(at), Standing::Exact);
-        wane.notice(&belief, &[strong(0)], at)
-    };
-    assert_eq!(told(0), Fate::Lives);
-    assert_eq!(told(200), Fate::Wanes);
-    let Fate::Dies(tomb) = told(400) else {
-        panic!("buried")
-    };
-    assert!(!tomb.yields_to(&now(&[strong(0)])) && tomb.yields_to(&now(&[doc()])));
-}
-
-#[test]
-fn structure_alone_is_never_buried() {
-    let weak = [item(EvidenceKind::Naming, "naming:inside", 3.0)];
-    let mut wane = Wane::default();
-    for day in [0, 10_000] {
-        let fate = wane.notice(&now(&weak), &weak, Timestamp::from_secs(day * DAY));
-        assert_eq!(fate, Fate::Wanes);
-    }
 }
 
 fn sum(belief: &Belief) -> f64 {

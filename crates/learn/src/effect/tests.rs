@@ -233,7 +233,7 @@ fn evidence_of_an_effect_is_history_that_fades() {
             Standing::Exact,
         )
     };
-    assert!(belief(100).warns() && !belief(280).shows());
+    assert!(belief(100).shows() && !belief(280).shows());
 }
 
 #[test]

@@ -178,17 +178,3 @@ fn a_busy_target_is_remembered_within_bounds() {
     }
     assert!(fixes.sites[&shop()].changes.len() <= CHANGES_MAX);
 }
-
-#[test]
-fn the_kind_is_that_of_the_mended_rule() {
-    use EdgeKind::{BoundedBy, Requires, SharesResource};
-    for (mended, resource, kind) in [
-        (&[BoundedBy][..], Resource::Apart, Some(BoundedBy)),
-        (&[BoundedBy, BoundedBy], Resource::Shared, Some(BoundedBy)),
-        (&[BoundedBy, Requires], Resource::Shared, None),
-        (&[], Resource::Shared, Some(SharesResource)),
-        (&[], Resource::Apart, None),
-    ] {
-        assert_eq!(kind_of(mended, resource), kind);
-    }
-}
