@@ -228,7 +228,7 @@ pub(crate) struct Subject {
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
     /// Processors of the host.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) cpus: Option<u32>,
     /// Storage of the host: ssd, nvme or hdd.
     #[arg(long, value_name = "KIND")]

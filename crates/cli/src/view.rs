@@ -5,4 +5,4 @@ mod lines;
 pub(crate) mod screen;
 
 pub(crate) use fold::fold;
-pub(crate) use lines::{interval, lines, risk_lines, verdict_line};
+pub(crate) use lines::{band, interval, lines, risk_lines, verdict_line};

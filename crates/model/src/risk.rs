@@ -101,6 +101,9 @@ impl Band {
 }
 
 impl Risk {
+    /// Score from which a risk is critical by itself.
+    pub const CRITICAL_FROM: f64 = 35.0;
+
     /// Its band.
     #[must_use]
     pub fn band(&self) -> Band {
@@ -108,7 +111,7 @@ impl Risk {
             _ if self.blocked_by.is_some() => Band::Critical,
             s if s < 5.0 => Band::Low,
             s if s < 15.0 => Band::Medium,
-            s if s < 35.0 => Band::High,
+            s if s < Self::CRITICAL_FROM => Band::High,
             _ => Band::Critical,
         }
     }

@@ -120,3 +120,42 @@ async fn what_waits_for_a_restart_is_judged_before_it() {
         .unwrap_or_else(|| panic!("{waiting:#?}"));
     assert_eq!(bomb["when"], "next_start");
 }
+
+#[tokio::test]
+async fn what_stands_for_a_role_is_judged_as_its_sessions_have_it() {
+    if let Err(error) = Binaries::find() {
+        say(&format!(
+            "SKIPPED: what_stands_for_a_role_is_judged_as_its_sessions_have_it: {error}"
+        ));
+        return;
+    }
+    let _turn = MyTurn::comes(Turn::Beside).await;
+    let server = Server::start(Options::default()).await.unwrap();
+    let client = server.connect("postgres").await.unwrap();
+    for statement in [
+        "CREATE ROLE \"App\"",
+        "ALTER ROLE \"App\" SET statement_timeout = '20ms'",
+        "ALTER DATABASE postgres SET lock_timeout = '3ms'",
+    ] {
+        client.simple_query(statement).await.unwrap();
+    }
+    let (code, document, _) = report(&server.dsn("postgres", "postgres"), &[]);
+    assert_eq!(code, 3);
+    let broken = document["violations"].as_array().unwrap();
+    let of = |whose: &str| {
+        let mut found = broken.iter().filter(|v| v["for"][0] == whose);
+        found
+            .next()
+            .unwrap_or_else(|| panic!("{whose}: {broken:#?}"))
+    };
+    let remedies = of("role App")["remedies"].to_string();
+    assert!(
+        remedies.contains("ALTER ROLE \\\"App\\\" RESET statement_timeout"),
+        "{remedies}"
+    );
+    let remedies = of("database postgres")["remedies"].to_string();
+    assert!(
+        remedies.contains("ALTER DATABASE postgres RESET lock_timeout"),
+        "{remedies}"
+    );
+}

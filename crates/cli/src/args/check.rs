@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, value_parser};
 
 use super::Subject;
 
@@ -13,8 +13,11 @@ pub(crate) struct HostFacts {
     #[arg(long, value_name = "SIZE")]
     pub(crate) disk_free: Option<String>,
     /// Files that a server process may open.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub(crate) open_files: Option<u32>,
+    /// Stack limit of the server's processes, `ulimit -s` (`8MB`; assumed when not known).
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) stack_limit: Option<String>,
     /// Memory set aside as huge pages (`16GB`, `0`).
     #[arg(long, value_name = "SIZE")]
     pub(crate) huge_pages: Option<String>,
@@ -41,7 +44,7 @@ pub(crate) struct Check {
     #[arg(long, value_name = "FILE|DSN")]
     pub(crate) pgbouncer: Option<String>,
     /// Users that log in through the pgbouncer, when its files do not tell.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     pub(crate) pgbouncer_users: Option<u32>,
     #[command(flatten)]
     pub(crate) subject: Subject,

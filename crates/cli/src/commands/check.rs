@@ -7,11 +7,11 @@ use backstay_catalog::pack::elsewhere;
 use backstay_catalog::{CheckReport, ValueError, Violation, check};
 use backstay_model::change::Pending;
 use backstay_model::snapshot::NodeRole;
-use backstay_model::{SettingName, Severity};
+use backstay_model::{Scope, SettingName, Severity};
 
 use crate::args::{Check, Common, Format};
 use crate::commands::beside::with_beside;
-use crate::commands::rules::settings;
+use crate::commands::rules::{advice, named, settings};
 use crate::commands::subject::{Ground, live, offline};
 use crate::commands::tree::{Placed, Refused, Tree};
 use crate::failure::{Code, Exit, Failure};
@@ -20,6 +20,7 @@ use crate::wire::rules::{Spot, sarif};
 
 mod document;
 mod markdown;
+mod sessions;
 mod table;
 
 /// Severities, the worst first.
@@ -35,14 +36,51 @@ const WORST_FIRST: [Severity; 5] = [
 struct Found<'a> {
     ground: &'a Ground,
     report: CheckReport<'static>,
-    /// Rules that hold now and will not after the next start of the server.
-    next_start: Vec<Violation<'static>>,
+    /// Rules that do not hold: of the instance, after its next start, and of roles and databases.
+    broken: Vec<Broken>,
     /// Lines that the server would not take.
     refused: Vec<Refused>,
     /// Lines of the files, in the order in which they count.
     lines: Vec<Placed>,
     /// The files that were named.
     files: Vec<String>,
+}
+
+/// A rule that does not hold.
+struct Broken {
+    violation: Violation<'static>,
+    when: When,
+    /// What to do, the best first.
+    remedies: Vec<String>,
+}
+
+/// Where and when a rule does not hold.
+#[derive(PartialEq, Eq)]
+enum When {
+    /// For the instance, now.
+    Now,
+    /// For the instance, from the next start of the server on.
+    NextStart,
+    /// For the sessions of these roles and databases only.
+    Sessions(Vec<Scope>),
+}
+
+impl Broken {
+    fn of(violation: Violation<'static>, when: When) -> Self {
+        Self {
+            remedies: violation.remedies.clone(),
+            violation,
+            when,
+        }
+    }
+
+    /// What to do, always something: else the rule itself is.
+    fn advice(&self) -> String {
+        match self.remedies.is_empty() {
+            true => advice(&self.violation),
+            false => self.remedies.join(", or "),
+        }
+    }
 }
 
 /// Evaluates every rule of the pack.
@@ -57,8 +95,13 @@ pub(crate) fn run(args: &Check, common: &Common, out: Out) -> Result<Exit, Failu
     let (ground, refused, lines) = configuration(args, common)?;
     let ground = with_beside(ground, args, common)?;
     let report = check(ground.choice.pack, &ground.now);
+    let mut ground = ground;
+    let mut broken = next_start(&ground, &report);
+    let known = report.violations.iter().cloned();
+    broken.splice(0..0, known.map(|v| Broken::of(v, When::Now)));
+    broken.extend(sessions::broken(&mut ground, &report));
     let found = Found {
-        next_start: next_start(&ground, &report),
+        broken,
         report,
         refused,
         lines,
@@ -78,7 +121,7 @@ pub(crate) fn run(args: &Check, common: &Common, out: Out) -> Result<Exit, Failu
         Format::Table => table::show(out, &found),
         Format::Markdown => out.text(&markdown::markdown(&found)),
     }
-    let worst = found.broken().any(|v| v.severity >= least);
+    let worst = found.broken.iter().any(|b| b.violation.severity >= least);
     Ok(if worst || !found.refused.is_empty() {
         Exit::Gate
     } else {
@@ -173,7 +216,7 @@ fn of_server(ground: &Ground) -> Vec<Refused> {
 }
 
 /// What waits for a restart may break rules that hold until then.
-fn next_start(ground: &Ground, now: &CheckReport<'static>) -> Vec<Violation<'static>> {
+fn next_start(ground: &Ground, now: &CheckReport<'static>) -> Vec<Broken> {
     let Some(live) = &ground.live else {
         return Vec::new();
     };
@@ -193,24 +236,14 @@ fn next_start(ground: &Ground, now: &CheckReport<'static>) -> Vec<Violation<'sta
     let report = check(ground.choice.pack, &later);
     let new = report.violations.into_iter();
     new.filter(|v| !known.contains(v.constraint.id.as_str()))
+        .map(|v| Broken::of(v, When::NextStart))
         .collect()
 }
 
 impl Found<'_> {
-    /// Everything that is broken, now or after the next start.
-    fn broken(&self) -> impl Iterator<Item = &Violation<'static>> {
-        self.report.violations.iter().chain(&self.next_start)
-    }
-
-    fn of(&self, severity: Severity) -> Vec<&Violation<'static>> {
-        self.broken().filter(|v| v.severity == severity).collect()
-    }
-
-    /// Whether a rule holds until the server is started again.
-    fn waits(&self, v: &Violation<'_>) -> bool {
-        self.next_start
-            .iter()
-            .any(|n| n.constraint.id == v.constraint.id)
+    fn of(&self, severity: Severity) -> Vec<&Broken> {
+        let of = |b: &&Broken| b.violation.severity == severity;
+        self.broken.iter().filter(of).collect()
     }
 
     /// Where the setting that a rule is about stands: its own line, else that of another participant.
@@ -228,6 +261,13 @@ impl Found<'_> {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = self.ground.notes.clone();
+        let told = self.broken.iter().map(|b| &b.violation);
+        let fact = |v: &Violation<'_>, f: &str| v.values.keys().any(|k| named(k) == f);
+        let stack = told.chain(&self.report.near).any(|v| fact(v, "host.stack"));
+        if stack && !self.ground.host.contains_key("stack") {
+            let what = "the stack limit of the server is not known: the usual 8MB is assumed; give --stack-limit";
+            notes.push(what.to_owned());
+        }
         let standby = self
             .ground
             .live
@@ -252,7 +292,7 @@ impl Found<'_> {
 
     /// The number of findings.
     fn count(&self) -> usize {
-        self.broken().count() + self.refused.len()
+        self.broken.len() + self.refused.len()
     }
 
     /// `2 reject, 1 silent`: what is broken by severity, refused lines among the worst.

@@ -7,12 +7,13 @@ mod stats;
 
 use std::path::Path;
 
+use backstay_catalog::pack::{Elsewhere, elsewhere};
 use backstay_graph::cone::{Changed, NODES_MAX, svg, tree};
 use backstay_graph::export::{Format, Told, counter_evidence, export};
 use backstay_graph::impact::{DEPTH_MAX, Felt};
 use backstay_graph::{Cone, Impact, ImpactSpec, KindSet};
 use backstay_journal::Opinion;
-use backstay_model::{Confidence, Edge, EdgeKind, NodeKey};
+use backstay_model::{Confidence, Edge, EdgeKind, NodeKey, SettingName};
 use serde_json::{Value, json};
 
 use crate::args::{self, Common, Place};
@@ -343,6 +344,16 @@ fn impact(lens: &Lens, impact: &Impact) -> Value {
 
 pub(crate) fn no_setting(ground: &Ground, name: &str) -> Failure {
     let pack = ground.choice.pack;
+    let of = elsewhere(pack.engine, ground.major, &SettingName::new(name));
+    if let Some(of) = of {
+        let text = format!("{name} is not in {} {}: {of}", pack.engine, ground.major);
+        let has = match of {
+            Elsewhere::NewIn(major) => major,
+            Elsewhere::RemovedIn(major) => major - 1,
+        };
+        return Failure::new(Code::UnknownSetting, text)
+            .hint(format!("backstay explain {name} --version {has}"));
+    }
     let nearest = pack.nearest(name, 3);
     let failure = Failure::new(
         Code::UnknownSetting,

@@ -44,6 +44,8 @@ const GIBIBYTES_FROM: u64 = 10 << 30;
 /// Sizes of memory and disk are told in whole mebibytes, large ones in gibibytes: nobody decides by less.
 fn quantity(fact: &Fact) -> Quantity {
     match fact.value {
+        // The word of the kernel's table of limits is "unlimited".
+        Measured::Bytes(u64::MAX) => Quantity::Unlimited,
         Measured::Bytes(n) if n >= GIBIBYTES_FROM => Quantity::Bytes(i128::from(n >> 30) << 30),
         Measured::Bytes(n) => Quantity::Bytes(i128::from(n >> 20) << 20),
         Measured::Count(n) => Quantity::Count(i128::from(n)),
@@ -55,6 +57,7 @@ fn quantity(fact: &Fact) -> Quantity {
 pub(crate) fn host_options(mut ground: Ground, subject: &Subject) -> Result<Ground, Failure> {
     let sizes = [
         ("memory", "--memory", &subject.memory),
+        ("stack", "--stack-limit", &subject.host.stack_limit),
         ("disk_free", "--disk-free", &subject.host.disk_free),
         ("huge_pages", "--huge-pages", &subject.host.huge_pages),
     ];
@@ -64,6 +67,14 @@ pub(crate) fn host_options(mut ground: Ground, subject: &Subject) -> Result<Grou
                 Failure::new(Code::Usage, format!("`{option} {text}` is not a size"))
                     .hint("write a number with a unit: 64GB")
             })?;
+            // A machine may have no space left and no huge pages, but it has memory.
+            if ["memory", "stack"].contains(&fact) && size == Quantity::Bytes(0) {
+                return Err(Failure::new(
+                    Code::Usage,
+                    format!("`{option} {text}`: no machine has none of it"),
+                )
+                .hint("leave the option out when you do not know: what is unknown is told so"));
+            }
             ground = ground.with_host(fact, size, "");
         }
     }

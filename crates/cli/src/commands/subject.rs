@@ -17,7 +17,9 @@ use backstay_graph::{Batch, EdgeScope, Graph, Op, View};
 use backstay_guard::clock::{Clock, SystemClock};
 use backstay_model::dependency::{Edge, EdgeKind, Evidence, EvidenceKind};
 use backstay_model::name::EngineKind;
-use backstay_model::{Confidence, MetricName, NodeKey, ServiceName, Snapshot, TargetId, Timestamp};
+use backstay_model::{
+    Confidence, MetricName, NodeKey, ServiceName, SettingKey, Snapshot, TargetId, Timestamp, Value,
+};
 
 use crate::args::{Common, Subject};
 use crate::commands::machine::{host_options, this_machine};
@@ -32,6 +34,11 @@ const NOWHERE: &str = "offline";
 const SEEN_LOG_LR: f64 = 9.0;
 /// Bytes of the key under which the secrets of a look that is not kept become fingerprints.
 const PASSING_KEY_BYTES: usize = 32;
+
+/// The setting whose text may hold a key, and that may as well do nothing.
+const ARCHIVE_COMMAND: &str = "archive_command";
+/// Archive commands that report success and do nothing, as the rule about them names them.
+const ARCHIVES_NOTHING: [&str; 6] = ["true", "/bin/true", "/usr/bin/true", ":", "exit 0", "cd ."];
 
 /// A configuration, where it stands, and what is known about it.
 #[derive(Debug)]
@@ -230,7 +237,12 @@ fn carried(choice: PackChoice, major: u32) -> Vec<String> {
 /// The configuration of a live server. Nothing is written to it.
 pub(crate) fn live(dsn: &str, subject: &Subject, common: &Common) -> Result<Ground, Failure> {
     let (snapshot, place) = look(dsn, common)?;
-    let ground = of_snapshot(snapshot, place.address)?;
+    let archives = place.archives.clone();
+    let mut ground = of_snapshot(snapshot, place.address)?;
+    if let Some(command) = archives {
+        // Refused values are told by the snapshot's own reading; a command is any text.
+        drop(ground.now.assign(ARCHIVE_COMMAND, &command));
+    }
     let ground = match place.here {
         Here::Yes => this_machine(ground),
         Here::No => ground,
@@ -271,6 +283,9 @@ fn of_snapshot(snapshot: Snapshot, address: String) -> Result<Ground, Failure> {
 pub(crate) struct Place {
     pub(crate) address: String,
     here: Here,
+    /// What stands for the archive command, whose text is never kept: one that does nothing by itself,
+    /// any other by a word.
+    archives: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -289,19 +304,34 @@ pub(crate) fn look(dsn: &str, common: &Common) -> Result<(Snapshot, Place), Fail
         }
         Host::Tcp { .. } => Here::No,
     };
-    let place = Place {
+    let mut place = Place {
         address: resolved.address(),
         here,
+        archives: None,
     };
     let target = TargetId::new(&resolved.database);
     let redactor = Redactor::new(&passing_key(common)?, &target);
+    let known = redactor.clone();
     let snapshot = runtime()?.block_on(async {
         let failed = |e: &backstay_engine::ReadError| read_failure(e, &place.address);
         let mut observer =
             PostgresObserver::new(target, &resolved, redactor).map_err(|e| failed(&e))?;
         observer.snapshot(clock_now()).await.map_err(|e| failed(&e))
     })?;
+    place.archives = archives(&snapshot, &known);
     Ok((snapshot, place))
+}
+
+/// Tells an archive command that does nothing from any other, by its fingerprint.
+fn archives(snapshot: &Snapshot, redactor: &Redactor) -> Option<String> {
+    let key = SettingKey::instance(ARCHIVE_COMMAND);
+    let value = snapshot.settings.get(&key)?.effective.as_ref()?;
+    let idle = |text: &&&str| redactor.matches(&key.name, value, text);
+    match (value, ARCHIVES_NOTHING.iter().find(idle)) {
+        (Value::Text(_), _) => None,
+        (Value::Secret(_), Some(idle)) => Some((*idle).to_owned()),
+        (Value::Secret(_), None) => Some("(secret)".to_owned()),
+    }
 }
 
 /// The installation's key when there is one, so that fingerprints can be compared; else one for this

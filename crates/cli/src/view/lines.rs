@@ -320,13 +320,22 @@ pub(crate) fn interval(risk: &Risk) -> String {
     format!("{range}: {known} known")
 }
 
+/// The band of a risk, and why it is critical where the number alone does not make it so.
+pub(crate) fn band(risk: &Risk) -> String {
+    let word = risk.band().word();
+    match risk.blocked_by {
+        Some(_) if risk.score < Risk::CRITICAL_FROM => format!("{word}, because a rule blocks it"),
+        _ => word.to_owned(),
+    }
+}
+
 /// Risk with its three factors, then what moved the probability, then what is reached.
 pub(crate) fn risk_lines(out: Out, risk: &Risk) -> Vec<String> {
     let mut lines = vec![format!(
         "           risk {:.0} ({}) {} = severity {:.2} × probability {:.2} × confidence {:.2}",
         risk.score,
         interval(risk),
-        out.paint(Tone::Bold, risk.band().word()),
+        out.paint(Tone::Bold, &band(risk)),
         risk.severity,
         risk.probability.get(),
         risk.confidence.get()

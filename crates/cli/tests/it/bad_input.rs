@@ -38,6 +38,20 @@ const CASES: &[Case] = &[
         "backstay explain work_mem",
     ),
     case(
+        "explain io_method --version 15",
+        2,
+        "E-PLAN-UNKNOWN-SETTING",
+        "io_method is not in postgresql 15: new in 18",
+        "backstay explain io_method --version 18",
+    ),
+    case(
+        "graph show old_snapshot_threshold --version 17",
+        2,
+        "E-PLAN-UNKNOWN-SETTING",
+        "removed in 17",
+        "backstay explain old_snapshot_threshold --version 16",
+    ),
+    case(
         "simulate jti=on",
         2,
         "E-PLAN-UNKNOWN-SETTING",

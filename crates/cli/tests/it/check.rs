@@ -370,3 +370,73 @@ fn later_files_are_stronger() {
     assert_eq!(bench.say(line).code, 0);
     assert_eq!(bench.say("check -f postgresql.conf --memory 16GB").code, 3);
 }
+
+#[test]
+fn no_machine_has_nothing() {
+    let bench = Bench::new();
+    bench.file("postgresql.conf", "work_mem = 8MB\n");
+    for option in [
+        "--cpus 0",
+        "--cpus=-1",
+        "--open-files 0",
+        "--memory 0",
+        "--memory=-1GB",
+        "--stack-limit 0",
+    ] {
+        let ran = bench.say(&format!("check -f postgresql.conf {option}"));
+        assert_eq!(ran.code, 2, "{option}: {}{}", ran.out, ran.err);
+        let name = option.split([' ', '=']).next().unwrap();
+        assert!(ran.err.contains(name), "{option}: {}", ran.err);
+    }
+    // A disk may be full, and huge pages need not be.
+    let ran = bench.say("check -f postgresql.conf --disk-free 0 --huge-pages 0");
+    assert_ne!(ran.code, 2, "{}", ran.err);
+}
+
+#[test]
+fn the_stack_limit_is_told_or_assumed() {
+    let bench = Bench::new();
+    bench.file("postgresql.conf", "max_stack_depth = 10MB\n");
+    let assumed = bench.say("check -f postgresql.conf");
+    assert_eq!(assumed.code, 0, "{}{}", assumed.out, assumed.err);
+    assert!(
+        assumed.err.contains("the usual 8MB is assumed"),
+        "{}",
+        assumed.err
+    );
+    let told = bench.say("check -f postgresql.conf --stack-limit 8MB --json");
+    assert_eq!(told.code, 3, "{}{}", told.out, told.err);
+    let report = told.json();
+    let found = &list(&report, "violations")[0];
+    assert_eq!(found["constraint"], "pg.memory.stack");
+    assert_eq!(found["severity"], "reject");
+    assert_eq!(
+        bench
+            .say("check -f postgresql.conf --stack-limit 16MB")
+            .code,
+        0
+    );
+}
+
+#[test]
+fn a_command_that_archives_nothing_is_told() {
+    let bench = Bench::new();
+    bench.file(
+        "postgresql.conf",
+        "archive_mode = on\narchive_command = '/bin/true'\n",
+    );
+    let ran = bench.say("check -f postgresql.conf --json");
+    assert_eq!(ran.code, 3);
+    let report = ran.json();
+    let found = list(&report, "violations");
+    let idle = found
+        .iter()
+        .find(|v| v["constraint"] == "pg.wal.archive_nothing");
+    let idle = idle.unwrap_or_else(|| panic!("{found:#?}"));
+    assert!(idle["remedy"].as_str().unwrap().contains("copies the file"));
+    bench.file(
+        "postgresql.conf",
+        "archive_mode = on\narchive_command = 'cp %p /arc/%f'\n",
+    );
+    assert_eq!(bench.say("check -f postgresql.conf").code, 0);
+}

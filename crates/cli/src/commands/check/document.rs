@@ -1,31 +1,24 @@
 //! What was found, for programs: JSON and SARIF.
 
 use backstay_catalog::Violation;
-use backstay_model::Severity;
+use backstay_model::{Scope, Severity};
 use serde_json::{Value, json};
 
-use super::Found;
-use crate::commands::rules::{advice, named, values};
+use super::{Broken, Found, When, table};
+use crate::commands::rules::{named, values};
 use crate::commands::tree::Refused;
 use crate::wire::rules::{Finding, Level, Spot, violation};
 
 pub(super) fn document(found: &Found<'_>) -> Value {
-    let one = |v: &Violation<'_>| {
-        let mut document = violation(v, found.spot(v).as_ref());
-        let when = if found.waits(v) { "next_start" } else { "now" };
-        if let Some(fields) = document.as_object_mut() {
-            fields.insert("when".to_owned(), json!(when));
-        }
-        document
-    };
+    let near = |v: &Violation<'_>| placed(violation(v, found.spot(v).as_ref()), "now", None);
     let refused = found.refused.iter().map(refused);
     json!({
         "kind": "check",
         "subject": found.ground.title(),
         "host": found.ground.host,
         "beside": found.ground.beside,
-        "violations": refused.chain(found.broken().map(one)).collect::<Vec<_>>(),
-        "near": found.report.near.iter().map(one).collect::<Vec<_>>(),
+        "violations": refused.chain(found.broken.iter().map(|b| broken(found, b))).collect::<Vec<_>>(),
+        "near": found.report.near.iter().map(near).collect::<Vec<_>>(),
         "unknown": found.report.unknown.iter().map(|u| json!({
             "constraint": u.constraint.id,
             "missing": u.missing.iter().map(named).collect::<Vec<_>>(),
@@ -33,6 +26,25 @@ pub(super) fn document(found: &Found<'_>) -> Value {
         "rules": found.judged() + found.report.unknown.len(),
         "notes": found.notes(),
     })
+}
+
+fn broken(found: &Found<'_>, b: &Broken) -> Value {
+    let mut document = violation(&b.violation, found.spot(&b.violation).as_ref());
+    document["remedy"] = json!(b.advice());
+    document["remedies"] = json!(b.remedies);
+    match &b.when {
+        When::Now => placed(document, "now", None),
+        When::NextStart => placed(document, "next_start", None),
+        When::Sessions(whose) => placed(document, "now", Some(whose)),
+    }
+}
+
+/// With when it is so, and for whom: `null` is everybody.
+fn placed(mut document: Value, when: &str, whose: Option<&[Scope]>) -> Value {
+    let whose = whose.map(|w| w.iter().map(ToString::to_string).collect::<Vec<_>>());
+    document["when"] = json!(when);
+    document["for"] = json!(whose);
+    document
 }
 
 fn refused(r: &Refused) -> Value {
@@ -52,6 +64,7 @@ fn refused(r: &Refused) -> Value {
         "file": r.file,
         "line": r.line,
         "when": "next_start",
+        "for": null,
     })
 }
 
@@ -74,12 +87,16 @@ pub(super) fn findings(found: &Found<'_>) -> Vec<Finding> {
         }),
         about: format!("{target}:{}", r.setting.as_deref().unwrap_or("file")),
     });
-    let broken = found.broken().map(|v| Finding {
-        rule: v.constraint.id.clone(),
-        level: Level::of(v.severity),
-        message: format!("{} ({}); {}", v.constraint.note, values(v), advice(v)),
-        spot: spot(v),
-        about: format!("{target}:{}", v.constraint.subject),
+    let broken = found.broken.iter().map(|b| {
+        let v = &b.violation;
+        let (note, whose) = (&v.constraint.note, table::place(&b.when));
+        Finding {
+            rule: v.constraint.id.clone(),
+            level: Level::of(v.severity),
+            message: format!("{note}{whose} ({}); {}", values(v), b.advice()),
+            spot: spot(v),
+            about: format!("{target}:{}{whose}", v.constraint.subject),
+        }
     });
     let near = found.report.near.iter().map(|v| Finding {
         rule: v.constraint.id.clone(),

@@ -1,8 +1,8 @@
 //! What was found, for a pull request or the summary of a pipeline.
 
-use super::table::{left, shortened, summary, unjudged};
+use super::table::{left, place, shortened, summary, unjudged};
 use super::{Found, WORST_FIRST};
-use crate::commands::rules::{advice, consequence, values};
+use crate::commands::rules::{consequence, values};
 
 pub(super) fn markdown(found: &Found<'_>) -> String {
     let mut text = format!("### Backstay check: {}\n\n", summary(found));
@@ -30,18 +30,18 @@ pub(super) fn markdown(found: &Found<'_>) -> String {
         ]));
     }
     for severity in WORST_FIRST {
-        for v in found.of(severity) {
+        for b in found.of(severity) {
+            let v = &b.violation;
             let place = match found.spot(v) {
                 Some(s) => format!("`{}:{}`", s.file, s.line),
-                None if found.waits(v) => "after the next start".to_owned(),
-                None => String::new(),
+                None => place(&b.when).trim_matches([' ', '(', ')']).to_owned(),
             };
             text.push_str(&row(&[
                 &format!("**{}**", severity.word()),
                 &format!("`{}`", v.constraint.subject),
                 &v.constraint.note,
                 &format!("`{}`", shortened(&values(v)).replace('`', "'")),
-                &advice(v),
+                &b.advice(),
                 &place,
             ]));
         }

@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use backstay_catalog::Violation;
 use backstay_model::Severity;
 
-use super::{Found, WORST_FIRST};
-use crate::commands::rules::{advice, consequence, named, values};
+use super::{Broken, Found, WORST_FIRST, When};
+use crate::commands::rules::{consequence, named, values};
 use crate::out::{Out, Tone};
 use crate::page::{Page, cell, count, dim, plain};
 
 /// Facts that are not known and that are named at most.
 const UNKNOWN_SHOWN_MAX: usize = 4;
+/// Roles and databases with the same values that are named at most.
+const SCOPES_SHOWN_MAX: usize = 3;
 /// Longest value that is shown, in characters.
 pub(super) const SHOWN_MAX: usize = 160;
 
@@ -42,8 +44,8 @@ pub(super) fn show(out: Out, found: &Found<'_>) {
         let head = out.paint(tone(severity), severity.word());
         let what = out.paint(Tone::Dim, consequence(severity));
         page.line(&format!("{head}  {what}"));
-        for v in group {
-            rule(&mut page, found, v);
+        for b in group {
+            rule(&mut page, found, b);
         }
     }
     near(&mut page, out, found);
@@ -52,7 +54,7 @@ pub(super) fn show(out: Out, found: &Found<'_>) {
 }
 
 fn verdict_tone(found: &Found<'_>) -> Tone {
-    let worst = found.broken().map(|v| v.severity).max();
+    let worst = found.broken.iter().map(|b| b.violation.severity).max();
     match worst {
         _ if !found.refused.is_empty() => Tone::Bad,
         Some(severity) if severity > Severity::Advice => tone(severity),
@@ -104,7 +106,24 @@ fn refused(page: &mut Page, out: Out, found: &Found<'_>) {
     }
 }
 
-fn rule(page: &mut Page, found: &Found<'_>, v: &Violation<'_>) {
+/// When and for whom a rule does not hold, as a person reads it behind the note: nothing for everybody now.
+pub(super) fn place(when: &When) -> String {
+    match when {
+        When::Now => String::new(),
+        When::NextStart => " (after the next start of the server)".to_owned(),
+        When::Sessions(whose) => {
+            let shown = whose.iter().take(SCOPES_SHOWN_MAX).map(ToString::to_string);
+            let shown = shown.collect::<Vec<_>>().join(", ");
+            match whose.len().saturating_sub(SCOPES_SHOWN_MAX) {
+                0 => format!(" (for {shown})"),
+                more => format!(" (for {shown} and {more} more)"),
+            }
+        }
+    }
+}
+
+fn rule(page: &mut Page, found: &Found<'_>, b: &Broken) {
+    let v = &b.violation;
     let many = found
         .lines
         .iter()
@@ -115,8 +134,7 @@ fn rule(page: &mut Page, found: &Found<'_>, v: &Violation<'_>) {
     let place = match found.spot(v) {
         Some(s) if many => format!(" ({}:{})", s.file, s.line),
         Some(s) => format!(" (line {})", s.line),
-        None if found.waits(v) => " (after the next start of the server)".to_owned(),
-        None => String::new(),
+        None => place(&b.when),
     };
     let note = plain(format!("{}{place}", v.constraint.note));
     let subject = cell(Tone::Bold, v.constraint.subject.as_str());
@@ -127,7 +145,7 @@ fn rule(page: &mut Page, found: &Found<'_>, v: &Violation<'_>) {
         4,
         &[
             vec![dim("now "), plain(shortened(&values(v)))],
-            vec![dim("do  "), cell(Tone::Good, advice(v))],
+            vec![dim("do  "), cell(Tone::Good, b.advice())],
             vec![dim("rule"), dim(format!("{rule}  [{sure}]"))],
         ],
     );
@@ -208,6 +226,7 @@ fn option(fact: &str) -> Option<&'static str> {
         "host.storage" => "--storage",
         "host.disk_free" => "--disk-free",
         "host.open_files" => "--open-files",
+        "host.stack" => "--stack-limit",
         "host.huge_pages" => "--huge-pages",
         _ => return None,
     })

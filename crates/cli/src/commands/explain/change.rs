@@ -19,7 +19,7 @@ use crate::commands::record::Book;
 use crate::failure::{Exit, Failure};
 use crate::out::{Out, Tone};
 use crate::page::{Cell, Page, cell, dim, plain};
-use crate::view::{interval, verdict_line};
+use crate::view::{band, interval, verdict_line};
 use crate::wire;
 
 /// Metrics whose evidence is told.
@@ -348,7 +348,7 @@ fn risk(page: &mut Page, case: &Case) {
         "risk {:.0} ({}) {} = severity {:.2} × probability {:.2} × confidence {:.2}",
         risk.score,
         interval(risk),
-        risk.band().word(),
+        band(risk),
         risk.severity,
         risk.probability.get(),
         risk.confidence.get()

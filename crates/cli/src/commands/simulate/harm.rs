@@ -16,6 +16,8 @@ const STANDBYS: &str = "synchronous_standby_names";
 /// Settings that name a file without which the server does not start; `ALTER SYSTEM` takes them
 /// unlooked at.
 const FILES: [&str; 2] = ["hba_file", "ident_file"];
+/// A file that the server writes anew at each start, whatever stood in it.
+const OVERWRITTEN: &str = "external_pid_file";
 /// What a commit waits for, from nothing to everything.
 const COMMIT_LEVELS: [&str; 5] = ["off", "local", "remote_write", "on", "remote_apply"];
 
@@ -37,6 +39,11 @@ fn harm(ground: &Ground, wanted: &Wanted) -> Option<String> {
         return Some(format!(
             "{name} names a file without which the server does not start again, and ALTER SYSTEM does \
              not look at it; needs a person's approval, better in postgresql.conf"
+        ));
+    }
+    if name.as_str() == OVERWRITTEN && !Quantities::of(ground, wanted).shown().is_empty() {
+        return Some(format!(
+            "{name}: at each start the server writes over the file that it names; needs a person's approval"
         ));
     }
     if masked(ground, &wanted.proposed) {
@@ -109,7 +116,12 @@ fn durability(name: &SettingName, value: &Quantities) -> Option<String> {
         "zero_damaged_pages" => "damaged pages are emptied, and their rows are gone for good",
         "ignore_checksum_failure" => "damaged pages are read as if they were sound",
         "data_sync_retry" => "data that could not be written can be taken for written",
-        "synchronous_commit" => "a crash can lose the last commits that were reported as done",
+        "synchronous_commit" => {
+            return Some(format!(
+                "{name}: a crash can lose the commits of its last moments, nothing else; a usual choice \
+                 where that does no harm, and a person's, because no watch sees it"
+            ));
+        }
         STANDBYS => "commits wait for no replica any more, and a failover can lose them",
         _ => "what survives a crash or reaches a replica may change",
     };

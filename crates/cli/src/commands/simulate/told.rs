@@ -18,7 +18,7 @@ use super::{Boot, Gate, Simulation};
 use crate::commands::rules::{named, remedy, values};
 use crate::out::{Out, Tone};
 use crate::page::{Cell, Page, cell, count, dim, plain};
-use crate::view::interval;
+use crate::view::{band, interval};
 
 pub(super) use markdown::markdown;
 
@@ -106,12 +106,7 @@ fn risk(page: &mut Page, out: Out, s: &Simulation<'_>) {
         Band::Critical => Tone::Bad,
     };
     page.gap();
-    let head = format!(
-        "risk {:.0} ({}) {}",
-        risk.score,
-        interval(risk),
-        risk.band().word()
-    );
+    let head = format!("risk {:.0} ({}) {}", risk.score, interval(risk), band(risk));
     let factors = format!(
         " = severity {:.2} × probability {:.2} × confidence {:.2}",
         risk.severity,

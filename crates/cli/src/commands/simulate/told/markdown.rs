@@ -3,7 +3,7 @@
 use super::super::Simulation;
 use super::{change, effect, next_command, restart_words, start_text, verdict_line};
 use crate::commands::rules::{advice, values};
-use crate::view::interval;
+use crate::view::{band, interval};
 
 /// Metrics that are told.
 const METRICS_MAX: usize = 8;
@@ -14,7 +14,7 @@ pub(crate) fn markdown(s: &Simulation<'_>) -> String {
         "### Backstay: risk {:.0} ({}), {}\n\n{}\n\n",
         risk.score,
         interval(risk),
-        risk.band().word(),
+        band(risk),
         verdict_line(s).1
     );
     text.push_str("| setting | change | takes effect |\n|---|---|---|\n");
