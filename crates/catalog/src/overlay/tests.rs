@@ -64,6 +64,7 @@ fn snapshot(scoped: &[(Scope, &str, &str)]) -> Snapshot {
             effective: Some(Value::text(*value)),
             source: ValueSource::Role,
             entry: Some(Value::text(*value)),
+            waiting: None,
             pending_restart: Pending::No,
         };
         (key, standing)
@@ -76,11 +77,13 @@ fn snapshot(scoped: &[(Scope, &str, &str)]) -> Snapshot {
             engine: EngineKind::Postgresql,
             version: "15.20".into(),
             started_at: Timestamp::default(),
+            system_identifier: None,
             data_directory: String::new(),
             role: NodeRole::Primary,
         },
         settings: settings.collect::<BTreeMap<_, _>>(),
         files: Vec::new(),
+        unloaded: Vec::new(),
         file_errors: Vec::new(),
         services: Vec::new(),
     }
