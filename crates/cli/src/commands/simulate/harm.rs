@@ -116,7 +116,9 @@ fn durability(name: &SettingName, value: &Quantities) -> Option<String> {
         "zero_damaged_pages" => "damaged pages are emptied, and their rows are gone for good",
         "ignore_checksum_failure" => "damaged pages are read as if they were sound",
         "data_sync_retry" => "data that could not be written can be taken for written",
-        "synchronous_commit" => "a crash can lose the commits of its last moments, and nothing else",
+        "synchronous_commit" => {
+            "a crash can lose the commits of its last moments, and nothing else"
+        }
         STANDBYS => "commits wait for no replica any more, and a failover can lose them",
         _ => "what survives a crash or reaches a replica may change",
     };
