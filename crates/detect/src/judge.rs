@@ -4,7 +4,7 @@
 //! stand in, and the verdict says so.
 
 use backstay_model::metric::{MetricRole, Worse};
-use backstay_model::verdict::{Verdict, VerdictKind};
+use backstay_model::verdict::{Refusal, Verdict, VerdictKind};
 use backstay_model::{MetricName, Span, Timestamp};
 
 use crate::choice::{Below, Choice};
@@ -12,13 +12,19 @@ use crate::clock::Clock;
 use crate::policy::DetectPolicy;
 use crate::residual::{Band, Point, clean};
 use crate::season;
-use path::{Path, Task};
+use path::Path;
 
 mod decide;
 mod path;
 
 /// Longest horizon that is judged row by row.
 const HORIZON_MAX: usize = 120;
+/// Windows of the past that make a horizon one that can be judged.
+const WINDOWS_MIN: i64 = 16;
+/// Bins before the change with which the shipped maxima judge all of a horizon.
+const BASELINE_MIN: usize = 20;
+/// Longest horizon over which the shipped maxima hold: in more time the season moves.
+const SHIPPED_MAX: Span = Span::from_secs(6 * 3_600);
 /// Share of the chance that goes to the first rows; the rest goes to all of them, in wider bins.
 const FIRST: f64 = 0.5;
 
@@ -53,6 +59,22 @@ pub struct SeriesVerdict {
     pub bands: Vec<Vec<Band>>,
 }
 
+/// How columns are judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// When the change began to work: rows at or after it are "since".
+    pub changed_at: Timestamp,
+    /// Chance at most of calling a harmless change `hurt`, 0..1.
+    pub alpha: f64,
+    /// What lies below the columns.
+    pub choice: &'a Choice<'a>,
+    /// By which seasons know the time of day.
+    pub clock: &'a Clock,
+    /// The same kinds of metrics of other targets that the change did not touch and that do not depend
+    /// on the changed one; those that go with a column are taken off it.
+    pub peers: &'a [Column],
+}
+
 /// Judges columns around a change at `changed_at` (rows at or after it are "since"), such that a
 /// harmless change is called `hurt` with chance `alpha` (0..1) at most.
 #[must_use]
@@ -70,48 +92,116 @@ pub fn judge_series_with(
     choice: &Choice<'_>,
     clock: &Clock,
 ) -> SeriesVerdict {
-    let clean = |c: &Column| Column {
-        points: clean(c.points.clone()),
-        ..c.clone()
-    };
-    let columns: Vec<Column> = columns.iter().map(clean).collect();
-    let task = Task {
+    let terms = Terms {
         changed_at,
         alpha,
         choice,
         clock,
+        peers: &[],
     };
-    let rows = columns
-        .iter()
-        .map(|c| since(c, changed_at))
-        .max()
-        .unwrap_or(0);
-    if rows <= HORIZON_MAX {
-        return judged(&columns, &task);
+    judge_series_on(columns, &terms)
+}
+
+/// The same on all terms. Harm that the peers share is `confounded`: it has a common cause.
+#[must_use]
+pub fn judge_series_on(columns: &[Column], terms: &Terms<'_>) -> SeriesVerdict {
+    let columns = cleaned(columns);
+    let peers = cleaned(terms.peers);
+    let alone = at_all_widths(
+        &columns,
+        &Terms {
+            peers: &[],
+            ..*terms
+        },
+    );
+    if peers.is_empty() {
+        return alone;
     }
-    let shared = Task {
-        alpha: alpha * FIRST,
-        ..task
+    let beside = Terms {
+        peers: &peers,
+        ..*terms
     };
-    let first: Vec<Column> = columns.iter().map(|c| shortened(c, changed_at)).collect();
-    let wide = rows.div_ceil(HORIZON_MAX);
-    let all: Vec<Column> = columns
-        .iter()
-        .map(|c| widened(c, changed_at, wide))
-        .collect();
-    together(judged(&first, &shared), judged(&all, &shared))
+    let mut verdict = at_all_widths(&columns, &beside);
+    if harm(&alone) && !harm(&verdict) {
+        verdict.verdict.kind = VerdictKind::Confounded;
+        verdict.verdict.refusals.push(Refusal::CommonCause);
+    }
+    verdict
+}
+
+fn cleaned(columns: &[Column]) -> Vec<Column> {
+    let clean = |c: &Column| Column {
+        points: clean(c.points.clone()),
+        ..c.clone()
+    };
+    columns.iter().map(clean).collect()
+}
+
+fn harm(verdict: &SeriesVerdict) -> bool {
+    matches!(verdict.verdict.kind, VerdictKind::Hurt { .. })
+}
+
+/// Clean columns, judged row by row and, when there are many rows since the change, in wider bins.
+fn at_all_widths(columns: &[Column], terms: &Terms<'_>) -> SeriesVerdict {
+    let at = terms.changed_at;
+    let horizon = columns.iter().map(|c| horizon(c, at)).max().unwrap_or(0);
+    if horizon <= HORIZON_MAX {
+        let first: Vec<Column> = columns.iter().map(|c| shortened(c, at)).collect();
+        return judged(&first, terms);
+    }
+    let wide = horizon.div_ceil(HORIZON_MAX);
+    let each = |f: &dyn Fn(&Column) -> Column, columns: &[Column]| -> Vec<Column> {
+        columns.iter().map(f).collect()
+    };
+    let widen = |c: &Column| widened(c, at, wide);
+    let shared = Terms {
+        alpha: terms.alpha * FIRST,
+        ..*terms
+    };
+    let peers = each(&widen, terms.peers);
+    let wider = Terms {
+        peers: &peers,
+        ..shared
+    };
+    together(
+        judged(&each(&|c| shortened(c, at), columns), &shared),
+        judged(&each(&widen, columns), &wider),
+    )
 }
 
 /// Clean columns, judged at their own step.
-fn judged(columns: &[Column], task: &Task<'_>) -> SeriesVerdict {
+fn judged(columns: &[Column], terms: &Terms<'_>) -> SeriesVerdict {
     let policy = DetectPolicy {
-        alpha_act: task.alpha,
-        alpha_warn: task.alpha,
+        alpha_act: terms.alpha,
+        alpha_warn: terms.alpha,
         ..DetectPolicy::standard(Span::ZERO)
     };
-    let mut path = Path::open(columns, task);
-    let tripped = path.replay(columns, task.changed_at);
+    let mut path = Path::open(columns, terms);
+    let tripped = path.replay(columns, terms.changed_at);
     decide::conclude(&path, &policy, tripped)
+}
+
+/// Rows since the change that the time before it can judge: all, while the shipped maxima reach so far,
+/// else as many as so many windows of the past hold.
+fn horizon(column: &Column, changed_at: Timestamp) -> usize {
+    let rows = since(column, changed_at);
+    let pre = &column.points[..column.points.len() - rows];
+    let step = season::step_of(&column.points);
+    let shipped = pre.len() >= BASELINE_MIN * rows.div_ceil(HORIZON_MAX);
+    if shipped && Span(step.0 * rows as i64) <= SHIPPED_MAX {
+        return rows;
+    }
+    let span = pre
+        .last()
+        .zip(pre.first())
+        .map_or(0, |(b, a)| b.at.since(a.at).0);
+    let learns = if season::long_enough(pre) {
+        season::LEARNS.0
+    } else {
+        0
+    };
+    let own = (span - learns) / (WINDOWS_MIN * step.0.max(1));
+    rows.min(usize::try_from(own).unwrap_or(0).max(HORIZON_MAX))
 }
 
 /// Rows of a clean column since the change.
@@ -143,11 +233,12 @@ fn widened(column: &Column, changed_at: Timestamp, wide: usize) -> Column {
             value: sum / points.len() as f64,
         })
     };
+    let bins = column.points.chunk_by(|a, b| bin(a) == bin(b));
+    let horizon = changed_at + Span(width * HORIZON_MAX as i64);
     Column {
-        points: column
-            .points
-            .chunk_by(|a, b| bin(a) == bin(b))
+        points: bins
             .filter_map(whole)
+            .take_while(|p| p.at < horizon)
             .collect(),
         ..column.clone()
     }
@@ -155,7 +246,6 @@ fn widened(column: &Column, changed_at: Timestamp, wide: usize) -> Column {
 
 /// Two looks at the same columns, each with half of the chance.
 fn together(first: SeriesVerdict, all: SeriesVerdict) -> SeriesVerdict {
-    let harm = |v: &SeriesVerdict| matches!(v.verdict.kind, VerdictKind::Hurt { .. });
     let chances = [first.verdict.p_value, all.verdict.p_value];
     let least = chances.iter().flatten().copied().min_by(f64::total_cmp);
     let p_value = least.map(|p| (p / FIRST).min(1.0));

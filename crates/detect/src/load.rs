@@ -4,8 +4,7 @@
 //! is in flight can (Little's law, L = λ W): completions down with work in flight down = demand
 //! fell; completions down with work in flight level or up = slower.
 
-use backstay_model::MetricName;
-use backstay_model::metric::{MetricRole, Worse};
+use backstay_model::metric::MetricRole;
 
 use crate::residual::Point;
 use crate::stats;
@@ -31,10 +30,10 @@ const NEAREST: usize = 20;
 const SLOWER: f64 = 1.3;
 /// Factor by which errors may outgrow the work and still be its usual share.
 const PROPORTION: f64 = 1.5;
-/// Share of the work in flight below which a fall of demand is no longer believed without being told.
-const STALLED: f64 = 0.2;
-/// Name of the work in flight that was computed.
-const FLIGHT: &str = "work_in_flight";
+/// Factor within which what is asked for and what completes are the same thing counted twice.
+const SAME_UNIT: f64 = 1.25;
+/// Share of what is asked for that still completes when only less is asked for.
+const SERVED: f64 = 0.95;
 /// The metric that counts open sessions, whatever they do.
 const SESSIONS: &str = "sessions";
 
@@ -99,23 +98,28 @@ pub(crate) fn flow(tracks: &[Track], share: f64, bins: usize) -> Flow {
 
 /// Whether the load explains the harm of `track`, `distance` (logarithmic, "worse" up) over the newest
 /// bins: by a shift of it, up or down, or perhaps (`Level`: it cannot be told apart). `None`: it does
-/// not. `sure` standard errors of Little's law rule the load out.
+/// not.
 pub(crate) fn explained(
     tracks: &[Track],
     track: &Track,
-    (distance, sure): (f64, f64),
+    distance: f64,
     bins: usize,
 ) -> Option<Demand> {
     let moved = shift(tracks, bins);
     if track.role == MetricRole::Throughput {
-        // Clients that wait ask for less as well: then the work takes longer.
-        if slower(tracks, bins) {
-            return None;
+        if counted_alike(tracks, track) {
+            // Clients that wait ask for less as well: then the work takes longer.
+            if slower(tracks, bins) {
+                return None;
+            }
+            if served(tracks, track, bins) {
+                return Some(Demand::Down);
+            }
         }
         return match flow(tracks, (-distance).exp(), 2 * bins) {
             Flow::Fell => Some(Demand::Down),
             Flow::Unclear if moved == Demand::Down => Some(Demand::Down),
-            Flow::Slower { sure: how } if how >= sure => None,
+            Flow::Slower { sure } if sure >= VERY_SURE => None,
             Flow::Unclear | Flow::Slower { .. } => Some(Demand::Level),
             Flow::Unknown => None,
         };
@@ -127,6 +131,19 @@ pub(crate) fn explained(
         Some(rest) if moved != Demand::Level && rest <= 0.5 * distance => Some(moved),
         _ => None,
     }
+}
+
+/// Whether what is asked for is counted like what completes: calls, not work in flight.
+fn counted_alike(tracks: &[Track], track: &Track) -> bool {
+    let asked = demand(tracks).and_then(Track::before);
+    matches!((asked, track.before()), (Some(asked), Some(done))
+        if done > 0.0 && asked <= SAME_UNIT * done && done <= SAME_UNIT * asked)
+}
+
+/// Whether as much of what is asked for completes as before.
+fn served(tracks: &[Track], track: &Track, bins: usize) -> bool {
+    let asked = demand(tracks).and_then(|asked| ratio(asked, bins));
+    matches!((ratio(track, bins), asked), (Some(done), Some(asked)) if done >= SERVED * asked)
 }
 
 /// Whether completed work takes clearly longer than before, or none of it was timed.
@@ -153,44 +170,6 @@ pub(crate) fn errors_in_proportion(
         .filter(|t| t.role == MetricRole::Throughput && !t.silent());
     let most = work.filter_map(|t| ratio(t, bins)).fold(0.0, f64::max);
     (most >= SURGE && rose <= PROPORTION * most).then_some(Demand::Up)
-}
-
-/// Work in flight by Little's law, where no column says it: completed per second times the time each
-/// took, in tenths of what was usual before the change. Bins in which nothing was timed have none, and
-/// after a fall so deep that a stall is likelier than missing demand nothing is said.
-pub(crate) fn flight(tracks: &[Track]) -> Option<Track> {
-    if demand(tracks).is_some() {
-        return None;
-    }
-    let first = |role| tracks.iter().find(move |t| t.role == role && !t.silent());
-    let (work, time) = (first(MetricRole::Throughput)?, first(MetricRole::Latency)?);
-    let product = |work: &[Point], time: &[Point]| -> Vec<Point> {
-        let timed = |p: &Point| {
-            let place = time.binary_search_by_key(&p.at, |t| t.at).ok()?;
-            let value = p.value * time[place].value;
-            (time[place].value > 0.0).then_some(Point { at: p.at, value })
-        };
-        work.iter().filter_map(timed).collect()
-    };
-    let (pre, post) = (
-        product(&work.pre, &time.pre),
-        product(&work.post, &time.post),
-    );
-    let usual = stats::median(&values(&pre)).filter(|u| *u > 0.0)?;
-    if 2 * post.len() < work.post.len() || stats::median(&values(&post))? < STALLED * usual {
-        return None;
-    }
-    let scaled = |points: Vec<Point>| -> Vec<Point> {
-        let tenths = |p: Point| Point {
-            at: p.at,
-            value: 10.0 * p.value / usual,
-        };
-        points.into_iter().map(tenths).collect()
-    };
-    let name = MetricName::from_static(FLIGHT);
-    let mut track = Track::open(name, MetricRole::Demand, Worse::Both, 0.0);
-    (track.pre, track.post) = (scaled(pre), scaled(post));
-    Some(track)
 }
 
 /// Whether more is asked for than before, which explains slowness: completed work rose together

@@ -7,7 +7,7 @@ use backstay_model::{MetricName, Timestamp};
 use crate::combine;
 use crate::effect;
 use crate::evidence::{BINS_MIN, Evidence, Judged};
-use crate::load::{self, Demand, Flow};
+use crate::load::{self, Demand};
 use crate::placebo;
 use crate::policy::DetectPolicy;
 use crate::track::Track;
@@ -209,7 +209,7 @@ impl<'a> Case<'a> {
             1.0
         });
         let (name, recent, p) = (bad.track.name.clone(), bad.recent, bad.p_value / bad.weight);
-        match self.explained(role, recent, &name) {
+        match self.explained(recent, &name) {
             Some(Demand::Level) => return Some(self.confounded()),
             Some(_) => return Some(VerdictKind::WorkloadShift),
             None => {}
@@ -242,32 +242,10 @@ impl<'a> Case<'a> {
 
     /// Whether the load explains the harm of a metric: by a shift of it (up or down), or perhaps
     /// (`Level`: it cannot be told apart). `None`: it does not.
-    fn explained(
-        &self,
-        role: MetricRole,
-        distance: f64,
-        name: &backstay_model::MetricName,
-    ) -> Option<Demand> {
+    fn explained(&self, distance: f64, name: &backstay_model::MetricName) -> Option<Demand> {
         let tracks = &self.watch.tracks;
-        let moved = load::shift(tracks, WINDOW);
-        if role == MetricRole::Throughput {
-            return match load::flow(tracks, (-distance).exp(), 2 * WINDOW) {
-                Flow::Fell => Some(Demand::Down),
-                Flow::Unclear if moved == Demand::Down => Some(Demand::Down),
-                Flow::Slower { sure } if sure >= load::VERY_SURE => None,
-                Flow::Unclear | Flow::Slower { .. } => Some(Demand::Level),
-                Flow::Unknown => None,
-            };
-        }
-        if load::surge(tracks, WINDOW) {
-            return Some(Demand::Up);
-        }
         let track = tracks.iter().find(|t| t.name == *name)?;
-        let matched = load::matched_distance(track, tracks, WINDOW);
-        match matched {
-            Some(rest) if moved != Demand::Level && rest <= 0.5 * distance => Some(moved),
-            _ => None,
-        }
+        load::explained(tracks, track, distance, WINDOW)
     }
 
     /// Whether a metric of another kind agrees with an alarm of `role`.

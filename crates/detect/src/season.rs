@@ -14,6 +14,8 @@ const DAYS: i64 = 7;
 const REACH: i64 = 3;
 /// Fewest days of history before a season is used.
 const DAYS_MIN: i64 = 2;
+/// History that has no line: it is what the line is learnt from.
+pub(crate) const LEARNS: Span = Span(DAYS_MIN * DAY_US);
 
 /// Whether the points before a change span at least two days.
 pub(crate) fn long_enough(pre: &[Point]) -> bool {

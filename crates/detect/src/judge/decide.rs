@@ -147,7 +147,7 @@ fn statistical(
     if alarms.is_empty() {
         return quiet(evidence, refusals);
     }
-    accused(&path.with_flight(), &alarms, policy, refusals)
+    accused(&path.tracks, &alarms, policy, refusals)
 }
 
 /// No column alarmed: how much harm do the data exclude?
@@ -215,6 +215,5 @@ fn by_load(tracks: &[Track], evidence: &Evidence<'_>) -> Option<Demand> {
     if role == MetricRole::Errors {
         return load::errors_in_proportion(tracks, evidence.track, path::WINDOW);
     }
-    let sure = (evidence.recent, load::SURE);
-    load::explained(tracks, evidence.track, sure, path::WINDOW)
+    load::explained(tracks, evidence.track, evidence.recent, path::WINDOW)
 }

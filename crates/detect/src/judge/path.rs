@@ -3,14 +3,13 @@
 use backstay_model::metric::MetricRole;
 use backstay_model::{Span, Timestamp};
 
-use super::Column;
+use super::{Column, SHIPPED_MAX, Terms};
 use crate::baseline::Flat;
-use crate::choice::{Below, Choice, Why};
-use crate::clock::Clock;
+use crate::choice::{Below, Why};
 use crate::combine;
 use crate::evidence::{Judged, Source};
-use crate::load;
 use crate::own::Past;
+use crate::peers;
 use crate::probes::Probes;
 use crate::residual::{Band, Form, Frame, Point};
 use crate::season;
@@ -22,17 +21,6 @@ use crate::walk::Scene;
 const TRIGGER_STEP_MAX: Span = Span::from_secs(10);
 /// Rows over which load and effect are compared.
 pub(super) const WINDOW: usize = 10;
-/// Longest horizon over which the shipped maxima hold: in more time the season moves.
-const SHIPPED_MAX: Span = Span::from_secs(6 * 3_600);
-
-/// How columns are to be judged.
-#[derive(Clone, Copy)]
-pub(super) struct Task<'a> {
-    pub(super) changed_at: Timestamp,
-    pub(super) alpha: f64,
-    pub(super) choice: &'a Choice<'a>,
-    pub(super) clock: &'a Clock,
-}
 
 /// A class change, and when one was last there.
 pub(super) struct ClassChange {
@@ -50,7 +38,7 @@ pub(super) struct Path {
 
 impl Path {
     /// Freezes clean columns at the change, and chooses how each is judged.
-    pub(super) fn open(columns: &[Column], task: &Task<'_>) -> Self {
+    pub(super) fn open(columns: &[Column], terms: &Terms<'_>) -> Self {
         let mut path = Self {
             tracks: Vec::new(),
             judged: Vec::new(),
@@ -60,9 +48,12 @@ impl Path {
         for column in columns {
             let step = season::step_of(&column.points);
             path.step = path.step.max(step);
-            let opened = open(column, task, step);
-            let since = column.points.partition_point(|p| p.at < task.changed_at);
-            if let Some(source) = opened.source.filter(|_| counts(column.role, columns)) {
+            let opened = open(column, terms, step);
+            let since = column.points.partition_point(|p| p.at < terms.changed_at);
+            if let Some(source) = opened
+                .source
+                .filter(|_| speaks(column) && counts(column.role, columns))
+            {
                 path.judged.push(Judged {
                     track: path.tracks.len(),
                     weight: 1.0,
@@ -82,7 +73,7 @@ impl Path {
             judged.weight = weight;
         }
         for j in &path.judged {
-            let level = j.level(&path.tracks[j.track], task.alpha * j.weight);
+            let level = j.level(&path.tracks[j.track], terms.alpha * j.weight);
             path.tracks[j.track].alarm_level = level;
         }
         path
@@ -134,15 +125,6 @@ impl Path {
         trigger::fire(&scene).into_iter().next()
     }
 
-    /// The tracks and, where none says how much work is in flight, what Little's law says.
-    pub(super) fn with_flight(&self) -> Vec<Track> {
-        self.tracks
-            .iter()
-            .cloned()
-            .chain(load::flight(&self.tracks))
-            .collect()
-    }
-
     /// The newest row.
     pub(super) fn newest(&self) -> Timestamp {
         let newest = self.tracks.iter().filter_map(|t| t.post.last());
@@ -157,6 +139,14 @@ fn counts(role: MetricRole, columns: &[Column]) -> bool {
     role.outcome() || (!outcomes && !matches!(role, MetricRole::Demand | MetricRole::Host))
 }
 
+/// Whether a column ever left zero: else it says nothing and must change nothing.
+fn speaks(column: &Column) -> bool {
+    column
+        .points
+        .iter()
+        .any(|p| p.value.abs() >= f64::MIN_POSITIVE)
+}
+
 struct Opened {
     track: Track,
     below: Below,
@@ -164,18 +154,23 @@ struct Opened {
 }
 
 /// Freezes a column at the change and finds where its false-alarm rate comes from.
-fn open(column: &Column, task: &Task<'_>, step: Span) -> Opened {
+fn open(column: &Column, terms: &Terms<'_>, step: Span) -> Opened {
     let points = &column.points;
-    let split = points.partition_point(|p| p.at < task.changed_at);
+    let split = points.partition_point(|p| p.at < terms.changed_at);
     let blank = Track::open(column.name.clone(), column.role, column.worse, column.floor);
     let pre = &points[..split];
     let form = Form::of(pre, blank.floor);
     let scene = Scene {
         step,
-        changed_at: task.changed_at,
-        clock: task.clock,
+        changed_at: terms.changed_at,
+        clock: terms.clock,
     };
-    let chosen = task.choice.below(&transformed(points, form), &scene);
+    let chosen = peers::below(
+        &transformed(points, form),
+        terms.peers,
+        terms.choice,
+        &scene,
+    );
     let past = Past::new((&blank, form, &chosen), points, split);
     if let Some((track, bank)) = past.and_then(|past| past.calibrated()) {
         return Opened {
@@ -187,7 +182,7 @@ fn open(column: &Column, task: &Task<'_>, step: Span) -> Opened {
     let track = blank.freeze(&pre[split.saturating_sub(PRE_BINS)..]);
     let near = points
         .last()
-        .is_some_and(|p| p.at.since(task.changed_at) <= SHIPPED_MAX);
+        .is_some_and(|p| p.at.since(terms.changed_at) <= SHIPPED_MAX);
     let source = Judged::source(&track, None).filter(|_| near);
     let below = Below {
         id: track.frame.as_ref().map_or(Flat.id(), Frame::id),

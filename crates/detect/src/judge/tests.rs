@@ -2,6 +2,8 @@ use super::*;
 use crate::testing::{Noise, Random};
 use backstay_model::verdict::Calibration;
 
+mod properties;
+
 fn column(role: MetricRole, worse: Worse, points: Vec<Point>) -> Column {
     Column {
         name: MetricName::new("m"),
