@@ -19,6 +19,8 @@ mod path;
 
 /// Longest horizon that is judged row by row.
 const HORIZON_MAX: usize = 120;
+/// History that is looked at.
+const HISTORY_MAX: Span = Span::from_secs(28 * 86_400);
 /// Windows of the past that make a horizon one that can be judged.
 const WINDOWS_MIN: i64 = 16;
 /// Bins before the change with which the shipped maxima judge all of a horizon.
@@ -41,6 +43,17 @@ pub struct Column {
     pub floor: f64,
     /// Its values, in any order; those that are not finite are ignored.
     pub points: Vec<Point>,
+}
+
+impl Column {
+    /// The column without its rows.
+    fn bare(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            points: Vec::new(),
+            ..*self
+        }
+    }
 }
 
 /// The verdict on recorded columns.
@@ -105,8 +118,8 @@ pub fn judge_series_with(
 /// The same on all terms. Harm that the peers share is `confounded`: it has a common cause.
 #[must_use]
 pub fn judge_series_on(columns: &[Column], terms: &Terms<'_>) -> SeriesVerdict {
-    let columns = cleaned(columns);
-    let peers = cleaned(terms.peers);
+    let columns = cleaned(columns, terms.changed_at);
+    let peers = cleaned(terms.peers, terms.changed_at);
     let alone = at_all_widths(
         &columns,
         &Terms {
@@ -129,10 +142,17 @@ pub fn judge_series_on(columns: &[Column], terms: &Terms<'_>) -> SeriesVerdict {
     verdict
 }
 
-fn cleaned(columns: &[Column]) -> Vec<Column> {
-    let clean = |c: &Column| Column {
-        points: clean(c.points.clone()),
-        ..c.clone()
+/// The rows that matter, in order of time: older ones than four weeks, or than the placebo windows
+/// reach, are left behind.
+fn cleaned(columns: &[Column], changed_at: Timestamp) -> Vec<Column> {
+    let clean = |c: &Column| {
+        let step = season::step_of(&c.points).0;
+        let from = changed_at - Span(HISTORY_MAX.0.max(season::ROWS_MAX as i64 * step));
+        let kept = c.points.iter().filter(|p| p.at >= from).copied();
+        Column {
+            points: clean(kept.collect()),
+            ..c.bare()
+        }
     };
     columns.iter().map(clean).collect()
 }
@@ -216,7 +236,7 @@ fn shortened(column: &Column, changed_at: Timestamp) -> Column {
     let end = (before + HORIZON_MAX).min(column.points.len());
     Column {
         points: column.points[..end].to_vec(),
-        ..column.clone()
+        ..column.bare()
     }
 }
 
@@ -240,7 +260,7 @@ fn widened(column: &Column, changed_at: Timestamp, wide: usize) -> Column {
             .filter_map(whole)
             .take_while(|p| p.at < horizon)
             .collect(),
-        ..column.clone()
+        ..column.bare()
     }
 }
 

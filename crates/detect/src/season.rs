@@ -10,6 +10,8 @@ use crate::stats;
 const DAY_US: i64 = 86_400_000_000;
 /// Days back that make the centre line.
 const DAYS: i64 = 7;
+/// Newest points that get a line: as many as placebo windows ever stand on.
+pub(crate) const ROWS_MAX: usize = 32_000;
 /// Bins on each side of the same time of day.
 const REACH: i64 = 3;
 /// Fewest days of history before a season is used.
@@ -25,14 +27,14 @@ pub(crate) fn long_enough(pre: &[Point]) -> bool {
     }
 }
 
-/// For each point that has two days behind it the median of the values within three steps of the
+/// For each of the newest points that has two days behind it the median of the values within three steps of the
 /// same time of day by `clock`, one to seven days earlier. Points whose days are gaps are left out.
 pub(crate) fn line(points: &[Point], step: Span, clock: &Clock) -> Vec<Point> {
     let Some(first) = points.first() else {
         return Vec::new();
     };
     let mut near: Vec<f64> = Vec::new();
-    points
+    points[points.len().saturating_sub(ROWS_MAX)..]
         .iter()
         .filter(|p| p.at.since(first.at).0 >= DAYS_MIN * DAY_US)
         .filter_map(|point| {
@@ -52,9 +54,12 @@ pub(crate) fn line(points: &[Point], step: Span, clock: &Clock) -> Vec<Point> {
         .collect()
 }
 
+/// Newest points whose distances are looked at.
+const STEPS_MAX: usize = 2_000;
+
 /// The usual distance of two points; one second when there are fewer than two.
 pub(crate) fn step_of(points: &[Point]) -> Span {
-    let steps: Vec<f64> = points
+    let steps: Vec<f64> = points[points.len().saturating_sub(STEPS_MAX)..]
         .windows(2)
         .map(|w| w[1].at.since(w[0].at).0 as f64)
         .collect();
