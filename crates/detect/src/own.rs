@@ -11,8 +11,8 @@ use crate::track::{PRE_BINS, Track};
 
 /// Rows before a pseudo-change: the level takes the newest 60 of them, the scale all.
 const WINDOW_PRE: usize = 360;
-/// Fewest pseudo-changes that weigh the window lengths against each other.
-const WEIGHED_MIN: usize = 16;
+/// Fewest pseudo-changes that judge anything: fewer never say that something is rare.
+const PLACEBOS_MIN: usize = 25;
 
 /// A column up to the end of the horizon, and where the change cuts it.
 pub(crate) struct Past<'a> {
@@ -68,21 +68,21 @@ impl<'a> Past<'a> {
             .into_iter()
             .filter_map(|(at, track)| self.window(at, track, typical))
             .collect();
+        if windows.len() < PLACEBOS_MIN {
+            return None;
+        }
         let maxima: Vec<PerWindow> = windows.iter().map(|w| w.1).collect();
         let mut track = self.frozen(self.split, self.points.len());
         let baseline = self.settle(&mut track, self.split, typical)?;
-        let weighed = maxima.len() >= WEIGHED_MIN;
-        let weights = weighed.then(|| scan::weights(&maxima));
+        let weights = scan::weights(&maxima);
         let mut bank = Bank::default();
         for (placebo, maxima) in windows {
-            let max = weights.map_or(placebo.max, |w| scan::weighted_max(&maxima, &w));
+            let max = scan::weighted_max(&maxima, &weights);
             bank.insert(&baseline, Placebo { max, ..placebo }, 0.0);
         }
         bank.level(0.5)?;
         bank.inflate();
-        if let Some(weights) = weights {
-            track.scan = track.scan.weighed(weights);
-        }
+        track.scan = track.scan.weighed(weights);
         Some((track, bank))
     }
 

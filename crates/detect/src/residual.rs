@@ -37,6 +37,12 @@ const BAND: f64 = 2.0;
 const CLIP: f64 = 5.0;
 /// Standard deviations between the last rows and the hours before at which they are two levels.
 const OTHER_LEVEL: f64 = 2.0;
+/// Offset of the logarithm of a metric that falls silent now and then, as a share of its median.
+const SILENT_OFFSET: f64 = 0.25;
+/// Share of values below a tenth of the median from which on that is usual.
+const SILENT_SHARE: f64 = 0.01;
+/// Newest rows that are looked through for it.
+const SILENT_ROWS: usize = 5_000;
 /// Smallest scale: keeps a constant series from turning rounding into an alarm.
 const SCALE_MIN: f64 = 0.02;
 /// Bins before the change that give the level.
@@ -51,7 +57,8 @@ const PRIOR_BINS: f64 = 10.0;
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) enum Form {
     /// `ln(x + offset)`: rates, times, counts. The offset is 1 % of the median before, at least a
-    /// tenth of the floor; for a metric that is mostly zero, its mean.
+    /// tenth of the floor; a quarter for a metric that falls silent now and then; for one that is mostly
+    /// zero, its mean.
     Log { offset: f64 },
     /// In units of its own spread: a series with negative values.
     Linear { unit: f64 },
@@ -64,6 +71,7 @@ impl Form {
         }
         let raw: Vec<f64> = pre.iter().rev().take(LEVEL_BINS).map(|p| p.value).collect();
         let typical = match stats::median(&raw) {
+            Some(m) if m > 0.0 && falls_silent(pre, m) => SILENT_OFFSET * m,
             Some(m) if m > 0.0 => 0.01 * m,
             _ => stats::mean(&raw).unwrap_or(0.0),
         };
@@ -222,6 +230,14 @@ impl Frame {
     pub(crate) fn baseline(&self) -> String {
         self.id().to_string()
     }
+}
+
+/// Whether values of nearly nothing are usual beside the typical one: on a plain logarithmic scale each
+/// would be a fall of orders of magnitude, and hide whatever else moves.
+fn falls_silent(pre: &[Point], typical: f64) -> bool {
+    let newest = &pre[pre.len().saturating_sub(SILENT_ROWS)..];
+    let low = newest.iter().filter(|p| p.value < 0.1 * typical).count();
+    low as f64 > SILENT_SHARE * newest.len() as f64
 }
 
 /// The unit of a series that is judged as it is: its spread, else its size, else one.

@@ -5,7 +5,7 @@ use backstay_model::{Span, Timestamp};
 
 use super::{Column, SHIPPED_MAX, Terms};
 use crate::baseline::Flat;
-use crate::choice::{Below, Why};
+use crate::choice::{Below, Chosen, Why};
 use crate::combine;
 use crate::evidence::{Judged, Source};
 use crate::own::Past;
@@ -171,13 +171,18 @@ fn open(column: &Column, terms: &Terms<'_>, step: Span) -> Opened {
         terms.choice,
         &scene,
     );
-    let past = Past::new((&blank, form, &chosen), points, split);
-    if let Some((track, bank)) = past.and_then(|past| past.calibrated()) {
-        return Opened {
-            track,
-            below: chosen.below,
-            source: Some(Source::Own(bank)),
-        };
+    let flat = without_season(&chosen);
+    // A season that leaves too few windows is worse than none: without it, edges of days are noise.
+    let seasonal = Some(&chosen).filter(|c| c.line.is_some());
+    for chosen in seasonal.into_iter().chain([&flat]) {
+        let past = Past::new((&blank, form, chosen), points, split);
+        if let Some((track, bank)) = past.and_then(|past| past.calibrated()) {
+            return Opened {
+                track,
+                below: chosen.below.clone(),
+                source: Some(Source::Own(bank)),
+            };
+        }
     }
     let track = blank.freeze(&pre[split.saturating_sub(PRE_BINS)..]);
     let near = points
@@ -186,16 +191,29 @@ fn open(column: &Column, terms: &Terms<'_>, step: Span) -> Opened {
     let source = Judged::source(&track, None).filter(|_| near);
     let below = Below {
         id: track.frame.as_ref().map_or(Flat.id(), Frame::id),
-        why: match chosen.below.why {
-            refused @ Why::Refused(_) => refused,
-            _ => Why::TooFew,
-        },
-        tried: chosen.below.tried,
+        ..flat.below
     };
     Opened {
         track,
         below,
         source,
+    }
+}
+
+/// The same choice with no line.
+fn without_season(chosen: &Chosen) -> Chosen {
+    let why = match &chosen.below.why {
+        refused @ Why::Refused(_) => refused.clone(),
+        asked if chosen.line.is_none() => asked.clone(),
+        _ => Why::TooFew,
+    };
+    Chosen {
+        below: Below {
+            id: Flat.id(),
+            why,
+            tried: chosen.below.tried.clone(),
+        },
+        line: None,
     }
 }
 
