@@ -108,7 +108,7 @@ impl Chosen {
 fn seasonal(points: &[Point], scene: &Scene<'_>, why: Why) -> Chosen {
     let split = points.partition_point(|p| p.at < scene.changed_at);
     if season::long_enough(&points[..split]) {
-        let line = season::line(points, scene.step, scene.clock);
+        let line = season::newest_line(points, scene.step, scene.clock);
         if !line.is_empty() {
             return Chosen::of(SeasonalMedian.id(), why, Some(line));
         }

@@ -158,18 +158,27 @@ fn slower(tracks: &[Track], bins: usize) -> bool {
     latencies.any(|t| timed(t).unwrap_or(false))
 }
 
-/// Whether errors rose no more than the work did (`Up`), so that the share of failures is what it was.
+/// Whether errors rose no more than the work did (`Up`), so that the share of failures is what it was:
+/// no more than chance puts on top of it, as for counts of independent failures.
 pub(crate) fn errors_in_proportion(
     tracks: &[Track],
     errors: &Track,
     bins: usize,
 ) -> Option<Demand> {
-    let rose = ratio(errors, bins)?;
     let work = tracks
         .iter()
         .filter(|t| t.role == MetricRole::Throughput && !t.silent());
     let most = work.filter_map(|t| ratio(t, bins)).fold(0.0, f64::max);
-    (most >= SURGE && rose <= PROPORTION * most).then_some(Demand::Up)
+    if most < SURGE {
+        return None;
+    }
+    let (before, now) = (values(&errors.pre), values(errors.newest(2 * bins)));
+    let times = PROPORTION * most * now.len() as f64;
+    let expected = times * stats::mean(&before)?;
+    // Both the failures since and those that made the expectation are counts.
+    let error = (expected * (1.0 + times / before.len() as f64) + 1.0).sqrt();
+    let seen: f64 = now.iter().sum();
+    (seen <= expected + VERY_SURE * error).then_some(Demand::Up)
 }
 
 /// Whether more is asked for than before, which explains slowness: completed work rose together

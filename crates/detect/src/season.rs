@@ -27,14 +27,25 @@ pub(crate) fn long_enough(pre: &[Point]) -> bool {
     }
 }
 
-/// For each of the newest points that has two days behind it the median of the values within three steps of the
+/// For each point that has two days behind it the median of the values within three steps of the
 /// same time of day by `clock`, one to seven days earlier. Points whose days are gaps are left out.
 pub(crate) fn line(points: &[Point], step: Span, clock: &Clock) -> Vec<Point> {
+    below(points, points, step, clock)
+}
+
+/// The same for the newest points only: as many as placebo windows ever stand on.
+pub(crate) fn newest_line(points: &[Point], step: Span, clock: &Clock) -> Vec<Point> {
+    let newest = &points[points.len().saturating_sub(ROWS_MAX)..];
+    below(newest, points, step, clock)
+}
+
+/// The line below the `newest` of `points`.
+fn below(newest: &[Point], points: &[Point], step: Span, clock: &Clock) -> Vec<Point> {
     let Some(first) = points.first() else {
         return Vec::new();
     };
     let mut near: Vec<f64> = Vec::new();
-    points[points.len().saturating_sub(ROWS_MAX)..]
+    newest
         .iter()
         .filter(|p| p.at.since(first.at).0 >= DAYS_MIN * DAY_US)
         .filter_map(|point| {

@@ -56,7 +56,11 @@ pub(super) fn conclude(
         at: path.newest(),
         p_value: combine::combined(&chances),
         score: score(&kind, strength, policy.alpha_act) + class.map_or(0.0, |_| CLASS_SCORE),
-        alarm_at: class.or_else(|| evidence.iter().filter_map(|e| e.track.alarm_at).min()),
+        alarm_at: evidence
+            .iter()
+            .filter_map(|e| e.track.alarm_at)
+            .chain(class)
+            .min(),
         findings: tripped
             .iter()
             .map(|t| t.finding.clone())

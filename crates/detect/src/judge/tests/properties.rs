@@ -20,7 +20,7 @@ fn target(seed: u64, load: f64, slow: f64) -> Vec<Column> {
         let done = random.poisson(asked * wobble.exp());
         let flight = (done * takes / 100.0) * (0.1 * random.normal()).exp();
         let takes = takes * (0.1 * random.normal()).exp();
-        rows.push([done, takes, random.poisson(0.2), flight]);
+        rows.push([done, takes, random.poisson(0.2 * asked / base), flight]);
     }
     let named = [
         ("commits", MetricRole::Throughput, Worse::Down),
