@@ -265,7 +265,7 @@ pub(crate) struct Simulate {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  backstay detect kpi.csv --changed-at 2026-11-23T18:00:00Z --role latency_ms=latency\n  backstay detect kpi.csv --scores"
+    after_help = "Examples:\n  backstay detect kpi.csv --changed-at 2026-11-23T18:00:00Z --role latency_ms=latency\n  backstay detect kpi.csv --changed-at '2026-11-23 19:00:00' --tz Europe/Berlin --baseline auto --svg kpi.svg\n  backstay detect kpi.csv --scores"
 )]
 pub(crate) struct Detect {
     /// CSV with a header, a column `timestamp` and value columns.
@@ -276,7 +276,8 @@ pub(crate) struct Detect {
     /// Chance of a false alarm over the whole recording.
     #[arg(long, value_name = "P", default_value_t = 0.05)]
     pub(crate) alpha: f64,
-    /// Baseline: seasonal, prophet, lstm, ets or auto.
+    /// Baseline: seasonal, ets, prophet, lstm, or auto: for each column what would have predicted the
+    /// time before the change best.
     #[arg(long, default_value = "seasonal")]
     pub(crate) baseline: String,
     /// Which way is worse: up, down or both.
@@ -285,6 +286,12 @@ pub(crate) struct Detect {
     /// Role of a column: COLUMN=throughput|latency|errors|demand|saturation|other.
     #[arg(long, value_name = "COLUMN=ROLE")]
     pub(crate) role: Vec<String>,
+    /// Time zone of times without an offset, and of the season: Europe/Berlin.
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) tz: Option<String>,
+    /// Draw the columns around the change into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     /// One anomaly score per row instead of a verdict.
     #[arg(long)]
     pub(crate) scores: bool,

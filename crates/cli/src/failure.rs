@@ -63,6 +63,8 @@ pub(crate) enum Code {
     Usage,
     /// Promised for a later version.
     NotYet,
+    /// This build was made without that part.
+    NotBuilt,
     /// The configuration file is wrong.
     Config,
     /// The connection string is wrong.
@@ -114,9 +116,10 @@ pub(crate) enum Code {
 impl Code {
     /// Every code, in the order of the enum.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::Usage,
         Self::NotYet,
+        Self::NotBuilt,
         Self::Config,
         Self::Dsn,
         Self::Unreachable,
@@ -147,6 +150,7 @@ impl Code {
         match self {
             Self::Usage => ("E-CONF-USAGE", Exit::Usage),
             Self::NotYet => ("E-CONF-NOT-YET", Exit::Usage),
+            Self::NotBuilt => ("E-MODEL-NOT-BUILT", Exit::Usage),
             Self::Config => ("E-CONF-FILE", Exit::Usage),
             Self::Dsn => ("E-CONN-DSN", Exit::Usage),
             Self::Unreachable => ("E-CONN-UNREACHABLE", Exit::Unreachable),

@@ -2,6 +2,7 @@
 //! Data goes to standard output, everything else to standard error.
 
 mod args;
+mod chart;
 mod commands;
 mod failure;
 mod out;

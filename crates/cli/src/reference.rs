@@ -91,6 +91,9 @@ const fn situation(code: Code) -> &'static str {
             "the command line asks for something that does not exist, or contradicts itself"
         }
         Code::NotYet => "promised for a later version, and said so",
+        Code::NotBuilt => {
+            "this build was made without that part; the hint is how to build one with it"
+        }
         Code::Config => "the configuration file has an unknown key or a value that cannot be",
         Code::Dsn => "the connection string cannot be understood",
         Code::Unreachable => "nobody answers at the address",

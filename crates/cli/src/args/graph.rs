@@ -120,6 +120,9 @@ pub(crate) struct Explain {
     /// The configuration, in the engine's own format, whose values the rule is tried on.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// Draw the metrics around a change set into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) place: Place,
 }

@@ -1,28 +1,31 @@
 //! `backstay detect`: the verdict on recorded data, or one anomaly score a row.
 
+mod baselines;
+mod columns;
+mod moment;
+mod report;
+mod story;
 mod table;
 
 use std::path::Path;
 
-use backstay_detect::{Column, Point, SeriesVerdict, judge_series, scores};
-use backstay_model::metric::{MetricRole, Worse};
-use backstay_model::verdict::Calibration;
-use backstay_model::{MetricName, Timestamp};
-use serde_json::{Map, Value, json};
+use backstay_detect::{judge_series_with, scores};
+use backstay_model::Timestamp;
+use backstay_model::metric::Worse;
 
 use crate::args::Detect;
+use crate::chart;
 use crate::failure::{Code, Exit, Failure};
-use crate::out::{Out, Tone};
-use crate::page::{Page, cell, dim, plain};
-use crate::view::verdict_line;
-use table::{Recorded, moment};
-
-/// Baselines that come with a later version.
-const LATER: [&str; 3] = ["prophet", "lstm", "ets"];
+use crate::out::Out;
+use baselines::Asked;
+use columns::Named;
+use moment::Reading;
+use story::{Judged, Story};
+use table::{Recorded, Writing};
 
 /// Judges the file, or scores its rows.
 pub(crate) fn run(args: &Detect, out: Out) -> Result<Exit, Failure> {
-    baseline(&args.baseline)?;
+    let asked = Asked::parse(&args.baseline)?;
     if !(args.alpha > 0.0 && args.alpha < 1.0) {
         return Err(Failure::new(
             Code::Usage,
@@ -31,40 +34,46 @@ pub(crate) fn run(args: &Detect, out: Out) -> Result<Exit, Failure> {
         .hint("0.05 is one false alarm in twenty harmless changes"));
     }
     let direction = direction(&args.direction)?;
-    let recorded = table::read(&args.file)?;
-    let roles = roles(args, &recorded)?;
-    recorded
-        .notes
-        .iter()
-        .for_each(|n| out.note(format!("note: {n}")));
+    let reading = Reading::new(args.tz.as_deref())?;
+    let writing = if args.scores {
+        Writing::Kept
+    } else {
+        Writing::Dropped
+    };
+    let recorded = table::read(&args.file, &reading, writing)?;
+    let roles = columns::roles(&args.role, &recorded, &args.file)?;
+    let note = |text: &String| out.note(format!("note: {text}"));
+    recorded.notes.iter().for_each(note);
     if args.scores {
         write_scores(&recorded, &roles, out)?;
         return Ok(Exit::Ok);
     }
-    let changed_at = changed_at(args, &args.file)?;
-    let columns = columns(&recorded, &roles, direction);
-    let judged = judge_series(&columns, changed_at, args.alpha);
+    let changed_at = changed_at(args, &reading, &args.file)?;
+    let last = recorded.at.last().copied().unwrap_or(changed_at);
+    let first = recorded.at.first().copied().unwrap_or(changed_at);
+    let clock = reading.clock(first.min(changed_at), last.max(changed_at));
+    let (columns, notes) = columns::columns(recorded, &roles, direction, changed_at);
+    notes.iter().for_each(note);
+    let verdict = judge_series_with(&columns, changed_at, args.alpha, &asked.choice(), &clock);
+    let judged = Judged {
+        verdict: &verdict,
+        columns: &columns,
+        changed_at,
+        alpha: args.alpha,
+    };
+    let story = Story::of(judged);
+    let chart = report::chart(judged, &story, &clock);
+    if let Some(path) = &args.svg {
+        std::fs::write(path, chart::svg(&chart))
+            .map_err(|e| Failure::of(Code::File, &e).because(format!("file {}", path.display())))?;
+        out.note(format!("picture: {}", path.display()));
+    }
     if out.json_wanted() {
-        out.document(&document(&judged, &columns, changed_at, args.alpha))?;
+        out.document(&report::document(judged, &story))?;
     } else {
-        show(out, &judged, &columns);
+        report::show(out, judged, &story, &chart);
     }
     Ok(Exit::Ok)
-}
-
-fn baseline(word: &str) -> Result<(), Failure> {
-    match word {
-        "seasonal" | "auto" => Ok(()),
-        later if LATER.contains(&later) => {
-            Err(Failure::not_yet(&format!("the baseline `{later}`"))
-                .hint("--baseline seasonal works now"))
-        }
-        other => Err(Failure::new(
-            Code::Usage,
-            format!("`--baseline {other}` is not a baseline"),
-        )
-        .hint("baselines are seasonal, prophet, lstm, ets and auto")),
-    }
 }
 
 fn direction(word: &str) -> Result<Worse, Failure> {
@@ -80,7 +89,7 @@ fn direction(word: &str) -> Result<Worse, Failure> {
     }
 }
 
-fn changed_at(args: &Detect, file: &Path) -> Result<Timestamp, Failure> {
+fn changed_at(args: &Detect, reading: &Reading, file: &Path) -> Result<Timestamp, Failure> {
     let Some(text) = &args.changed_at else {
         return Err(Failure::new(
             Code::Usage,
@@ -92,108 +101,35 @@ fn changed_at(args: &Detect, file: &Path) -> Result<Timestamp, Failure> {
         ))
         .hint("--scores needs no moment"));
     };
-    moment(text).ok_or_else(|| {
+    reading.moment(text).ok_or_else(|| {
         Failure::new(
             Code::Usage,
             format!("`--changed-at {text}` is not a moment"),
         )
-        .hint("write RFC 3339, `YYYY-MM-DD HH:MM:SS` (UTC) or epoch seconds")
+        .hint("write RFC 3339, `YYYY-MM-DD HH:MM:SS` (UTC, or as --tz says) or epoch seconds")
     })
 }
 
-/// The roles of the command line, by column.
-fn roles(args: &Detect, recorded: &Recorded) -> Result<Vec<(String, MetricRole)>, Failure> {
-    let mut roles = Vec::new();
-    for word in &args.role {
-        let (column, role) = word.split_once('=').ok_or_else(|| {
-            Failure::new(Code::Usage, format!("`--role {word}` is not COLUMN=ROLE"))
-                .hint("--role latency_ms=latency")
-        })?;
-        let role = MetricRole::parse(role).ok_or_else(|| {
-            Failure::new(Code::Usage, format!("`{role}` is not a role"))
-                .hint("roles are throughput, latency, errors, demand, saturation and other")
-        })?;
-        if !recorded.columns.iter().any(|c| c.name == column) {
-            let names: Vec<&str> = recorded.columns.iter().map(|c| c.name.as_str()).collect();
-            return Err(Failure::new(
-                Code::Usage,
-                format!("{} has no value column `{column}`", args.file.display()),
-            )
-            .hint(format!("its value columns are {}", names.join(", "))));
-        }
-        roles.push((column.to_owned(), role));
-    }
-    Ok(roles)
-}
-
-/// A role says which way is worse; the option speaks for columns without one.
-const fn worse(role: MetricRole, direction: Worse) -> Worse {
-    match role {
-        MetricRole::Throughput => Worse::Down,
-        MetricRole::Latency | MetricRole::Errors => Worse::Up,
-        _ => direction,
-    }
-}
-
-fn columns(recorded: &Recorded, roles: &[(String, MetricRole)], direction: Worse) -> Vec<Column> {
-    let column = |c: &table::ColumnOfRows| {
-        let named = roles.iter().find(|(name, _)| *name == c.name);
-        let role = named.map_or(MetricRole::Other, |(_, role)| *role);
-        let values = recorded.rows.iter().zip(&c.values);
-        Column {
-            name: MetricName::new(&c.name),
-            role,
-            worse: worse(role, direction),
-            floor: 0.0,
-            points: values
-                .filter_map(|(row, value)| {
-                    Some(Point {
-                        at: row.at,
-                        value: (*value)?,
-                    })
-                })
-                .collect(),
-        }
-    };
-    recorded.columns.iter().map(column).collect()
-}
-
-fn write_scores(
-    recorded: &Recorded,
-    roles: &[(String, MetricRole)],
-    out: Out,
-) -> Result<(), Failure> {
+fn write_scores(recorded: &Recorded, roles: &[Named], out: Out) -> Result<(), Failure> {
     let column = scored(recorded, roles)?;
-    let points: Vec<Point> = recorded
-        .rows
-        .iter()
-        .zip(&column.values)
-        .filter_map(|(row, value)| {
-            Some(Point {
-                at: row.at,
-                value: (*value)?,
-            })
-        })
-        .collect();
+    let points = columns::points(&recorded.at, column);
     let mut scores = scores(&points).into_iter();
     let mut text = String::from("timestamp,value,anomaly_score\n");
-    for (row, value) in recorded.rows.iter().zip(&column.values) {
+    for (written, value) in recorded.written.iter().zip(&column.values) {
         // A row without a number cannot be judged: it says nothing, and scores zero.
-        let (shown, score) = match value {
-            Some(value) => (value.to_string(), scores.next().unwrap_or(0.0)),
-            None => (String::new(), 0.0),
+        let (shown, score) = if value.is_finite() {
+            (value.to_string(), scores.next().unwrap_or(0.0))
+        } else {
+            (String::new(), 0.0)
         };
-        text.push_str(&format!("{},{shown},{score:.6}\n", row.text));
+        text.push_str(&format!("{written},{shown},{score:.6}\n"));
     }
     out.text(&text);
     Ok(())
 }
 
 /// The column to score: the only one, the one named `value`, or the only one with a role.
-fn scored<'a>(
-    recorded: &'a Recorded,
-    roles: &[(String, MetricRole)],
-) -> Result<&'a table::ColumnOfRows, Failure> {
+fn scored<'a>(recorded: &'a Recorded, roles: &[Named]) -> Result<&'a table::ColumnOfRows, Failure> {
     let columns = &recorded.columns;
     let named = |name: &str| columns.iter().find(|c| c.name == name);
     let found = match (columns.as_slice(), roles) {
@@ -209,97 +145,4 @@ fn scored<'a>(
         )
         .hint("name one: --role COLUMN=other")
     })
-}
-
-const fn calibration(calibration: Calibration) -> &'static str {
-    match calibration {
-        Calibration::None => "none",
-        Calibration::Shipped => "shipped tables",
-        Calibration::Pooled => "other targets",
-        Calibration::Own => "windows of these data without a change",
-    }
-}
-
-fn document(
-    judged: &SeriesVerdict,
-    columns: &[Column],
-    changed_at: Timestamp,
-    alpha: f64,
-) -> Value {
-    let verdict = &judged.verdict;
-    let mut per_metric = Map::new();
-    for column in columns {
-        let found = verdict.findings.iter().find(|f| f.metric == column.name);
-        per_metric.insert(
-            column.name.as_str().to_owned(),
-            json!({
-                "role": column.role,
-                "p_value": found.and_then(|f| f.p_value),
-                "alarm_at": found.and_then(|f| f.alarm_at).map(|t| t.to_string()),
-                "effect": found.and_then(|f| f.harm),
-                "before": found.and_then(|f| f.before),
-                "after": found.and_then(|f| f.after),
-                "text": found.map(|f| f.text.clone()),
-            }),
-        );
-    }
-    let wire = crate::wire::verdict(verdict);
-    json!({
-        "kind": "detection",
-        "verdict": verdict.kind.word().replace(' ', "_"),
-        "by": wire["by"],
-        "excludes_harm_of": wire["excludes_harm_of"],
-        "p_value": verdict.p_value,
-        "score": verdict.score,
-        "alarm_at": verdict.alarm_at.map(|t| t.to_string()),
-        "effect": judged.effect,
-        "baseline": judged.baseline,
-        "calibration": verdict.calibration,
-        "refusals": verdict.refusals.iter().map(|r| r.words()).collect::<Vec<_>>(),
-        "changed_at": changed_at.to_string(),
-        "alpha": alpha,
-        "per_metric": per_metric,
-    })
-}
-
-fn show(out: Out, judged: &SeriesVerdict, columns: &[Column]) {
-    let verdict = &judged.verdict;
-    let tone = match verdict.kind.word() {
-        "hurt" => Tone::Bad,
-        "healthy" => Tone::Good,
-        _ => Tone::Warn,
-    };
-    let mut page = Page::new(out);
-    page.line(&out.paint(tone, &verdict_line(verdict)));
-    let alarm = verdict
-        .alarm_at
-        .map_or_else(|| "none".into(), |t| t.to_string());
-    let mut rows = vec![vec![dim("alarm"), plain(alarm)]];
-    if let Some(effect) = judged.effect {
-        let text = format!("{:+.0} % in the strongest column", effect * 100.0);
-        rows.push(vec![dim("effect"), plain(text)]);
-    }
-    if let Some(p) = verdict.p_value {
-        let text = format!("{p:.4}, by {}", calibration(verdict.calibration));
-        rows.push(vec![dim("p"), plain(text)]);
-    }
-    rows.push(vec![dim("baseline"), plain(judged.baseline.clone())]);
-    if !verdict.refusals.is_empty() {
-        let words: Vec<&str> = verdict.refusals.iter().map(|r| r.words()).collect();
-        rows.push(vec![dim("but"), plain(words.join("; "))]);
-    }
-    page.rows(2, &rows);
-    page.gap();
-    let rows: Vec<_> = columns
-        .iter()
-        .map(|c| {
-            let found = verdict.findings.iter().find(|f| f.metric == c.name);
-            let p = found.and_then(|f| f.p_value);
-            let p = p.map_or_else(String::new, |p| format!("p {p:.4}"));
-            let text = found.map_or("explains only, or too few rows", |f| f.text.as_str());
-            vec![cell(Tone::Bold, c.name.as_str()), dim(p), plain(text)]
-        })
-        .collect();
-    page.rows(2, &rows);
-    page.say();
 }

@@ -3,6 +3,7 @@
 
 mod change;
 mod edge;
+mod picture;
 mod setting;
 
 use backstay_model::ChangeSetId;
@@ -26,7 +27,7 @@ pub(crate) fn run(args: &Explain, common: &Common, out: Out) -> Result<Exit, Fai
     let text = text.trim();
     let numbered = text.starts_with(['C', 'c']) && ChangeSetId::parse(text).is_some();
     if numbered {
-        return change::run(text, common, out);
+        return change::run(text, args.svg.as_deref(), common, out);
     }
     if text.is_empty() {
         return Err(
@@ -34,6 +35,14 @@ pub(crate) fn run(args: &Explain, common: &Common, out: Out) -> Result<Exit, Fai
                 .hint("backstay explain work_mem")
                 .hint("backstay explain 'jit_above_cost -> jit'"),
         );
+    }
+    if args.svg.is_some() {
+        return Err(Failure::new(
+            Code::Usage,
+            format!("`{text}` is no change set: there is nothing to draw"),
+        )
+        .hint("backstay explain C17 --svg C17.svg")
+        .hint("backstay graph show SETTING --svg FILE draws what depends on a setting"));
     }
     let lens = Lens::open(dsn, &args.place, common, args.file.as_deref())?;
     let notes = &lens.ground.notes;

@@ -325,11 +325,32 @@ const CASES: &[Case] = &[
         "--baseline seasonal",
     ),
     case(
+        "detect kpi.csv --changed-at 1 --tz Mars/Base",
+        2,
+        "E-CONF-USAGE",
+        "is not a time zone",
+        "Europe/Berlin",
+    ),
+    case(
+        "detect kpi.csv --changed-at 1 --svg missing/kpi.svg",
+        1,
+        "E-CONF-INPUT",
+        "No such file",
+        "",
+    ),
+    case(
+        "explain work_mem --svg work_mem.svg",
+        2,
+        "E-CONF-USAGE",
+        "is no change set",
+        "explain C17 --svg",
+    ),
+    case(
         "detect kpi.csv --changed-at 1 --baseline best",
         2,
         "E-CONF-USAGE",
         "is not a baseline",
-        "seasonal, prophet, lstm, ets and auto",
+        "seasonal, ets, prophet, lstm and auto",
     ),
     case(
         "detect kpi.csv --changed-at 1 --direction left",

@@ -8,6 +8,8 @@ mod bad_input;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod detect;
+#[cfg(test)]
 mod graph;
 #[cfg(test)]
 mod offline;

@@ -1,6 +1,8 @@
 //! The whole story of a change set: what, who, the evidence, the risk, why it was or was not rolled
 //! back, the steps with their seconds, and what a person can do now.
 
+use std::path::Path;
+
 use backstay_guard::case::Case;
 use backstay_guard::report::{Done, Report};
 use backstay_guard::words::values;
@@ -14,6 +16,7 @@ use backstay_model::decision::Clearance;
 use backstay_model::verdict::{Finding, Recovery, VerdictKind};
 use serde_json::{Value, json};
 
+use super::picture;
 use crate::args::Common;
 use crate::commands::record::Book;
 use crate::failure::{Exit, Failure};
@@ -27,9 +30,17 @@ const FINDINGS_MAX: usize = 8;
 /// Nodes of the reach that are told.
 const REACH_MAX: usize = 6;
 
-pub(super) fn run(word: &str, common: &Common, out: Out) -> Result<Exit, Failure> {
+pub(super) fn run(
+    word: &str,
+    svg: Option<&Path>,
+    common: &Common,
+    out: Out,
+) -> Result<Exit, Failure> {
     let book = Book::open(common)?;
     let case = book.case(word)?;
+    if let Some(path) = svg {
+        picture::write(&book, case, path, out)?;
+    }
     if out.json_wanted() {
         out.document(&document(&book, case))?;
     } else {
