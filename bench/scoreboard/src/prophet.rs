@@ -16,19 +16,17 @@ use crate::rule::{Alarm, Answer, Rule};
 
 /// The version that is compared with.
 const VERSION: &str = "prophet==1.5.0";
-/// Cases of each kind of KPI: a fit takes seconds.
-const PER_KIND: u64 = 3;
 /// How many times slower Python's Prophet is to be.
 const TARGET: f64 = 50.0;
 
-/// The section of the document.
+/// The section of the document, on `per_kind` cases of each kind of KPI: a fit takes seconds.
 ///
 /// # Errors
 /// When Python or Prophet is not there and cannot be fetched, or its answers are no answers.
-pub fn section() -> Result<String> {
+pub fn section(per_kind: u64) -> Result<String> {
     let python = environment()?;
     let size = Size {
-        per_kind: PER_KIND,
+        per_kind,
         unchanged: 0,
         load: 0,
     };
@@ -41,7 +39,7 @@ pub fn section() -> Result<String> {
         .iter()
         .map(|c| judged(c, Ours.judge(c, ALPHA)))
         .collect();
-    Ok(text(&ours, &theirs))
+    Ok(text(&ours, &theirs, per_kind))
 }
 
 /// A Python with Prophet in it, made once below the folder of builds.
@@ -142,7 +140,7 @@ fn judged(case: &Case, answer: Answer) -> Judged {
     }
 }
 
-fn text(ours: &[Judged], theirs: &[Judged]) -> String {
+fn text(ours: &[Judged], theirs: &[Judged], per_kind: u64) -> String {
     let cpu =
         |all: &[Judged]| -> Vec<f64> { all.iter().map(|j| j.answer.cpu.as_secs_f64()).collect() };
     let ratios: Vec<f64> = cpu(theirs)
@@ -161,10 +159,10 @@ fn text(ours: &[Judged], theirs: &[Judged]) -> String {
          at least {TARGET:.0} × is wanted: {met}.\n",
         ours.len(),
         page::tally_head(),
-        page::tally_row(Ours.name(), &board::tally(ours, PER_KIND)),
+        page::tally_row(Ours.name(), &board::tally(ours, per_kind)),
         page::tally_row(
             "Prophet's own interval, 99 %",
-            &board::tally(theirs, PER_KIND)
+            &board::tally(theirs, per_kind)
         ),
         at(0.5),
         at(0.25),
