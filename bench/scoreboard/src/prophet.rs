@@ -48,7 +48,11 @@ fn environment() -> Result<PathBuf> {
     let home = home.with_file_name("prophet-venv");
     let python = home.join("bin/python");
     if !python.is_file() {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&home))?;
+        let venv = &mut Command::new("python3");
+        run(
+            "making an environment for Python",
+            venv.args(["-m", "venv"]).arg(&home),
+        )?;
     }
     let there = Command::new(&python)
         .args([
@@ -57,20 +61,23 @@ fn environment() -> Result<PathBuf> {
         ])
         .output();
     if !there.is_ok_and(|o| o.status.success()) {
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", VERSION]))?;
+        let pip = &mut Command::new(&python);
+        run(
+            "fetching Prophet",
+            pip.args(["-m", "pip", "install", "--quiet", VERSION]),
+        )?;
     }
     Ok(python)
 }
 
-fn run(command: &mut Command) -> Result<Vec<u8>> {
-    let output = command
-        .output()
-        .with_context(|| format!("starting {command:?}"))?;
+/// What the program writes. `what` names the step: its arguments are paths of this machine.
+fn run(what: &'static str, command: &mut Command) -> Result<Vec<u8>> {
+    let output = command.output().context(what)?;
     let why = String::from_utf8_lossy(&output.stderr);
     let why = why.lines().last().unwrap_or_default();
     ensure!(
         output.status.success(),
-        "{command:?} ended with {}: {why}",
+        "{what} ended with {}: {why}",
         output.status
     );
     Ok(output.stdout)
@@ -91,10 +98,12 @@ fn write(folder: &Path, cases: &[Case]) -> Result<()> {
 fn judge(python: &Path, folder: &Path, cases: &[Case]) -> Result<Vec<Judged>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../prophet/judge.py");
     // As many threads as our judge has on a case.
-    let said = run(Command::new(python)
-        .arg(script)
-        .arg(folder)
-        .envs([("OMP_NUM_THREADS", "1"), ("OPENBLAS_NUM_THREADS", "1")]))?;
+    let command = &mut Command::new(python);
+    let threads = [("OMP_NUM_THREADS", "1"), ("OPENBLAS_NUM_THREADS", "1")];
+    let said = run(
+        "judging by Prophet",
+        command.arg(script).arg(folder).envs(threads),
+    )?;
     let said = String::from_utf8(said).context("reading Prophet's answers")?;
     let answers: Vec<&str> = said.lines().collect();
     ensure!(
