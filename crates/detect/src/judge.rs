@@ -63,6 +63,9 @@ pub struct SeriesVerdict {
     pub verdict: Verdict,
     /// Relative effect of the strongest column, "worse" up (`Both`: its size).
     pub effect: Option<f64>,
+    /// `ln Λ` of the mixture sequential probability ratio test of the strongest column: above 3 it is
+    /// said to have moved, at 5 %. It explains; it has no part in the verdict.
+    pub ln_likelihood_ratio: Option<f64>,
     /// Name of the baseline below the strongest column.
     pub baseline: String,
     /// The baseline below each column, in their order, and why that one.

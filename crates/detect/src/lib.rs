@@ -26,6 +26,7 @@ mod effect;
 mod evidence;
 mod load;
 mod matrix;
+mod msprt;
 mod names;
 mod own;
 mod peers;

@@ -11,6 +11,7 @@ use crate::effect;
 use crate::evidence::{BINS_MIN, Evidence};
 use crate::load;
 use crate::load::Demand;
+use crate::msprt;
 use crate::policy::DetectPolicy;
 use crate::track::Track;
 use crate::trigger::{Host, Tripped};
@@ -73,6 +74,7 @@ pub(super) fn conclude(
     let frame = top.and_then(|e| e.track.frame.as_ref());
     SeriesVerdict {
         effect: top.and_then(effect_of),
+        ln_likelihood_ratio: top.and_then(|e| msprt::ln_likelihood_ratio(e.track)),
         baseline: frame.map_or_else(|| "none".into(), |f| f.baseline()),
         verdict,
         below: path.below.clone(),
