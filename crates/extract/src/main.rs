@@ -25,6 +25,10 @@ knows and a list does not counts as wrong here, so that precision is a lower bou
 The verdicts on pairs that are in no list are by somebody who had not seen the packs and judged them
 hidden among listed pairs (47 of 52 called real) and random ones (6 of 90 called real). Not fully blind:
 the figures of an earlier measurement, not the lists, were seen while the packs were pruned.
+Brier score (mean squared distance of confidence and truth) and expected calibration error (ten bins) are
+over the dependencies whose pair is in the expert's list or was judged: n. Nearly all of those are real, so
+both say how far a confidence stands from one, and next to nothing of how well a false pair is told. What is
+labelled is whether there is a dependency, not whether its type is right.
 
 ";
 

@@ -16,12 +16,14 @@ use crate::catalogue::{self, Known};
 use crate::html::{self, DocsError};
 
 mod baseline;
+mod calibration;
 mod list;
 mod measure;
 
 pub use list::ListError;
 
 use baseline::Scored;
+use calibration::{Calibration, Told};
 use list::{Claim, Pair, claims, judgements};
 use measure::{
     Agreement, PRECISION_FLOOR, agreement, average_precision, directed, lenient, pairs, ranked,
@@ -121,6 +123,10 @@ pub async fn score(major: u32, docs: Option<&Path>) -> Result<String, ScoreError
     ));
     ours.against(&list, &judged, &mut page);
     others(&list, &known, docs, &mut page)?;
+    page.push("How sure the pack is of the pairs that are in the list or were judged:".to_owned());
+    page.push(calibration::HEAD.to_owned());
+    page.extend(Calibration::of(&ours.told, &pairs(&list), &judged).rows());
+    page.push(String::new());
     let list = claims("messages.csv", MESSAGES, &names)?;
     page.push(ours.found_of_messages(&list));
     Ok(page.join("\n") + "\n")
@@ -129,23 +135,24 @@ pub async fn score(major: u32, docs: Option<&Path>) -> Result<String, ScoreError
 /// The dependencies between settings that a pack tells.
 struct Ours {
     claims: BTreeSet<Claim>,
+    told: Vec<Told>,
     ranked: Vec<(Pair, f64)>,
 }
 
 impl Ours {
     fn of(pack: &Pack) -> Self {
-        let mut claims = BTreeSet::new();
-        let mut scored = Vec::new();
+        let mut told = Vec::new();
         for edge in project(&pack.constraints) {
             if let (NodeKey::Setting(from), NodeKey::Setting(to)) = (&edge.from, &edge.to) {
                 let claim = Claim::new(from.as_str(), to.as_str(), edge.kind);
-                scored.push((claim.pair(), edge.confidence.get()));
-                claims.insert(claim);
+                let confidence = edge.confidence.get();
+                told.push(Told { claim, confidence });
             }
         }
         Self {
-            claims,
-            ranked: ranked(scored),
+            claims: told.iter().map(|t| t.claim.clone()).collect(),
+            ranked: ranked(told.iter().map(|t| (t.claim.pair(), t.confidence))),
+            told,
         }
     }
 
