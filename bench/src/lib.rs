@@ -12,5 +12,6 @@ pub mod guards;
 pub mod knowledge;
 pub mod learning;
 pub mod lives;
+pub mod records;
 pub mod verdicts;
 pub mod weather;

@@ -23,6 +23,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
+use backstay_bench::records;
 
 use machine::Machine;
 use table::Section;
@@ -32,7 +33,8 @@ backstay-bench            everything; writes bench/RESULTS.md (release builds on
 backstay-bench criterion  only the criterion benches; prints
 backstay-bench single     only what is measured once, in new processes; prints
 backstay-bench check      only `check` on throw-away PostgreSQLs; prints
-backstay-bench live       only the guard on a throw-away PostgreSQL; prints";
+backstay-bench live       only the guard on a throw-away PostgreSQL; prints
+backstay-bench record DIR writes a journal of 100,000 changes into DIR, for whoever looks where time goes";
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -43,6 +45,11 @@ fn main() -> Result<()> {
         ["single"] => print(&[single::run(&backstay()?)?]),
         ["check"] => print(&[checking::run(&backstay()?)?]),
         ["live"] => print(&[live::run(&backstay()?, single::growth_over_hours()?)?]),
+        ["record", directory] => {
+            let entries = records::write(Path::new(directory), single::RECORDED)?;
+            println!("{entries} entries");
+            Ok(())
+        }
         [part] if single::child(part)? => Ok(()),
         other => bail!("`{}` is not a part\n\n{USAGE}", other.join(" ")),
     }
