@@ -215,15 +215,32 @@ pub fn tally(judged: &[Judged], per_kind: u64) -> Tally {
     }
 }
 
-/// The first `per_kind` cases of each kind.
+/// The first `per_kind` cases of each kind; of quiet windows so many more that there is no less
+/// harmless than harmful.
 fn balanced(judged: &[Judged], per_kind: u64) -> Vec<&Judged> {
     let mut seen: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut first = |j: &&Judged| {
+    let mut numbered: Vec<(u64, &Judged)> = Vec::new();
+    for j in judged {
         let n = seen.entry(j.kind.name).or_default();
         *n += 1;
-        *n <= per_kind
+        numbered.push((*n, j));
+    }
+    let first = |of: fn(&Kind) -> bool| {
+        let counts = |(n, j): &&(u64, &Judged)| *n <= per_kind && of(&j.kind);
+        numbered.iter().filter(counts).count() as u64
     };
-    judged.iter().filter(|j| first(j)).collect()
+    let harmful = first(|k| k.truth == Truth::Harm);
+    let others = first(|k| k.truth != Truth::Harm && k.name != "quiet");
+    let quiet = per_kind.max(harmful.saturating_sub(others));
+    let most = |j: &Judged| {
+        if j.kind.name == "quiet" {
+            quiet
+        } else {
+            per_kind
+        }
+    };
+    let kept = numbered.iter().filter(|(n, j)| *n <= most(j));
+    kept.map(|(_, j)| *j).collect()
 }
 
 fn delay(alarm: Alarm) -> Option<f64> {

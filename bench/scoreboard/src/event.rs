@@ -26,8 +26,9 @@ impl Event {
         let rare = plant.classes.last().map_or(0.1, |c| c.share);
         let (mut size, other) = sizes(kind.name, rare, chance);
         if kind.name == "batch" {
-            // Long queries that take that share of the processors.
-            size *= 1_000.0 * plant.cores / plant.classes.last().map_or(1.0, |c| c.work_ms);
+            // Short queries that take that share of the processors: so many that whoever counts what is
+            // asked sees them.
+            size *= 1_000.0 * plant.cores / plant.classes.first().map_or(1.0, |c| c.work_ms);
         }
         let rows = match kind.name {
             "ramp" | "load-ramp" => horizon * chance.between(0.2, 0.6),
@@ -208,7 +209,7 @@ fn sizes(name: &str, rare: f64, chance: &mut Chance) -> (f64, f64) {
         "load-down" => (chance.between(0.3, 0.8), 0.0),
         "load-up" | "load-ramp" => (chance.log_between(1.2, 4.0), 0.0),
         "load-waves" | "surge-and-back" => (chance.log_between(1.5, 4.0), 0.0),
-        "batch" => (chance.between(0.05, 0.5), 0.0),
+        "batch" => (chance.between(0.15, 0.5), 0.0),
         _ => (1.0, 0.0),
     }
 }

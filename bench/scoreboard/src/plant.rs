@@ -50,7 +50,7 @@ pub(crate) struct Influence {
     pub(crate) hung: f64,
     /// Share of queries that fail at once.
     pub(crate) failing: f64,
-    /// Queries of the last class that come on top, per second.
+    /// Queries of the first class that come on top, per second.
     pub(crate) batch_per_s: f64,
     /// Share of the host that somebody else takes.
     pub(crate) stolen: f64,
@@ -147,8 +147,8 @@ impl Plant {
             answered = (asked + influence.batch_per_s).min(980.0 * cores / work_ms.max(1e-9));
             let batch = influence.batch_per_s / (asked + influence.batch_per_s).max(1e-9);
             for (i, share) in shares.iter_mut().enumerate() {
-                let last = if i + 1 == works.len() { batch } else { 0.0 };
-                *share = self.classes[i].share * (1.0 - batch) + last;
+                let own = if i == 0 { batch } else { 0.0 };
+                *share = self.classes[i].share * (1.0 - batch) + own;
             }
             let used = (answered * good * work_ms / 1_000.0 / cores).clamp(0.0, 0.985);
             queue = 0.6 * queue + 0.4 * (1.0 + used.powi(4) / (1.0 - used));

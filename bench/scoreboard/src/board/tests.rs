@@ -133,3 +133,32 @@ fn the_board_counts_what_the_rule_says() {
     assert_eq!(quiet_alarms(&judged), (5, 10));
     assert_eq!(blamed_load(&judged), (0, 0));
 }
+
+#[test]
+fn quiet_windows_make_up_for_harmless_kinds_that_are_missing() {
+    let kinds = [
+        ("step", Truth::Harm),
+        ("ramp", Truth::Harm),
+        ("quiet", Truth::Harmless),
+    ];
+    let judged = kinds.iter().flat_map(|(name, truth)| {
+        (0..9).map(move |i| Judged {
+            name: format!("real/{name}/{i}"),
+            kind: Kind {
+                name,
+                truth: *truth,
+                part: Part::Open,
+            },
+            noise: "recorded",
+            answer: Answer {
+                score: 0.0,
+                alarm: Alarm::Silent,
+                p_value: None,
+                cpu: Duration::ZERO,
+            },
+            false_alarms: None,
+        })
+    });
+    let judged: Vec<Judged> = judged.collect();
+    assert_eq!(tally(&judged, 3).cases, (6, 6));
+}
