@@ -123,7 +123,7 @@ pub fn judge_series_with(
 pub fn judge_series_on(columns: &[Column], terms: &Terms<'_>) -> SeriesVerdict {
     let columns = cleaned(columns, terms.changed_at);
     let peers = cleaned(terms.peers, terms.changed_at);
-    let alone = at_all_widths(
+    let alone = at_all_times(
         &columns,
         &Terms {
             peers: &[],
@@ -137,7 +137,7 @@ pub fn judge_series_on(columns: &[Column], terms: &Terms<'_>) -> SeriesVerdict {
         peers: &peers,
         ..*terms
     };
-    let mut verdict = at_all_widths(&columns, &beside);
+    let mut verdict = at_all_times(&columns, &beside);
     if harm(&alone) && !harm(&verdict) {
         verdict.verdict.kind = VerdictKind::Confounded;
         verdict.verdict.refusals.push(Refusal::CommonCause);
@@ -162,6 +162,22 @@ fn cleaned(columns: &[Column], changed_at: Timestamp) -> Vec<Column> {
 
 fn harm(verdict: &SeriesVerdict) -> bool {
     matches!(verdict.verdict.kind, VerdictKind::Hurt { .. })
+}
+
+/// Clean columns, judged at all widths, and class changes that come later than that.
+fn at_all_times(columns: &[Column], terms: &Terms<'_>) -> SeriesVerdict {
+    let at = terms.changed_at;
+    let mut verdict = at_all_widths(columns, terms);
+    let rows = columns.iter().map(|c| since(c, at)).max().unwrap_or(0);
+    let mut path = Path::unjudged(columns, at);
+    if rows > HORIZON_MAX
+        && path.quick()
+        && !harm(&verdict)
+        && let Some(class) = path.replay(columns, at)
+    {
+        decide::add_class_change(&mut verdict, &path, class);
+    }
+    verdict
 }
 
 /// Clean columns, judged row by row and, when there are many rows since the change, in wider bins.

@@ -82,6 +82,21 @@ pub(super) fn conclude(
     }
 }
 
+/// Adds a class change that came after the rows that were judged one by one.
+pub(super) fn add_class_change(verdict: &mut SeriesVerdict, path: &Path, class: ClassChange) {
+    let Some(tripped) = standing(path, class, &mut Vec::new()) else {
+        return;
+    };
+    let verdict = &mut verdict.verdict;
+    verdict.kind = VerdictKind::Hurt {
+        by: Harm::ClassChange(tripped.trigger),
+    };
+    verdict.score += CLASS_SCORE;
+    verdict.alarm_at = verdict.alarm_at.into_iter().chain([tripped.at]).min();
+    verdict.findings.insert(0, tripped.finding);
+    verdict.refusals.clear();
+}
+
 /// A class change that the change may be blamed for. A ratio is a matter of degree: one that healed, or
 /// that came while the host gave its processors away, is left to the statistics.
 fn standing(path: &Path, class: ClassChange, refusals: &mut Vec<Refusal>) -> Option<Tripped> {

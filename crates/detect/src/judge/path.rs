@@ -79,6 +79,27 @@ impl Path {
         path
     }
 
+    /// Columns frozen at the change, none of them judged: only class changes show.
+    pub(super) fn unjudged(columns: &[Column], changed_at: Timestamp) -> Self {
+        let track = |c: &Column| {
+            let pre = &c.points[..c.points.partition_point(|p| p.at < changed_at)];
+            Track::open(c.name.clone(), c.role, c.worse, c.floor)
+                .freeze(&pre[pre.len().saturating_sub(PRE_BINS)..])
+        };
+        let steps = columns.iter().map(|c| season::step_of(&c.points));
+        Self {
+            tracks: columns.iter().map(track).collect(),
+            judged: Vec::new(),
+            below: Vec::new(),
+            step: steps.max().unwrap_or(Span(1)),
+        }
+    }
+
+    /// Whether class changes are looked for at all.
+    pub(super) fn quick(&self) -> bool {
+        self.step <= TRIGGER_STEP_MAX
+    }
+
     /// Pushes the rows since the change in order of time over all columns; the first class change.
     pub(super) fn replay(
         &mut self,
@@ -98,7 +119,7 @@ impl Path {
                 value: *value,
             });
             let last = rows.get(k + 1).is_none_or(|next| next.0 != *at);
-            if !last || self.step > TRIGGER_STEP_MAX {
+            if !last || !self.quick() {
                 continue;
             }
             if let Some(tripped) = self.class_change(*at) {

@@ -177,6 +177,26 @@ fn harm_that_healed_is_not_blamed_and_a_long_horizon_finds_what_is_small() {
 }
 
 #[test]
+fn a_stall_is_found_however_late_it_comes() {
+    let mut columns = target(21, 1.0, 1.0);
+    for column in &mut columns {
+        let stalled = match column.role {
+            MetricRole::Throughput | MetricRole::Latency => 0.0,
+            _ => continue,
+        };
+        let late = Timestamp::from_secs(SECONDS - 10);
+        column.points.retain(|p| p.at >= Timestamp::from_secs(40));
+        let since = column.points.partition_point(|p| p.at < late);
+        column.points[since..]
+            .iter_mut()
+            .for_each(|p| p.value = stalled);
+    }
+    let early = judge_series(&columns, Timestamp::from_secs(60), 0.05).verdict;
+    assert_eq!(early.kind.word(), "hurt", "{early:?}");
+    assert!(early.alarm_at.unwrap() >= Timestamp::from_secs(SECONDS - 10));
+}
+
+#[test]
 fn what_moves_the_peers_as_well_is_a_common_cause() {
     let minutes = 3 * 1440 + 60;
     let change = Timestamp::from_secs(3 * 86_400);
