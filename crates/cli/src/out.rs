@@ -179,6 +179,12 @@ impl Out {
     }
 }
 
+/// Something that must be known of all that is told; said once, however often it is found.
+pub(crate) fn warn_once(text: &str) {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    SAID.call_once(|| eprintln!("warning: {text}"));
+}
+
 /// Columns of standard output: as `COLUMNS` says, else those of the terminal.
 fn columns() -> Option<usize> {
     let asked = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok());

@@ -163,6 +163,14 @@ impl StoredEntry {
         }
     }
 
+    /// Whether it is as it was written and was written right after `before`.
+    #[must_use]
+    pub fn follows(&self, before: Head) -> bool {
+        self.seq == before.next()
+            && self.prev == before.hash
+            && self.hash == self.expected_hash(before)
+    }
+
     /// The hash that belongs to its content as it stands after `previous`.
     pub(crate) fn expected_hash(&self, previous: Head) -> Hash {
         link(previous, self.at, &self.kind, &self.body)

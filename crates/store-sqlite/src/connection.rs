@@ -160,6 +160,20 @@ pub(crate) fn own(path: &Path, kind: &FileKind) -> Result<Connection, OpenError>
     Ok(connection)
 }
 
+/// Opens a damaged file to read what is left of it. SQLite opens a file that is shorter than it says
+/// of itself only for who may write its tables; the connection cannot write at all.
+pub(crate) fn salvage(path: &Path, kind: &FileKind) -> Result<Connection, OpenError> {
+    let failed = |source| OpenError::sqlite(path, source);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection
+        .pragma_update(None, "writable_schema", "ON")
+        .map_err(failed)?;
+    check_format(&connection, path, kind)?;
+    common_pragmas(&connection).map_err(failed)?;
+    Ok(connection)
+}
+
 /// Opens `path` for reading, also while its owner writes.
 pub(crate) fn read(path: &Path, kind: &FileKind) -> Result<Connection, OpenError> {
     // A directory of somebody else is not the same as one without a journal.

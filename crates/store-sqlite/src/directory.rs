@@ -136,13 +136,19 @@ impl Readers {
     }
 }
 
-/// Opens only the log of `path` (a state directory or a journal file) for reading.
+/// Opens only the log of `path` (a state directory or a journal file) for reading. A damaged file is
+/// opened too, as long as its beginning can be read: the log then ends with `StoreError::Corrupt`.
 ///
 /// # Errors
 /// `OpenError`; see [`OpenError::hints`] for what a person can do.
 pub fn read_log(path: &Path) -> Result<SqliteLog, OpenError> {
     let file = journal_file(path);
-    let connection = connection::read(&file, &JOURNAL)?;
+    let connection = match connection::read(&file, &JOURNAL) {
+        Err(damaged @ OpenError::Corrupt { .. }) => {
+            connection::salvage(&file, &JOURNAL).map_err(|_unreadable| damaged)?
+        }
+        read => read?,
+    };
     Ok(SqliteLog::new(Shared::new(connection, &file, None)))
 }
 

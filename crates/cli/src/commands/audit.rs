@@ -5,10 +5,11 @@ mod aside;
 use std::path::{Path, PathBuf};
 
 use backstay_journal::export::{line, read};
-use backstay_journal::verify::find;
+use backstay_journal::verify::{Bad, Why, find};
 use backstay_journal::{Entries, EntryStore, Hash, Head, Report, verify};
 use backstay_model::Seq;
 use backstay_store_sqlite::directory::read_log;
+use backstay_store_sqlite::{OpenError, SqliteLog};
 use serde_json::json;
 
 use self::aside::Consent;
@@ -18,6 +19,9 @@ use crate::commands::subject::read_text;
 use crate::failure::{Code, Exit, Failure};
 use crate::out::{Out, Tone};
 use crate::state;
+
+const SET_ASIDE: &str =
+    "backstay audit set-aside    keeps this journal and lets the next guard begin a new one";
 
 /// Verifies or exports.
 pub(crate) fn run(args: &Audit, common: &Common, out: Out) -> Result<Exit, Failure> {
@@ -71,13 +75,24 @@ fn check(path: &Path, head: Option<&str>, out: Out) -> Result<Exit, Failure> {
         let entries = read(&read_text(path)?).map_err(|e| Failure::of(Code::Broken, &e))?;
         return tell(path, &verified(&entries, head)?, &[], out);
     }
-    let log = read_log(path).map_err(|e| state::store_failure(&e))?;
+    let log = open(path)?;
     let report = verified(&log, head)?;
     // The chain covers what can be read; the rest of the file is the store's own check.
     let damage = log.integrity().unwrap_or_else(|e| vec![e.to_string()]);
     let exit = tell(path, &report, &damage, out)?;
     possible(path)?;
     Ok(exit)
+}
+
+/// Opens the log, whatever is left of it.
+fn open(path: &Path) -> Result<SqliteLog, Failure> {
+    read_log(path).map_err(|error| match error {
+        OpenError::Corrupt { .. } => Failure::of(Code::Broken, &error)
+            .because("no entry can be read")
+            .hint("restore it from a backup")
+            .hint(SET_ASIDE),
+        _ => state::store_failure(&error),
+    })
 }
 
 /// A chain that is whole can still tell a life that no change set has: a guard only observes with it.
@@ -153,37 +168,64 @@ fn tell(path: &Path, report: &Report, damage: &[String], out: Out) -> Result<Exi
             .hint("export what can be read now: backstay audit export")),
         };
     };
-    Err(Failure::new(
-        Code::Broken,
-        format!("entry {} is bad: {}", bad.seq.0, bad.why),
-    )
-    .because(format!(
-        "{} entries before it are good, the last is {}",
-        report.entries, report.head
-    ))
-    .hint("restore the journal from a backup, and find out who had access to it")
-    .hint(format!(
+    let (primary, detail) = found(report, bad);
+    let failure = Failure::new(Code::Broken, primary)
+        .because(detail)
+        .hint("restore the journal from a backup, and find out who had access to it");
+    let export = format!(
         "backstay audit export {}    writes the good entries",
         path.display()
-    )))
+    );
+    let failure = if report.entries == 0 {
+        failure
+    } else {
+        failure.hint(export)
+    };
+    Err(failure.hint(SET_ASIDE))
 }
 
-/// Every entry as a line, up to the first that cannot be read.
+/// What is bad, and what is good before it.
+fn found(report: &Report, bad: &Bad) -> (String, String) {
+    let good = report.entries;
+    match &bad.why {
+        Why::Damaged { why } if good == 0 => ("no entry can be read".to_owned(), why.clone()),
+        Why::Damaged { why } => (
+            format!("entries 1–{good} are good; what follows cannot be read"),
+            format!("{why}; the last good entry is {}", report.head),
+        ),
+        why => (
+            format!("entry {} is bad: {why}", bad.seq.0),
+            format!(
+                "{good} entries before it are good, the last is {}",
+                report.head
+            ),
+        ),
+    }
+}
+
+/// Every good entry as a line: an export of a journal that was altered ends before the first bad one.
 fn export(path: &Path, out: Out) -> Result<Exit, Failure> {
-    let log = read_log(path).map_err(|e| state::store_failure(&e))?;
-    for entry in Entries::new(&log, Seq(1)) {
+    let log = open(path)?;
+    let report = verified(&log, None)?;
+    let good = usize::try_from(report.entries).unwrap_or(usize::MAX);
+    for entry in Entries::new(&log, Seq(1)).take(good) {
         let entry = entry.map_err(|e| journal_failure(&e, path))?;
         let text = line(&entry).ok_or_else(|| {
             Failure::new(
                 Code::Broken,
-                format!(
-                    "entry {} is damaged; the export ends before it",
-                    entry.seq.0
-                ),
+                format!("entry {} is no text that can be exported", entry.seq.0),
             )
-            .hint(format!("backstay audit verify {}", path.display()))
         })?;
         out.line(text);
     }
-    Ok(Exit::Ok)
+    let Some(bad) = &report.first_bad else {
+        return Ok(Exit::Ok);
+    };
+    let (primary, _) = found(&report, bad);
+    Err(Failure::new(Code::Broken, primary)
+        .because(format!(
+            "the export ends there: it holds {} good entries",
+            report.entries
+        ))
+        .hint(format!("backstay audit verify {}", path.display())))
 }

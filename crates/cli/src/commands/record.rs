@@ -8,7 +8,9 @@ use backstay_guard::case::Case;
 use backstay_guard::learning::Known;
 use backstay_guard::requests::LetterBox;
 use backstay_journal::record::Watched;
-use backstay_journal::{Condition, Entries, Entry, Histories, Notice, Presence, ReadError, Record};
+use backstay_journal::{
+    Condition, Entries, Entry, Head, Histories, Notice, Presence, ReadError, Record,
+};
 use backstay_model::change::Origin;
 use backstay_model::snapshot::Server;
 use backstay_model::{ChangeSet, ChangeSetId, Seq, SnapshotId, TargetId, Timestamp};
@@ -17,6 +19,7 @@ use backstay_store_sqlite::Readers;
 use crate::args::Common;
 use crate::commands::graph::lens::Said;
 use crate::failure::{Code, Failure};
+use crate::out::warn_once;
 use crate::state;
 
 /// Everything that the journal says, folded.
@@ -70,10 +73,7 @@ impl Book {
         } else {
             path.parent().unwrap_or(Path::new(".")).to_owned()
         };
-        let entries: Vec<Entry> = Entries::new(&readers.log, Seq(1))
-            .decoded()
-            .collect::<Result<_, _>>()
-            .map_err(|e| journal_failure(&e, &directory))?;
+        let entries = entries(&readers, &directory).map_err(|e| journal_failure(&e, &directory))?;
         let mut book = Self {
             directory,
             readers,
@@ -297,6 +297,27 @@ impl Book {
         let guard = running(&self.directory) == Running::Yes;
         self.paused.clone().filter(|_| guard)
     }
+}
+
+/// Every entry, and a warning when one is not as it was written.
+fn entries(readers: &Readers, directory: &Path) -> Result<Vec<Entry>, ReadError> {
+    let mut head = Some(Head::EMPTY);
+    let mut entries = Vec::new();
+    for stored in Entries::new(&readers.log, Seq(1)) {
+        let stored = stored?;
+        if head.is_some_and(|head| !stored.follows(head)) {
+            warn_once(&format!(
+                "the journal was altered at entry {}: do not trust what is told from there on; backstay audit verify {}",
+                stored.seq.0,
+                directory.display()
+            ));
+            head = None;
+        }
+        head = head.map(|_| stored.head());
+        let entry = stored.decode();
+        entries.push(entry.map_err(|source| ReadError::Decode { source })?);
+    }
+    Ok(entries)
 }
 
 /// Who wrote the pause file, and why: its two lines.

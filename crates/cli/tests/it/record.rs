@@ -243,7 +243,7 @@ fn a_journal_file_that_was_cut_or_scribbled_on_is_told() {
     let bench = settled();
     let file = bench.state().join("journal.db");
     let size = fs::metadata(&file).unwrap().len();
-    for (name, damage) in [("cut", size / 2), ("short", 100)] {
+    for (name, damage) in [("half", size / 2), ("cut", size / 16 * 15), ("short", 100)] {
         let copied = bench.path(name);
         copy(&bench.state(), &copied);
         let db = fs::OpenOptions::new()
@@ -259,6 +259,57 @@ fn a_journal_file_that_was_cut_or_scribbled_on_is_told() {
         let ran = bench.say(&format!("audit verify {name}"));
         assert_eq!(ran.code, 1, "{name}: {}{}", ran.out, ran.err);
         assert!(ran.err.contains("E-AUDIT-BROKEN"), "{name}: {}", ran.err);
+        assert!(ran.err.contains("audit set-aside"), "{name}: {}", ran.err);
+        assert!(!ran.err.contains("`backstay audit verify`"), "{}", ran.err);
+    }
+    // What was cut off does not hide what is left: it is named, and exported.
+    let told = bench.say("audit verify cut").err;
+    let good = told
+        .split_once("entries 1–")
+        .and_then(|(_, rest)| rest.split_once(" are good; what follows cannot be read"));
+    let good: usize = good.unwrap_or_else(|| panic!("{told}")).0.parse().unwrap();
+    let export = bench.say("audit export cut");
+    assert_eq!((export.code, export.out.lines().count()), (1, good));
+    assert!(
+        export.err.contains("the export ends there"),
+        "{}",
+        export.err
+    );
+    bench.file("left.jsonl", &export.out);
+    assert_eq!(bench.say("audit verify left.jsonl").code, 0);
+}
+
+#[test]
+fn an_altered_entry_is_not_exported_and_readers_are_warned() {
+    let bench = settled();
+    let listed = bench.say("changes list");
+    assert_eq!(listed.err, "");
+    let whole = bench.say("audit export").out;
+    let before = whole.lines().take_while(|line| !line.contains("OPS-77"));
+    let before = before.count();
+    let seq = before + 1;
+    let file = bench.state().join("journal.db");
+    let mut bytes = fs::read(&file).unwrap();
+    while let Some(at) = bytes.windows(6).position(|part| part == b"OPS-77") {
+        bytes[at..at + 6].copy_from_slice(b"OPS-99");
+    }
+    fs::write(&file, bytes).unwrap();
+
+    let export = bench.say("audit export");
+    assert_eq!(export.code, 1);
+    assert_eq!(export.out.lines().count(), before);
+    assert!(!export.out.contains("OPS-99"));
+    for part in [
+        format!("entry {seq} is bad: its content was altered"),
+        format!("{before} good entries"),
+    ] {
+        assert!(export.err.contains(&part), "{}", export.err);
+    }
+    for line in ["changes list", "explain work_mem", "status"] {
+        let ran = bench.say(line);
+        let warning = format!("warning: the journal was altered at entry {seq}");
+        assert_eq!(ran.err.matches(&warning).count(), 1, "{line}: {}", ran.err);
+        assert_eq!(ran.code, 0, "{line}");
     }
 }
 
