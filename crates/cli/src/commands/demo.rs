@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use backstay_guard::news::News;
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::args::Demo;
@@ -44,11 +45,13 @@ pub(crate) fn run(args: &Demo, out: Out) -> Result<Exit, Failure> {
 async fn play(scenario: &'static Scenario, args: &Demo, out: Out) -> Result<Exit, Failure> {
     let ending = if args.simulated {
         let house = House::open(out, "demo · a simulated PostgreSQL · mode auto")?;
+        house.introduce(Played::Simulated)?;
         let ending = simulated::play(scenario, &house).await;
         house.close();
         ending?
     } else {
         let house = House::open(out, "demo · a throw-away PostgreSQL · mode auto")?;
+        house.introduce(Played::ForReal)?;
         let ending = play_for_real(scenario, &house).await;
         house.close();
         ending?
@@ -62,9 +65,11 @@ async fn play(scenario: &'static Scenario, args: &Demo, out: Out) -> Result<Exit
     };
     if !out.json_wanted() {
         out.line(format!("          {words}"));
-        if !args.simulated {
-            out.line("          the server is stopped and removed");
-        }
+        out.line(if args.simulated {
+            "          all of it was simulated; with a real server: backstay demo"
+        } else {
+            "          the server is stopped and removed"
+        });
         out.line("          next, with your own: backstay doctor DSN, backstay watch DSN");
     }
     Ok(exit)
@@ -133,6 +138,13 @@ async fn direct(
     ))
 }
 
+/// What the story is played on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Played {
+    ForReal,
+    Simulated,
+}
+
 /// Where the story is shown: a live screen, plain lines, or JSON lines.
 struct House {
     out: Out,
@@ -158,6 +170,19 @@ impl House {
             None
         };
         Ok(Self { out, screen })
+    }
+
+    /// What kind of story follows, before its first line.
+    fn introduce(&self, played: Played) -> Result<(), Failure> {
+        let simulated = played == Played::Simulated;
+        if self.out.json_wanted() {
+            let document = json!({ "kind": "demo", "simulated": simulated });
+            return self.out.stream(&document);
+        }
+        if simulated {
+            self.say("simulated: no server is started, time and load are made up, the guard is the real one");
+        }
+        Ok(())
     }
 
     fn phase(&self, words: &str) {

@@ -1,8 +1,10 @@
 //! `backstay doctor`: what is missing, with the exact statements.
 
+use std::collections::BTreeMap;
+
 use backstay_engine_postgres::connect::{Dialer, Purpose};
 use backstay_engine_postgres::doctor::{Grantee, examine, grants, probe_setup};
-use backstay_engine_postgres::doctor::{Held, Level, Report};
+use backstay_engine_postgres::doctor::{Held, Level, Report, Right};
 use backstay_model::SettingName;
 use backstay_model::decision::Mode;
 use serde_json::{Value, json};
@@ -48,7 +50,12 @@ pub(crate) fn run(args: &Doctor, out: Out) -> Result<Exit, Failure> {
     } else {
         show(out, report.as_ref(), &statements, &probe);
     }
-    let alarm = report.is_some_and(|r| r.findings.iter().any(|f| f.level == Level::Alarm));
+    let refused = match (&args.mode, &report) {
+        (Some(_), Some(report)) => modes.iter().any(|m| !missing(report, *m).is_empty()),
+        _ => false,
+    };
+    let alarm =
+        refused || report.is_some_and(|r| r.findings.iter().any(|f| f.level == Level::Alarm));
     Ok(if alarm { Exit::Gate } else { Exit::Ok })
 }
 
@@ -98,6 +105,34 @@ fn statements(
     modes.iter().map(of_mode).collect()
 }
 
+/// What `mode` needs and the role that looked does not have. To observe needs nothing: less is seen.
+fn missing(report: &Report, mode: Mode) -> Vec<&'static str> {
+    if mode == Mode::Observe {
+        return Vec::new();
+    }
+    let lacking = |right: &&Right| right.mode <= mode && right.held == Held::No;
+    let lacking = report.rights.iter().filter(lacking).map(|r| r.what);
+    let mut missing: Vec<&str> = lacking.collect();
+    if report.superuser == Held::No && report.parameters.is_empty() {
+        missing.push("the right to set any parameter (ALTER SYSTEM)");
+    }
+    missing
+}
+
+/// Says that the role does not allow a mode that was asked about by name, and why.
+fn refusal(out: Out, report: &Report, mode: Mode) {
+    let missing = missing(report, mode);
+    if !missing.is_empty() {
+        out.line(format!(
+            "  {} mode {mode} is not allowed to {}; missing: {}",
+            out.paint(Tone::Bad, "alarm  "),
+            report.role,
+            missing.join(", ")
+        ));
+        out.line("          run the statements below, then ask again as the role that they name");
+    }
+}
+
 fn show(out: Out, report: Option<&Report>, statements: &[(Mode, Vec<String>)], probe: &[String]) {
     if let Some(report) = report {
         out.line(format!(
@@ -113,6 +148,10 @@ fn show(out: Out, report: Option<&Report>, statements: &[(Mode, Vec<String>)], p
                 Held::No => out.paint(Tone::Bad, "no "),
             };
             out.line(format!("  {mark}  {}", right.what));
+        }
+        // One mode is one that was asked about by name.
+        if let [(mode, _)] = statements {
+            refusal(out, report, *mode);
         }
         for finding in &report.findings {
             let (tone, word) = match finding.level {
@@ -161,6 +200,7 @@ fn document(
             "role": r.role,
             "database": r.database,
             "allows": r.allows().word(),
+            "missing": statements.iter().map(|(m, _)| (m.word(), missing(r, *m))).collect::<BTreeMap<_, _>>(),
             "rights": r.rights.iter().map(|right| json!({
                 "mode": right.mode.word(), "what": right.what, "held": right.held == Held::Yes,
             })).collect::<Vec<_>>(),
@@ -171,4 +211,42 @@ fn document(
         "grants": statements.iter().map(|(m, lines)| json!({ "mode": m.word(), "statements": lines })).collect::<Vec<_>>(),
         "probe_setup": probe,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(superuser: Held, may_cancel: Held, parameters: &[&str]) -> Report {
+        let right = |mode, what, held| Right { mode, what, held };
+        Report {
+            version: "15.1".into(),
+            role: "weak".into(),
+            superuser,
+            database: "shop".into(),
+            rights: vec![
+                right(Mode::Observe, "read all settings", Held::Yes),
+                right(Mode::Approve, "reload", may_cancel),
+            ],
+            parameters: parameters.iter().map(|p| SettingName::new(p)).collect(),
+            findings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_mode_is_allowed_only_when_nothing_is_missing() {
+        let weak = report(Held::No, Held::No, &[]);
+        assert!(missing(&weak, Mode::Observe).is_empty());
+        let lacks = ["reload", "the right to set any parameter (ALTER SYSTEM)"];
+        assert_eq!(missing(&weak, Mode::Auto), lacks);
+        let able = report(Held::No, Held::Yes, &["work_mem"]);
+        assert!(missing(&able, Mode::Auto).is_empty());
+        assert!(missing(&report(Held::Yes, Held::Yes, &[]), Mode::Auto).is_empty());
+        for one in [weak, able] {
+            assert_eq!(
+                missing(&one, Mode::Auto).is_empty(),
+                one.allows() == Mode::Auto
+            );
+        }
+    }
 }

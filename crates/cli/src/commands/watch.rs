@@ -1,5 +1,6 @@
 //! `backstay watch`: the guard in the foreground.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use backstay_guard::clock::{Clock, SystemClock};
 use backstay_guard::config::{Config, PolicyConfig, TargetConfig, duration};
 use backstay_guard::connector::Connector;
 use backstay_guard::desk::DeskSetup;
-use backstay_guard::news::News;
+use backstay_guard::news::{News, Tidings};
 use backstay_guard::requests::LetterBox;
 use backstay_guard::station::Station;
 use backstay_lifecycle::policy::Policy;
@@ -41,9 +42,33 @@ pub(crate) fn run(args: &Watch, common: &Common, out: Out) -> Result<Exit, Failu
     runtime.block_on(async {
         let station = station(&config, &directory)?;
         let stop = until(limit);
-        station.work(|news| tell(out, &news), stop).await;
-        Ok(Exit::Ok)
+        let mut silent: BTreeSet<TargetId> = config
+            .targets
+            .iter()
+            .map(|t| TargetId::new(&t.name))
+            .collect();
+        let hear = |news: News| {
+            if matches!(news.what, Tidings::Baseline { .. }) {
+                silent.remove(&news.target);
+            }
+            tell(out, &news);
+        };
+        station.work(hear, stop).await;
+        match silent.first() {
+            None => Ok(Exit::Ok),
+            Some(target) => Err(never_read(target)),
+        }
     })
+}
+
+/// The failure of a guard that ends without having seen a target once.
+fn never_read(target: &TargetId) -> Failure {
+    Failure::new(
+        Code::Unreachable,
+        format!("{target} was never read: nothing was watched there"),
+    )
+    .hint("backstay status    says why")
+    .hint("backstay doctor DSN")
 }
 
 /// An asynchronous runtime with few threads: there is little to do.
@@ -70,7 +95,7 @@ pub(crate) fn tell(out: Out, news: &News) {
     }
 }
 
-/// Ready at Ctrl-C, at SIGTERM, or when the time is over.
+/// Ready when somebody ends us, or when the time is over.
 async fn until(limit: Option<Span>) {
     let over = async {
         match limit {
@@ -84,20 +109,32 @@ async fn until(limit: Option<Span>) {
     }
 }
 
-/// Ready at Ctrl-C or SIGTERM.
+/// Ready at Ctrl-C, at SIGTERM, or when the terminal is closed.
 pub(crate) async fn interrupted() {
-    let kind = tokio::signal::unix::SignalKind::terminate();
-    let mut terminate = tokio::signal::unix::signal(kind).ok();
-    let terminated = async {
-        match terminate.as_mut() {
-            Some(signal) => signal.recv().await,
-            None => std::future::pending().await,
-        }
-    };
+    use tokio::signal::unix::SignalKind;
+    let hangup = (!hangup_ignored()).then(SignalKind::hangup);
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
-        _ = terminated => {}
+        () = received(Some(SignalKind::terminate())) => {}
+        () = received(hangup) => {}
     }
+}
+
+async fn received(kind: Option<tokio::signal::unix::SignalKind>) {
+    match kind.and_then(|kind| tokio::signal::unix::signal(kind).ok()) {
+        Some(mut signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started us wants us to outlive the terminal (`nohup`).
+fn hangup_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|l| l.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// A station with every target of the configuration, its books open.

@@ -50,11 +50,22 @@ fn below(text: impl AsRef<str>) -> String {
     format!("           {}", text.as_ref())
 }
 
+/// A target that answers; times as in every other line.
+fn answering(condition: &Condition) -> String {
+    match condition {
+        Condition::Restarted {
+            started_at,
+            version,
+        } => format!("restarted at {}, runs {version}", clock(*started_at)),
+        other => other.to_string(),
+    }
+}
+
 fn about_target(out: Out, what: &Tidings) -> Option<Vec<String>> {
     Some(match what {
         Tidings::Sampled(_) | Tidings::Ours(_) => Vec::new(),
         Tidings::Condition(condition) if condition.watchable() => {
-            vec![headed(out, Tone::Good, "target", condition.to_string())]
+            vec![headed(out, Tone::Good, "target", answering(condition))]
         }
         Tidings::Condition(condition) => trouble_lines(out, condition),
         Tidings::Waiting(waiting) => waiting_lines(out, *waiting),
@@ -469,4 +480,18 @@ fn rows(name: &str, text: &str, columns: usize) -> Vec<String> {
         format!("           {name:<18} {text}")
     };
     rows.into_iter().enumerate().map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_is_told_by_the_clock() {
+        let restarted = Condition::Restarted {
+            started_at: Timestamp::from_secs(1_000_000),
+            version: "15.20".into(),
+        };
+        assert_eq!(answering(&restarted), "restarted at 13:46:40, runs 15.20");
+    }
 }

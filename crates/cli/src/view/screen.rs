@@ -294,7 +294,10 @@ pub(crate) fn take() -> io::Result<ratatui::DefaultTerminal> {
 
 /// Gives the terminal back as it was.
 pub(crate) fn give_back() {
-    ratatui::restore();
+    // A terminal that was closed needs nothing back, and nobody could read a complaint.
+    if let Err(error) = ratatui::try_restore() {
+        tracing::debug!(%error, "the terminal was not given back");
+    }
     TAKEN.store(false, Ordering::Relaxed);
 }
 

@@ -44,7 +44,8 @@ fn a_restart_is_told_as_what_it_was() {
 fn a_target_that_never_answers_is_told_with_code_next_try_and_hint() {
     let bench = Bench::new();
     let ran = bench.say("watch postgresql://x@127.0.0.1:1/none --duration 2s");
-    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(ran.code, 6, "{}", ran.err);
+    assert!(ran.err.contains("none was never read"), "{}", ran.err);
     for part in [
         "target     the server does not answer",
         "code: E-CONN-UNREACHABLE",
@@ -78,6 +79,7 @@ fn the_stream_of_the_demo_is_json_throughout() {
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
         .collect();
     assert!(documents.iter().all(|d| d["format_version"] == "1.0"));
+    assert_eq!(documents[0]["simulated"], true);
     let at = |kind: &str| documents.iter().rposition(|d| d["kind"] == kind).unwrap();
     let forecast = &documents[at("simulation")];
     assert!(at("simulation") < at("change_seen"));
@@ -86,4 +88,12 @@ fn the_stream_of_the_demo_is_json_throughout() {
         "default_transaction_read_only"
     );
     assert!(forecast["risk"].is_number() && forecast["prediction"].is_array());
+}
+
+#[test]
+fn a_simulated_demo_says_so_first_and_last() {
+    let told = Bench::new().say("demo --simulated").out;
+    let first: String = told.lines().take(3).collect();
+    assert!(first.contains("simulated: no server is started"), "{told}");
+    assert!(told.contains("all of it was simulated"), "{told}");
 }
