@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The workspace's folder.
 pub(crate) fn root() -> PathBuf {
@@ -42,19 +43,30 @@ pub(crate) fn cargo_command(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs one of our binaries and hands on its exit code. Ctrl-C reaches it directly, and we wait for
-/// it to clean up.
+/// Runs one of our binaries and hands on its exit code. Ctrl-C and the end of the terminal reach it
+/// directly, and we wait for it to clean up: a shell that gets the terminal back before would leave it
+/// in the state that a live screen made.
 pub(crate) fn binary(profile: &str, name: &str, arguments: &[String]) -> Result<ExitCode> {
     let path = target_dir().join(profile).join(name);
-    let status = Command::new(&path)
-        .args(arguments)
-        .status()
+    let status = wait_for(Command::new(&path).args(arguments))
         .with_context(|| format!("starting {}", path.display()))?;
     let code = status
         .code()
         .and_then(|c| u8::try_from(c).ok())
         .unwrap_or(130);
     Ok(ExitCode::from(code))
+}
+
+/// Runs `command` to its end and lives through the signals that a terminal sends to both of us. They
+/// are caught, not ignored: a program that is started inherits what is ignored.
+fn wait_for(command: &mut Command) -> Result<ExitStatus> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let _entered = runtime.enter();
+    let _caught = [SignalKind::interrupt(), SignalKind::hangup()]
+        .map(|kind| signal(kind).context("catching signals"));
+    Ok(command.status()?)
 }
 
 /// Where cargo puts what it builds.
@@ -94,4 +106,23 @@ fn check(status: ExitStatus, line: &str) -> Result<()> {
         bail!("`{line}` ended with {status}");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_of_the_terminal_ends_the_program_and_not_us() {
+        // The shell sends to us what a terminal would send to both, and ends by itself.
+        for kind in ["INT", "HUP"] {
+            let script = format!("kill -{kind} $PPID; exit 7");
+            let status = wait_for(Command::new("sh").args(["-c", &script])).unwrap();
+            assert_eq!(status.code(), Some(7), "{kind}");
+            // What it inherited is not deaf.
+            let script = format!("kill -{kind} $$; exit 7");
+            let status = wait_for(Command::new("sh").args(["-c", &script])).unwrap();
+            assert_eq!(status.code(), None, "{kind}");
+        }
+    }
 }
