@@ -9,10 +9,12 @@ mod log;
 mod server;
 mod session;
 mod spawn;
+mod sweep;
 
 pub use bare::{Bare, BareEnd};
 pub use binaries::{Binaries, FindError};
-pub use data_dir::{ComputeError, CreateError, DataDir};
+pub use data_dir::{ComputeError, CreateError, DataDir, SCRATCH_FOLDER};
 pub use errors::{ExecuteError, SignalError, StartError, StopError};
 pub use log::LogLine;
 pub use server::{Options, Running, Server};
+pub use sweep::sweep;

@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use super::account::Account;
 use super::binaries::Binaries;
 
+/// How the folder of a data directory is called, before the process id of its owner.
+pub const SCRATCH_FOLDER: &str = "backstay-scratch-";
 /// First major version that can write its log as JSON.
 pub(crate) const JSON_LOG_SINCE: u32 = 15;
 
@@ -80,7 +82,7 @@ impl DataDir {
         let template = template(binaries, account)?;
         let temp = std::env::temp_dir();
         let root = tempfile::Builder::new()
-            .prefix(&format!("backstay-scratch-{}-", std::process::id()))
+            .prefix(&format!("{SCRATCH_FOLDER}{}-", std::process::id()))
             .tempdir_in(&temp)
             .map_err(|source| CreateError::Folder { path: temp, source })?;
         let dir = Self {

@@ -8,7 +8,7 @@ use backstay_guard::station::Station;
 use backstay_model::decision::Mode;
 use backstay_model::{SettingName, Span};
 use backstay_scratch::load::{Load, LoadHandle, Mix, prepare};
-use backstay_scratch::postgres::{Options, Server};
+use backstay_scratch::postgres::{Options, SCRATCH_FOLDER, Server, sweep};
 use tempfile::TempDir;
 
 use super::director::{HARMLESS, LoadKind, Scenario};
@@ -17,6 +17,8 @@ use crate::failure::{Code, Failure};
 use crate::postgres::PostgresTarget;
 use crate::state::OnDisk;
 
+/// How the folder of a demo's books is called, before the process id.
+const FOLDER: &str = "backstay-demo-";
 /// Database of the story.
 const DATABASE: &str = "shop";
 /// Size of the bank that the load works on.
@@ -41,6 +43,11 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts the server, makes roles by doctor's own statements, and puts the load on.
     pub(crate) async fn set(scenario: &Scenario) -> Result<Self, Failure> {
+        // What demos left that were killed.
+        for prefix in [FOLDER, SCRATCH_FOLDER] {
+            let swept = sweep(&std::env::temp_dir(), prefix);
+            tracing::debug!(swept, prefix, "folders of dead processes");
+        }
         let server = Server::start(Options::default()).await.map_err(|e| {
             Failure::of(Code::NoBinaries, &e)
                 .hint("cargo xtask demo     installs PostgreSQL from the distribution")
@@ -64,8 +71,8 @@ impl Stage {
         let under_way = tokio::time::timeout(LOAD_WITHIN, load.under_way()).await;
         under_way.map_err(|e| Failure::of(Code::Internal, &e).because("the load did not begin"))?;
         let services = mix.classes.into_iter().map(|c| c.service).collect();
-        let state =
-            TempDir::with_prefix("backstay-demo-").map_err(|e| Failure::of(Code::File, &e))?;
+        let folder = format!("{FOLDER}{}-", std::process::id());
+        let state = TempDir::with_prefix(folder).map_err(|e| Failure::of(Code::File, &e))?;
         Ok(Self {
             server,
             load: Some(load),
