@@ -10,6 +10,7 @@ mod pooled;
 #[cfg(test)]
 mod tests;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_model::name::EngineKind;
@@ -90,6 +91,8 @@ struct Window {
 struct Cell {
     alone: BTreeMap<SettingName, BTreeMap<ChangeSetId, Window>>,
     joint: BTreeMap<ChangeSetId, Window>,
+    /// The setting under which each window in `alone` is kept.
+    under: BTreeMap<ChangeSetId, SettingName>,
 }
 
 /// All windows, by setup and metric. The same windows give the same effects in any order, as long as
@@ -195,15 +198,23 @@ impl Window {
 impl Cell {
     fn forget(&mut self, id: ChangeSetId) {
         self.joint.remove(&id);
-        self.alone.retain(|_, windows| {
-            windows.remove(&id);
-            !windows.is_empty()
-        });
+        let Some(setting) = self.under.remove(&id) else {
+            return;
+        };
+        if let Entry::Occupied(mut windows) = self.alone.entry(setting) {
+            windows.get_mut().remove(&id);
+            if windows.get().is_empty() {
+                windows.remove();
+            }
+        }
     }
 
     fn put(&mut self, id: ChangeSetId, window: Window) {
         let windows = match window.moves.as_slice() {
-            [(setting, _)] => self.alone.entry(setting.clone()).or_default(),
+            [(setting, _)] => {
+                self.under.insert(id, setting.clone());
+                self.alone.entry(setting.clone()).or_default()
+            }
             _ => &mut self.joint,
         };
         windows.insert(id, window);
@@ -212,6 +223,7 @@ impl Cell {
             let oldest = oldest.map(|(id, _)| *id);
             if let Some(id) = oldest {
                 windows.remove(&id);
+                self.under.remove(&id);
             }
         }
     }

@@ -218,6 +218,35 @@ fn a_change_of_regime_cuts_and_age_weakens() {
 }
 
 #[test]
+fn what_is_said_anew_of_a_change_set_replaces_what_was_said() {
+    let mut all = six();
+    let effects_before = effects(&all);
+    let known = |e: &Effects, setting| e.estimate(&subject(setting), day(100)).map(|e| e.pooled.k);
+    let n = known(&effects_before, "work_mem").unwrap();
+    let first = all[0].clone();
+    // It was another setting that moved, then two together: each time the window is somewhere else.
+    all.push(Watched {
+        moves: vec![(SettingName::new("hash_mem_multiplier"), 1.0)],
+        ..first.clone()
+    });
+    let moved = effects(&all);
+    assert_eq!(known(&moved, "work_mem"), Some(n - 1));
+    assert_eq!(known(&moved, "hash_mem_multiplier"), Some(1));
+    all.push(Watched {
+        moves: vec![
+            (SettingName::new("work_mem"), 1.0),
+            (SettingName::new("jit"), 1.0),
+        ],
+        ..first.clone()
+    });
+    let shared = effects(&all);
+    assert_eq!(known(&shared, "work_mem"), Some(n - 1));
+    assert_eq!(known(&shared, "hash_mem_multiplier"), None);
+    all.push(first);
+    assert_eq!(effects(&all), effects_before);
+}
+
+#[test]
 fn evidence_of_an_effect_is_history_that_fades() {
     let found = effects(&six())
         .estimate(&subject("work_mem"), day(100))
