@@ -25,7 +25,7 @@ use backstay_model::{
     Timestamp,
 };
 
-use self::claims::{Below, Claims, Saying, Version};
+use self::claims::{Below, Claims, Saying, Touched, Version};
 use self::observe::Reporter;
 use crate::knowledge;
 
@@ -139,7 +139,7 @@ impl Learning {
         read: Option<&Snapshot>,
         then: &Overlay<'_>,
     ) -> Vec<Op> {
-        let mut touched: BTreeSet<(NodeKey, NodeKey)> = BTreeSet::new();
+        let mut touched: BTreeSet<Touched> = BTreeSet::new();
         for observation in self.reporter.report(at, record, read) {
             for learnt in self.learner.observe(&observation) {
                 touched.extend(self.heed(learnt));
@@ -159,12 +159,11 @@ impl Learning {
             self.weighed_at = at;
             return self.claims.all(&below);
         }
-        let about = |(a, b): &(NodeKey, NodeKey)| self.claims.about(a, b, &below);
-        touched.iter().flat_map(about).collect()
+        self.claims.about(&touched, &below)
     }
 
-    /// Takes what was learnt to heart; between which nodes something is different now.
-    fn heed(&mut self, learnt: Learnt) -> Option<(NodeKey, NodeKey)> {
+    /// Takes what was learnt to heart; what may be different now.
+    fn heed(&mut self, learnt: Learnt) -> Option<Touched> {
         match learnt {
             Learnt::Evidence {
                 from,
@@ -174,19 +173,15 @@ impl Learning {
                 rule,
                 extent,
                 evidence,
-            } => {
-                let ends = (from.clone(), to.clone());
-                self.claims.say(Saying {
-                    from,
-                    to,
-                    kind,
-                    direction,
-                    rule,
-                    extent,
-                    evidence,
-                });
-                Some(ends)
-            }
+            } => Some(self.claims.say(Saying {
+                from,
+                to,
+                kind,
+                direction,
+                rule,
+                extent,
+                evidence,
+            })),
             Learnt::Effect(effect) => {
                 let (setting, metric) = (effect.setting.clone(), effect.metric.clone());
                 let key = (setting, metric, effect.class.clone(), effect.extent.clone());

@@ -86,6 +86,15 @@ pub(crate) struct Saying {
     pub(crate) evidence: Evidence,
 }
 
+/// What a saying may move.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Touched {
+    /// The edge that it names.
+    Edge(EdgeRef),
+    /// Every edge between two nodes.
+    Pair(NodeKey, NodeKey),
+}
+
 /// What the overlay is computed over: rules as they stand, versions in use, targets by version.
 pub(crate) struct Below<'a> {
     pub(crate) graph: &'a Overlay<'a>,
@@ -95,8 +104,8 @@ pub(crate) struct Below<'a> {
 }
 
 impl Claims {
-    /// Something is said.
-    pub(crate) fn say(&mut self, saying: Saying) {
+    /// Something is said; what it may move.
+    pub(crate) fn say(&mut self, saying: Saying) -> Touched {
         let Saying {
             from,
             to,
@@ -108,28 +117,43 @@ impl Claims {
         } = saying;
         match (kind, direction) {
             (Some(kind), Direction::Known) => {
+                let about = EdgeRef::new(from, to, kind);
                 let of = self.typed.entry(extent).or_default();
-                let said = of.entry(EdgeRef::new(from, to, kind)).or_default();
+                let said = of.entry(about.clone()).or_default();
                 said.rule = rule.or(said.rule.take());
                 said.evidence.retain(|e| !replaces(&evidence, e));
                 said.evidence.extend(something(evidence));
+                Touched::Edge(about)
             }
             (kind, _) => {
+                let (a, b) = pair(&from, &to);
                 let of = self.hints.entry(extent).or_default();
-                let said = of.entry(pair(&from, &to)).or_default();
+                let said = of.entry((a.clone(), b.clone())).or_default();
                 said.retain(|h| h.kind != kind || !replaces(&evidence, &h.evidence));
                 let hint = |evidence| Hint { kind, evidence };
                 said.extend(something(evidence).map(hint));
+                Touched::Pair(a, b)
             }
         }
     }
 
-    /// The ops that bring the overlay of these two nodes up to date: every edge between them of which
-    /// something is said, in every version in use.
-    pub(crate) fn about(&self, a: &NodeKey, b: &NodeKey, below: &Below<'_>) -> Vec<Op> {
-        let known = |e: &EdgeRef| self.speaks_of(e) || rules_know(e, below);
-        let edges = between(&pair(a, b)).into_iter().filter(known);
-        edges.flat_map(|e| self.overlay(&e, below)).collect()
+    /// The ops that bring the overlay of what was touched up to date: every edge of it of which something
+    /// is said, or that the rules know, in every version in use.
+    pub(crate) fn about(&self, touched: &BTreeSet<Touched>, below: &Below<'_>) -> Vec<Op> {
+        let mut edges = BTreeSet::new();
+        for touched in touched {
+            match touched {
+                Touched::Edge(edge) => {
+                    edges.insert(edge.clone());
+                }
+                Touched::Pair(a, b) => {
+                    let known = |e: &EdgeRef| self.speaks_of(e) || rules_know(e, below);
+                    let pair = (a.clone(), b.clone());
+                    edges.extend(between(&pair).into_iter().filter(known));
+                }
+            }
+        }
+        edges.iter().flat_map(|e| self.overlay(e, below)).collect()
     }
 
     /// The ops that bring the whole overlay up to date: after a version came into use, or a day passed.
@@ -159,7 +183,10 @@ impl Claims {
             let said = self.said(about, &common(*version));
             ops.extend(step(about, &said, (*version, scope), below));
         }
-        for (target, version) in below.runs {
+        for target in self.own(about) {
+            let Some(version) = below.runs.get(target) else {
+                continue;
+            };
             let own = Extent::Target(target.clone());
             let scope = EdgeScope::Target(target.clone());
             // Nothing of its own, now or before: the installation's overlay is enough.
@@ -204,6 +231,25 @@ impl Claims {
         let hints = self.hints.get(extent).and_then(|of| of.get(&about.pair()));
         let typed = typed.into_iter().flat_map(|s| &s.evidence);
         typed.chain(hints.into_iter().flatten().map(|h| &h.evidence))
+    }
+
+    /// The targets whose own overlay this edge may be in: those of which something is or was said, and
+    /// the one that it leads to, for a reading puts its services there. All others have nothing to bring
+    /// up to date.
+    fn own<'a>(&'a self, about: &'a EdgeRef) -> BTreeSet<&'a TargetId> {
+        let typed = self.typed.iter().filter(|(_, of)| of.contains_key(about));
+        let pair = about.pair();
+        let hints = self.hints.iter().filter(|(_, of)| of.contains_key(&pair));
+        let extents = typed.map(|(e, _)| e).chain(hints.map(|(e, _)| e));
+        let said = extents.filter_map(|extent| match extent {
+            Extent::Target(target) => Some(target),
+            _ => None,
+        });
+        let used = match &about.to {
+            NodeKey::Target(target) => Some(target),
+            _ => None,
+        };
+        said.chain(used).collect()
     }
 }
 

@@ -55,7 +55,7 @@ fn overlay(graph: &Graph, sayings: &[Saying]) -> Vec<Edge> {
     let mut then = graph.overlay();
     let (versions, runs) = (BTreeSet::from([PG15]), BTreeMap::new());
     for (i, saying) in sayings.iter().enumerate() {
-        claims.say(saying.clone());
+        let touched = BTreeSet::from([claims.say(saying.clone())]);
         let at = Timestamp::from_secs(1_000 + i as i64);
         let below = Below {
             graph: &then.clone(),
@@ -63,7 +63,7 @@ fn overlay(graph: &Graph, sayings: &[Saying]) -> Vec<Edge> {
             runs: &runs,
             at,
         };
-        let ops = claims.about(&saying.from, &saying.to, &below);
+        let ops = claims.about(&touched, &below);
         ops.iter().for_each(|op| then.put(op));
     }
     let view = View::Scope(EdgeScope::learnt(PG15.0, PG15.1));
@@ -152,4 +152,56 @@ fn a_hint_of_a_kind_speaks_for_edges_of_that_kind_in_both_directions() {
         ..hint
     };
     assert_eq!(overlay(&rules(), &[other]), []);
+}
+
+#[test]
+fn what_is_said_of_one_target_lies_over_that_target_and_takes_in_what_is_said_of_all() {
+    let (one, other) = (TargetId::new("db-1"), TargetId::new("db-2"));
+    let person = |who: &str, extent| Saying {
+        extent,
+        ..saying(
+            Some(EdgeKind::BoundedBy),
+            evidence(EvidenceKind::Person, &Source::Person.anchor(who), 4.6),
+        )
+    };
+    let mut claims = Claims::default();
+    let graph = rules();
+    let mut then = graph.overlay();
+    let versions = BTreeSet::from([PG15]);
+    let runs = BTreeMap::from([(one.clone(), PG15), (other.clone(), PG15)]);
+    let mut hear = |touched: BTreeSet<Touched>, claims: &Claims, second| {
+        let below = Below {
+            graph: &then.clone(),
+            versions: &versions,
+            runs: &runs,
+            at: Timestamp::from_secs(second),
+        };
+        let ops = claims.about(&touched, &below);
+        ops.iter().for_each(|op| then.put(op));
+        let now = Below {
+            graph: &then.clone(),
+            ..below
+        };
+        assert_eq!(claims.all(&now), [], "nothing was left out");
+        let voices = |scope| {
+            let filter = EdgeFilter::view(View::Scope(scope));
+            let edges = then.edges(Timestamp::from_secs(second), &filter);
+            edges.first().map_or(0, |e| e.evidence.len())
+        };
+        let of = |target: &TargetId| voices(EdgeScope::Target(target.clone()));
+        (
+            ops.len(),
+            voices(EdgeScope::learnt(PG15.0, PG15.1)),
+            of(&one),
+            of(&other),
+        )
+    };
+    let touched = claims.say(person("ann", Extent::Target(one.clone())));
+    assert_eq!(hear([touched].into(), &claims, 1_000), (1, 0, 2, 0));
+    // A hint about the two nodes in the same breath: each edge is brought up to date once.
+    let both = [
+        claims.say(person("bob", Extent::Installation)),
+        claims.say(co_change(2.0)),
+    ];
+    assert_eq!(hear(both.into(), &claims, 1_001), (2, 3, 4, 0));
 }
