@@ -9,6 +9,7 @@ use backstay_model::risk::{Band, Risk};
 use backstay_model::{MetricName, NodeKey, SettingKey, Severity};
 use backstay_risk::{PastChange, before};
 
+use crate::outage::outage;
 use crate::outlook::{Scene, newly, outlook};
 use crate::proposal::{ProposalError, Proposed, consistent, put, touched};
 
@@ -25,6 +26,8 @@ pub struct Report<'p> {
     pub would_start: WouldStart,
     /// Rules that would not hold; the flag says which of them the proposal breaks.
     pub violations: Vec<Broken<'p>>,
+    /// What would stop the work of clients, whatever the score says; empty when nothing is known to.
+    pub outages: Vec<String>,
     /// Rules that would barely hold.
     pub near: Vec<Violation<'p>>,
     /// Rules that cannot be judged, with what is missing.
@@ -125,9 +128,19 @@ pub fn report<'p>(scene: &Scene<'p>, proposal: &[Proposed]) -> Result<Report<'p>
     let earlier = check_touched(scene.pack, &scene.now, &names);
     let after = check_touched(scene.pack, &then, &names);
     let risk = before(&outlook(scene, &then, proposal));
+    let violations = broken(&after, &earlier);
+    let outages: Vec<String> = violations
+        .iter()
+        .filter(|b| b.by == BrokenBy::Proposal)
+        .filter_map(|b| outage(&b.violation))
+        .collect();
     Ok(Report {
         lines: proposal.iter().map(|p| line(scene, &then, p)).collect(),
-        ruling: ruling(&risk),
+        ruling: if outages.is_empty() {
+            ruling(&risk)
+        } else {
+            Ruling::Block
+        },
         would_start: would_start(&after),
         prediction: prediction(scene, &risk),
         similar: similar(scene, proposal),
@@ -137,7 +150,8 @@ pub fn report<'p>(scene: &Scene<'p>, proposal: &[Proposed]) -> Result<Report<'p>
             .map(|u| (u.constraint.id.clone(), u.missing.clone()))
             .collect(),
         near: after.near.clone(),
-        violations: broken(&after, &earlier),
+        violations,
+        outages,
         risk,
     })
 }

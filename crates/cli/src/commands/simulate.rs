@@ -296,6 +296,10 @@ fn gate(simulation: &Simulation<'_>) -> Gate {
         let why = format!("a start with it cannot even be tried: {why}");
         return Gate::Tripped { why };
     }
+    if !simulation.report.outages.is_empty() {
+        let why = format!("an outage: {}", simulation.report.outages.join("; "));
+        return Gate::Tripped { why };
+    }
     if !simulation.harms.is_empty() {
         let why = simulation.harms.join("; ");
         return Gate::Tripped { why };

@@ -34,6 +34,7 @@ pub(crate) fn document(s: &Simulation<'_>) -> Value {
         "confidence": risk.confidence.get(),
         "band": risk.band(),
         "verdict": s.ruling().word(),
+        "outages": s.report.outages,
         "factors": factors(&s.report),
         "would_start": would_start(s.would_start()),
         "boot_check": boot(&s.boot),
@@ -87,6 +88,7 @@ pub(crate) fn forecast(report: &Report<'_>) -> Value {
         "confidence": risk.confidence.get(),
         "band": risk.band(),
         "verdict": report.ruling.word(),
+        "outages": report.outages,
         "factors": factors(report),
         "would_start": would_start(report.would_start),
         "violations": report.violations.iter()

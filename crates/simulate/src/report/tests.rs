@@ -75,6 +75,14 @@ fn a_setting_that_breaks_the_start_is_blocked() {
 }
 
 #[test]
+fn a_certain_outage_is_blocked_however_small_its_score() {
+    for proposal in ["statement_timeout=1ms", "default_transaction_read_only=on"] {
+        let told = check(&[proposal]);
+        assert!(told.ends_with("block start Yes"), "{told}");
+    }
+}
+
+#[test]
 fn bad_values_are_refused_with_a_reason() {
     for bad in [
         "work_mme=8MB",

@@ -136,6 +136,9 @@ fn told(out: Out, report: &Report<'_>) -> Vec<String> {
             "           moves {metric:<18} {confidence}  {mechanism}"
         ));
     }
+    for outage in &report.outages {
+        lines.push(format!("           outage {outage}"));
+    }
     lines.push(format!(
         "           says {}",
         out.paint(tone, report.ruling.word())
