@@ -113,6 +113,11 @@ fn seasonal(points: &[Point], scene: &Scene<'_>, why: Why) -> Chosen {
             return Chosen::of(SeasonalMedian.id(), why, Some(line));
         }
     }
+    let why = match why {
+        // Nobody asks for a line without a season: it is what is left.
+        Why::Asked => Why::TooFew,
+        told => told,
+    };
     Chosen::of(Flat.id(), why, None)
 }
 
