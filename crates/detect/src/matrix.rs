@@ -11,7 +11,7 @@ use crate::load::{self, Demand};
 use crate::placebo;
 use crate::policy::DetectPolicy;
 use crate::track::Track;
-use crate::trigger::{Host, Reach};
+use crate::trigger::{Host, Reach, silence};
 use crate::watch::{Baseline, Watch, host};
 use crate::wording;
 
@@ -211,6 +211,9 @@ impl<'a> Case<'a> {
         let (name, recent, p) = (bad.track.name.clone(), bad.recent, bad.p_value / bad.weight);
         match self.explained(recent, &name) {
             Some(Demand::Level) => return Some(self.confounded()),
+            Some(_) if silence::not_the_load(&self.watch.tracks) => {
+                return Some(VerdictKind::Confounded);
+            }
             Some(_) => return Some(VerdictKind::WorkloadShift),
             None => {}
         }
@@ -284,6 +287,9 @@ impl<'a> Case<'a> {
         match self.excludes() {
             Some(excludes) => VerdictKind::Healthy { excludes },
             None if load::shift(&watch.tracks, watch.seen as usize) != Demand::Level => {
+                if silence::not_the_load(&watch.tracks) {
+                    return VerdictKind::Confounded;
+                }
                 VerdictKind::WorkloadShift
             }
             None => {

@@ -33,6 +33,10 @@ pub(crate) struct Track {
     pub(crate) frame: Option<Frame>,
     /// Newest values from before the change, oldest first.
     pub(crate) pre: Vec<Point>,
+    /// Errors of the bins that the change fell into: they hold both values, and are judged by no
+    /// statistics.
+    #[serde(default)]
+    pub(crate) amid: Vec<Point>,
     /// Values since the change, oldest first.
     pub(crate) post: Vec<Point>,
     pub(crate) scan: Scan,
@@ -63,6 +67,7 @@ impl Track {
             },
             frame: None,
             pre: Vec::new(),
+            amid: Vec::new(),
             post: Vec::new(),
             scan: Scan::new(sides),
             peak_at: None,

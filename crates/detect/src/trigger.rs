@@ -14,6 +14,7 @@ use crate::track::{Track, values};
 use crate::wording;
 
 mod ratio;
+pub(crate) mod silence;
 
 /// Bins of a hang or an outburst of errors.
 const BURST_BINS: usize = 3;
@@ -100,7 +101,9 @@ pub(crate) fn fire(scene: &Scene<'_>) -> Vec<Tripped> {
         shut_out(scene),
         new_sessions(scene),
         probe_errors(scene),
-        errors(scene).or_else(|| only_errors(scene)),
+        errors(scene)
+            .or_else(|| only_errors(scene))
+            .or_else(|| silence::gave_up(scene)),
         hang(scene),
         fewer_but_faster(scene),
         ratio::throughput(scene),

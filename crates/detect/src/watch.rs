@@ -130,6 +130,13 @@ impl Watch {
         {
             watch.probes.push(sample, change_at);
         }
+        for sample in opening
+            .history
+            .iter()
+            .filter(|s| s.at > before_at && s.at <= change_at)
+        {
+            note_amid(&mut watch.tracks, sample);
+        }
         for sample in opening.history.iter().filter(|s| s.at > change_at) {
             watch.absorb(sample);
         }
@@ -223,7 +230,9 @@ impl Watch {
         self.newest_at = sample.at;
         let sample = finite(sample);
         self.probes.push(&sample, self.change_at);
-        if !straddles(sample.at, self.change_at, self.step) {
+        if straddles(sample.at, self.change_at, self.step) {
+            note_amid(&mut self.tracks, &sample);
+        } else {
             let mut outcome = false;
             for track in &mut self.tracks {
                 if let Some(value) = sample.get(track.name.as_str()) {
@@ -255,6 +264,17 @@ impl Watch {
             host: host(&self.tracks),
             reach: self.reach,
         }
+    }
+}
+
+/// Keeps the errors of a bin that holds both the old and the new value.
+fn note_amid(tracks: &mut [Track], sample: &Sample) {
+    for track in tracks.iter_mut().filter(|t| t.role == MetricRole::Errors) {
+        let value = sample.get(track.name.as_str()).filter(|v| v.is_finite());
+        track.amid.extend(value.map(|value| Point {
+            at: sample.at,
+            value,
+        }));
     }
 }
 

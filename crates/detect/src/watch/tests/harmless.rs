@@ -99,3 +99,70 @@ fn measured_null_changes_never_hurt() {
         );
     }
 }
+
+/// A target of which nearly all clients stop at the second `stops`; the guard's own work is left.
+fn nobody() -> State {
+    State::good().with(|s| {
+        (s.commits, s.writes, s.reads) = (4.5, 0.0, 80.0);
+        (s.active, s.sessions, s.statement_ms) = (0.1, 3.0, None);
+    })
+}
+
+#[test]
+fn clients_that_are_stopped_are_neither_harm_nor_a_shift_of_the_load() {
+    for rollbacks in [0.0, 4.0] {
+        let ends = counts(0..60, |seed| {
+            let during = move |second: i64| match second {
+                ..=3 => State::good(),
+                4 => nobody().with(|s| s.rollbacks = rollbacks),
+                _ => nobody(),
+            };
+            story(seed, &during).play()
+        });
+        assert!(
+            !ends.contains_key("hurt") && !ends.contains_key("workload shift"),
+            "{rollbacks}: {ends:?}"
+        );
+        assert!(!ends.contains_key("healthy"), "{rollbacks}: {ends:?}");
+    }
+}
+
+#[test]
+fn clients_that_give_up_at_their_first_error_are_hurt() {
+    // Measured: pgbench ends at the first refusal, one error for each client.
+    for errors_at in [1, 2, 3] {
+        let ends = counts(0..60, |seed| {
+            let during = move |second: i64| {
+                let state = if second < errors_at {
+                    State::good()
+                } else {
+                    nobody()
+                };
+                state.with(|s| {
+                    if second == errors_at {
+                        (s.rollbacks, s.log_errors) = (8.0, 8.0);
+                    }
+                })
+            };
+            story(seed, &during).play()
+        });
+        assert_eq!(
+            ends.keys().collect::<Vec<_>>(),
+            ["hurt"],
+            "{errors_at}: {ends:?}"
+        );
+    }
+}
+
+#[test]
+fn clients_that_are_back_after_a_few_errors_did_not_give_up() {
+    let ends = counts(0..60, |seed| {
+        let during = |second: i64| {
+            let lull = second == 3;
+            let state = if lull { nobody() } else { State::good() };
+            state.with(|s| s.log_errors = if lull { 3.0 } else { 0.0 })
+        };
+        story(seed, &during).play()
+    });
+    assert!(!ends.contains_key("hurt"), "{ends:?}");
+}
