@@ -20,6 +20,10 @@ const LATENCY_BACK: f64 = 1.5;
 const ERRORS_BACK: f64 = 1.0;
 /// Work in flight, as a share of before, below which missing throughput is missing demand.
 const DEMAND_GONE: f64 = 0.5;
+/// Share of the work before that counts as nobody's: what the guard does itself is left.
+const IDLE: f64 = 0.1;
+/// Rate before the change, per second, below which nobody worked then either.
+const BUSY_MIN: f64 = 5.0;
 
 /// Whether every metric that alarmed is back, by the newest samples after `since`.
 pub(crate) fn recovery(watch: &Watch, since: Timestamp, samples: &[Sample]) -> Recovery {
@@ -36,7 +40,19 @@ pub(crate) fn recovery(watch: &Watch, since: Timestamp, samples: &[Sample]) -> R
     }
     let alarmed = watch.tracks.iter().filter(|t| alarmed(watch, t));
     let mut answers: Vec<Recovery> = alarmed.map(|t| back(watch, t, newest)).collect();
-    answers.push(probe);
+    // A probe that was well all the time says nothing of what was not.
+    let probe_counts = watch.probes.since_bad > 0 || answers.is_empty();
+    if probe_counts {
+        answers.push(probe);
+    }
+    if nobody_works(watch, newest) && watch.probes.since_bad == 0 {
+        // Without work there are no errors and nothing is slow: that is no recovery.
+        answers.iter_mut().for_each(|a| {
+            if *a == Recovery::Yes {
+                *a = Recovery::Unknown;
+            }
+        });
+    }
     if answers.contains(&Recovery::No) {
         Recovery::No
     } else if answers.contains(&Recovery::Yes) {
@@ -109,6 +125,23 @@ fn back(watch: &Watch, track: &Track, newest: &[&Sample]) -> Recovery {
     } else {
         Recovery::No
     }
+}
+
+/// Whether the work that was there before the change is gone.
+fn nobody_works(watch: &Watch, newest: &[&Sample]) -> bool {
+    let busy = |t: &&Track| {
+        t.role == MetricRole::Throughput && t.before().is_some_and(|b| b >= t.floor.max(BUSY_MIN))
+    };
+    let now = |t: &Track| {
+        let read: Vec<f64> = newest
+            .iter()
+            .filter_map(|s| s.get(t.name.as_str()))
+            .collect();
+        stats::median(&read)
+    };
+    let mut work = watch.tracks.iter().filter(busy).peekable();
+    let gone = |t: &Track| matches!((t.before(), now(t)), (Some(b), Some(n)) if n <= IDLE * b);
+    work.peek().is_some() && work.all(gone)
 }
 
 fn demand_gone(watch: &Watch, newest: &[&Sample]) -> bool {

@@ -285,6 +285,31 @@ fn recovery_wants_everything_back() {
 }
 
 #[test]
+fn nobody_at_work_is_no_recovery() {
+    let nobody = State::good().with(|s| {
+        (s.commits, s.writes, s.reads) = (4.5, 0.0, 80.0);
+        (s.active, s.sessions, s.statement_ms) = (0.0, 3.0, None);
+    });
+    let failing = nobody.clone().with(|s| s.log_errors = 20.0);
+    for during in [nobody.clone(), failing] {
+        let end = story(2, &|_: i64| during.clone()).play();
+        let mut bed = Bed::new(9, Spread::USUAL);
+        let mut after = |state: &State, from: i64| -> Vec<Sample> {
+            (from..from + 5).map(|s| bed.sample(s, state)).collect()
+        };
+        let since = Timestamp::from_secs(40);
+        assert_eq!(
+            end.watch.recovery(since, &after(&nobody, 41)),
+            Recovery::Unknown
+        );
+        assert_eq!(
+            end.watch.recovery(since, &after(&State::good(), 41)),
+            Recovery::Yes
+        );
+    }
+}
+
+#[test]
 fn own_placebos_replace_the_shipped_table_and_find_smaller_harm() {
     let policy = policy();
     let mut banks = Banks::new(&specs(), &policy);
