@@ -33,6 +33,16 @@ fn an_untouched_log_verifies() {
     assert_eq!(check(Vec::new(), &[]).head, Head::EMPTY);
 }
 
+#[test]
+fn an_entry_follows_only_the_one_it_was_written_after() {
+    let log = entries(3);
+    assert!(log[0].follows(Head::EMPTY) && log[1].follows(log[0].head()));
+    assert!(!log[2].follows(log[0].head()) && !log[1].follows(Head::EMPTY));
+    let mut altered = log[1].clone();
+    altered.body[9] ^= 1;
+    assert!(!altered.follows(log[0].head()));
+}
+
 /// Alters a log.
 type Edit = fn(&mut Vec<StoredEntry>);
 

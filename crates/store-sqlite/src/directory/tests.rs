@@ -363,18 +363,11 @@ fn a_file_cut_in_the_middle_is_damage_with_a_place() {
         .unwrap()
         .set_len(half)
         .unwrap();
-    match read_log(directory.path()) {
-        Err(error) => assert!(matches!(error, OpenError::Corrupt { .. }), "{error:?}"),
-        Ok(log) => {
-            let report = verify(&log, &[]).unwrap();
-            let bad = report.first_bad.unwrap();
-            assert_eq!(bad.seq.0, report.entries + 1);
-            assert!(
-                matches!(bad.why, Why::Damaged { .. } | Why::Truncated { .. }),
-                "{bad:?}"
-            );
-        }
-    }
+    let report = verify(&read_log(directory.path()).unwrap(), &[]).unwrap();
+    assert!(report.entries > 0);
+    let bad = report.first_bad.unwrap();
+    assert_eq!(bad.seq.0, report.entries + 1);
+    assert!(matches!(bad.why, Why::Damaged { .. }), "{bad:?}");
 }
 
 #[test]
