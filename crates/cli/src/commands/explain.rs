@@ -50,6 +50,6 @@ pub(crate) fn run(args: &Explain, common: &Common, out: Out) -> Result<Exit, Fai
     if names_edge(text, &lens) {
         edge::run(text, &lens, out)
     } else {
-        setting::run(text, &lens, common, out)
+        setting::run(text, &lens, out)
     }
 }

@@ -14,7 +14,7 @@ use backstay_journal::{
 use backstay_model::change::Origin;
 use backstay_model::snapshot::Server;
 use backstay_model::{ChangeSet, ChangeSetId, Seq, SnapshotId, TargetId, Timestamp};
-use backstay_store_sqlite::Readers;
+use backstay_store_sqlite::{Readers, SqliteSnapshots};
 
 use crate::args::Common;
 use crate::commands::graph::lens::Said;
@@ -67,6 +67,11 @@ impl Book {
 
     /// Reads a state directory, or the journal file in one.
     pub(crate) fn open_at(path: &Path) -> Result<Self, Failure> {
+        Self::read(path, |_, _| {})
+    }
+
+    /// The same, and `each` is shown every entry in order.
+    fn read(path: &Path, mut each: impl FnMut(&Entry, &SqliteSnapshots)) -> Result<Self, Failure> {
         let readers = state::read(path)?;
         let directory = if path.is_dir() {
             path.to_owned()
@@ -89,6 +94,7 @@ impl Book {
         };
         for entry in &entries {
             book.fold(entry);
+            each(entry, &book.readers.snapshots);
         }
         book.histories = entries.into_iter().collect();
         book.read_cases();
@@ -97,31 +103,29 @@ impl Book {
 
     /// The record of the command line's state directory, when there is one.
     pub(crate) fn if_any(common: &Common) -> Result<Option<Self>, Failure> {
-        if state::directory(common).join("journal.db").exists() {
-            Self::open(common).map(Some)
-        } else {
-            Ok(None)
-        }
+        there(common).then(|| Self::open(common)).transpose()
     }
 
-    /// Everything that the record teaches about dependencies, and what people said of them: the journal
-    /// is read again by the function that the guard itself uses.
-    pub(crate) fn known(&self) -> Result<(Known, Vec<Said>), Failure> {
-        let mut known = Known::new();
-        let mut said = Vec::new();
-        for entry in Entries::new(&self.readers.log, Seq(1)).decoded() {
-            let entry = entry.map_err(|e| journal_failure(&e, &self.directory))?;
-            known.enter(
-                (entry.seq.0, entry.at),
-                &entry.record,
-                &self.readers.snapshots,
-            );
-            if let Record::Judgement { by, judgement } = entry.record {
-                let at = entry.at;
-                said.push(Said { at, by, judgement });
-            }
+    /// The same with everything that it teaches about dependencies, and what people said of them: the
+    /// journal goes through the function that the guard itself uses.
+    pub(crate) fn if_any_with_known(
+        common: &Common,
+    ) -> Result<(Option<Self>, Known, Vec<Said>), Failure> {
+        let (mut known, mut said) = (Known::new(), Vec::new());
+        if !there(common) {
+            return Ok((None, known, said));
         }
-        Ok((known, said))
+        let book = Self::read(&state::directory(common), |entry, snapshots| {
+            known.enter((entry.seq.0, entry.at), &entry.record, snapshots);
+            if let Record::Judgement { by, judgement } = &entry.record {
+                said.push(Said {
+                    at: entry.at,
+                    by: by.clone(),
+                    judgement: judgement.clone(),
+                });
+            }
+        })?;
+        Ok((Some(book), known, said))
     }
 
     /// One life that cannot be told does not hide the others.
@@ -318,6 +322,11 @@ fn entries(readers: &Readers, directory: &Path) -> Result<Vec<Entry>, ReadError>
         entries.push(entry.map_err(|source| ReadError::Decode { source })?);
     }
     Ok(entries)
+}
+
+/// Whether the command line's state directory holds a record.
+fn there(common: &Common) -> bool {
+    state::directory(common).join("journal.db").exists()
 }
 
 /// Who wrote the pause file, and why: its two lines.

@@ -18,7 +18,6 @@ use backstay_model::dependency::EvidenceKind;
 use backstay_model::{Change, Edge, EdgeKind, NodeKey, Scope, SettingName, TargetId};
 use serde_json::{Value, json};
 
-use crate::args::Common;
 use crate::commands::explain::edge::short;
 use crate::commands::graph::lens::Lens;
 use crate::commands::graph::{no_setting, words as edge_words};
@@ -63,7 +62,7 @@ struct Sheet<'a> {
     changes: Vec<Made>,
 }
 
-pub(super) fn run(word: &str, lens: &Lens, common: &Common, out: Out) -> Result<Exit, Failure> {
+pub(super) fn run(word: &str, lens: &Lens, out: Out) -> Result<Exit, Failure> {
     let name = SettingName::new(word);
     let node = NodeKey::Setting(name.clone());
     let stranger;
@@ -75,8 +74,7 @@ pub(super) fn run(word: &str, lens: &Lens, common: &Common, out: Out) -> Result<
         }
         None => return Err(no_setting(&lens.ground, word)),
     };
-    let book = Book::if_any(common)?;
-    let (here, changes) = match &book {
+    let (here, changes) = match &lens.book {
         Some(book) => (here(book, def)?, changes(book, def)),
         None => (Vec::new(), Vec::new()),
     };

@@ -23,6 +23,8 @@ const VERSION_UNNAMED: u32 = 15;
 #[derive(Debug)]
 pub(crate) struct Lens {
     pub(crate) ground: Ground,
+    /// The record of the state directory, when there is one.
+    pub(crate) book: Option<Book>,
     /// The graph as it is here, and what led to it.
     pub(crate) known: Known,
     /// What people said of edges, oldest first.
@@ -47,7 +49,7 @@ impl Lens {
         common: &Common,
         file: Option<&std::path::Path>,
     ) -> Result<Self, Failure> {
-        let book = Book::if_any(common)?;
+        let (book, mut known, judgements) = Book::if_any_with_known(common)?;
         let ground = match (dsn, &place.target) {
             (Some(_), Some(target)) => return Err(two_places(target)),
             (Some(dsn), None) => at_server(dsn, (&place.subject, common), book.as_ref())?,
@@ -57,14 +59,11 @@ impl Lens {
                 None => offline(&place.subject, file)?,
             },
         };
-        let (mut known, judgements) = match &book {
-            Some(book) => book.known()?,
-            None => (Known::new(), Vec::new()),
-        };
         known.graph = ground.graph_over(known.graph)?;
         let at = clock_now();
         Ok(Self {
             ground,
+            book,
             known,
             judgements,
             at,
