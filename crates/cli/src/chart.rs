@@ -50,7 +50,7 @@ impl Chart {
         let since = last.since(self.changed_at).0.max(0);
         let usual = |panel: &Panel| {
             let split = panel.split(self.changed_at);
-            let first = panel.points[..split].iter().rev().take(BEFORE_MIN).last();
+            let first = panel.points[split.saturating_sub(BEFORE_MIN)..split].first();
             first.map(|p| p.at)
         };
         let least = self.panels.iter().filter_map(usual).min();
