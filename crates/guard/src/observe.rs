@@ -89,10 +89,11 @@ impl<B: Books> Guard<B> {
         }
         tell_file_errors(desk, old, new, turn);
         let seen = changes(old, observation);
-        // What waited for the restart was seen when it was written.
+        // What waited for the restart was seen when it was written, also when the guard that saw the
+        // restart ended before the next reading was recorded.
         let (woken, fresh): (Vec<Change>, Vec<Change>) = seen
             .into_iter()
-            .partition(|c| restarted && woken_by_restart(c) && known_to_wait(desk, c));
+            .partition(|c| woken_by_restart(c) && known_to_wait(desk, c));
         tracing::debug!(woken = woken.len(), fresh = fresh.len(), target = %desk.target, "configuration moved");
         let (ours, others): (Vec<Change>, Vec<Change>) =
             fresh.into_iter().partition(|c| is_ours(desk, c));

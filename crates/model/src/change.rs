@@ -207,6 +207,10 @@ impl Change {
     /// The old value as text for a person: `4MB`, `(secret)`, or `not set`.
     #[must_use]
     pub fn old_text(&self) -> String {
+        // A value that waited for a restart did not run before it.
+        if self.began_to_run() {
+            return text_of(self.old.effective.as_ref());
+        }
         shown(&self.old, self.takes_effect)
     }
 
@@ -214,6 +218,18 @@ impl Change {
     #[must_use]
     pub fn new_text(&self) -> String {
         shown(&self.new, self.takes_effect)
+    }
+}
+
+impl Change {
+    /// Whether the running value moved, by a reload or a restart, rather than what waits for one.
+    fn began_to_run(&self) -> bool {
+        matches!(
+            self.takes_effect,
+            TakesEffect::Now | TakesEffect::NewSessions
+        ) && self.old.pending_restart == Pending::Restart
+            && self.old.effective.is_some()
+            && self.old.effective != self.new.effective
     }
 }
 
@@ -234,6 +250,10 @@ fn shown(standing: &Standing, takes_effect: TakesEffect) -> String {
         TakesEffect::AtRestart | TakesEffect::Masked => entry.or(effective),
         TakesEffect::Now | TakesEffect::NewSessions => effective.or(entry),
     };
+    text_of(value)
+}
+
+fn text_of(value: Option<&Value>) -> String {
     value.map_or_else(|| "not set".to_owned(), ToString::to_string)
 }
 
@@ -333,5 +353,34 @@ mod tests {
         let by_statement = standing("100", Some("150"), Pending::Restart);
         assert_eq!(shown(&by_statement, at), "150");
         assert_eq!(shown(&standing("100", None, Pending::No), at), "100");
+    }
+
+    #[test]
+    fn a_value_that_a_restart_made_run_is_told_by_what_ran_before() {
+        let change = |old: Standing, new: Standing| Change {
+            key: SettingKey::instance("max_connections"),
+            old,
+            new,
+            time: ChangeTime {
+                not_before: Timestamp(0),
+                not_after: Timestamp(1),
+                exact: None,
+            },
+            author: Author::Unknown,
+            application: None,
+            description: None,
+            origin: Origin::Observed,
+            takes_effect: TakesEffect::Now,
+        };
+        let texts = |c: Change| (c.old_text(), c.new_text());
+        let told = |old: &str, new: &str| (old.to_owned(), new.to_owned());
+        let woken = change(waits("150", 3), standing("150", None, Pending::No));
+        assert_eq!(texts(woken), told("100", "150"));
+        let by_hand = standing("100", None, Pending::Restart);
+        let woken = change(by_hand, standing("150", None, Pending::No));
+        assert_eq!(texts(woken), told("100", "150"));
+        // It never ran: what stood there was a value that waited.
+        let withdrawn = change(waits("150", 3), standing("100", None, Pending::No));
+        assert_eq!(texts(withdrawn), told("150", "100"));
     }
 }

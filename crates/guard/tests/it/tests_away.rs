@@ -85,6 +85,24 @@ fn a_restart_of_the_server_while_the_guard_was_away_wakes_what_waited() {
     assert_eq!(room.changes(), [id]);
 }
 
+/// The restart is recorded at once, the configuration only with the next change: a guard that begins
+/// in between must not take for new what woke.
+#[test]
+fn what_woke_before_the_guard_died_is_not_seen_again() {
+    let mut room = Room::calm(Mode::Auto);
+    room.set_for_restart("max_connections", "200");
+    room.observe();
+    let id = room.newest();
+    room.server_restarts();
+    room.observe();
+    room.seconds(5);
+    room.again(Mode::Auto);
+    room.connect();
+    room.observe();
+    assert_eq!(room.changes(), [id], "{:#?}", room.told());
+    assert_eq!(room.state(id), "watching");
+}
+
 #[test]
 fn what_waited_before_the_first_look_is_watched_when_it_wakes() {
     let mut room = Room::bare(Mode::Auto);
