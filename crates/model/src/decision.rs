@@ -224,7 +224,9 @@ impl fmt::Display for HoldReason {
             }
             Self::BudgetSpent => f.write_str("the budget of automatic rollbacks is spent"),
             Self::CoolDown => f.write_str("the same setting was rolled back a short while ago"),
-            Self::Paused => f.write_str("Backstay is paused"),
+            Self::Paused => {
+                f.write_str("Backstay was paused when that was decided, so it waits for a person")
+            }
             Self::HarmGone => f.write_str("the harm went away before anything was written"),
             Self::Expired => f.write_str("the intent expired before anything was written"),
             Self::Refused { why } => write!(f, "the server refused: {why}"),
