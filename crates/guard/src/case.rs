@@ -9,7 +9,7 @@ use backstay_model::decision::Clearance;
 use backstay_model::event::{WriteReply, WriteTiming};
 use backstay_model::plan::{Found, Plan};
 use backstay_model::risk::Risk;
-use backstay_model::verdict::{Recovery, Verdict};
+use backstay_model::verdict::{Recovery, Refusal, Verdict};
 use backstay_model::{ChangeSet, Command, Event, IntentId, Timestamp};
 
 /// The file on one change set.
@@ -130,6 +130,18 @@ impl Case {
             case.apply(event)?;
         }
         Ok(Some(case))
+    }
+
+    /// Whether it was judged harmful, and nothing else changed that may have been the cause.
+    #[must_use]
+    pub fn blamed(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| {
+            let hurt = matches!(
+                verdict.kind,
+                backstay_model::verdict::VerdictKind::Hurt { .. }
+            );
+            hurt && !verdict.refusals.contains(&Refusal::JointChange)
+        })
     }
 
     fn note(&mut self, event: &Event) {

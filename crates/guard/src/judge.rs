@@ -1,7 +1,7 @@
 //! Samples become verdicts, verdicts become events.
 
 use backstay_detect::{Opening, Watch};
-use backstay_journal::{Condition, MetricStore};
+use backstay_journal::{Condition, MetricStore, Notice, Presence};
 use backstay_lifecycle::State;
 use backstay_lifecycle::policy::Brake;
 use backstay_lifecycle::state::Check;
@@ -14,6 +14,7 @@ use backstay_model::{
 };
 
 use crate::books::Books;
+use crate::case::Case;
 use crate::desk::{Desk, Sight};
 use crate::evidence::{gone, note_away, waits_for_answer};
 use crate::news::{News, Tidings};
@@ -303,6 +304,34 @@ impl<B: Books> Guard<B> {
                 },
             );
             self.settle(desk, id, turn);
+            if recovery == Recovery::Yes {
+                self.tell_acquitted(desk, id, turn);
+            }
+        }
+    }
+
+    /// The symptom went away with one change while others that were held for it as well still stand:
+    /// they were not its cause, and whoever decides about them has to know.
+    fn tell_acquitted(&mut self, desk: &Desk, cause: ChangeSetId, turn: &mut Turn) {
+        let hurt = |case: &Case| {
+            let kind = case.verdict.as_ref().map(|v| &v.kind);
+            matches!(kind, Some(VerdictKind::Hurt { .. }))
+        };
+        if !desk.cases.get(&cause).is_some_and(hurt) {
+            return;
+        }
+        for id in desk.open_cases() {
+            let Some(case) = desk.cases.get(&id) else {
+                continue;
+            };
+            let held = matches!(case.state, State::Held { .. });
+            if id != cause && held && hurt(case) && !case.blamed() {
+                let text = format!(
+                    "{id} is held for a symptom that went away when {cause} was rolled back: it was \
+                     probably not the cause; `backstay rollback deny {id}` lets it stay"
+                );
+                self.noticed(desk, Notice::Other { text }, Presence::Begins, turn);
+            }
         }
     }
 

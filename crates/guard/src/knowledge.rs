@@ -348,10 +348,11 @@ fn outcome(case: &Case) -> Option<Outcome> {
     use backstay_lifecycle::state::Keeper;
     use backstay_model::verdict::Recovery;
     match &case.state {
+        // What was not judged harmful, or not alone, was not shown to hurt by going away.
         State::RolledBack {
             recovered: Recovery::Yes,
             ..
-        } => Some(Outcome::Harm),
+        } if case.blamed() => Some(Outcome::Harm),
         State::RolledBack {
             recovered: Recovery::No,
             ..

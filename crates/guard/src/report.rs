@@ -151,13 +151,16 @@ fn root_cause(case: &Case) -> Option<String> {
     let changes: Vec<String> = case.change_set.changes.iter().map(told).collect();
     let symptom = symptom(verdict);
     let cleared = case.recovery == Some(Recovery::No);
-    let verb = if cleared {
-        "was suspected of"
-    } else {
-        "caused"
+    let (verb, beside) = match (cleared, case.blamed()) {
+        (true, _) => ("was suspected of", ""),
+        (false, true) => ("caused", ""),
+        (false, false) => (
+            "may have caused",
+            "; other changes overlap, so the cause is not decided",
+        ),
     };
     Some(format!(
-        "{} by {} {verb} {symptom}",
+        "{} by {} {verb} {symptom}{beside}",
         changes.join(", "),
         case.change_set.author()
     ))

@@ -14,7 +14,7 @@ use backstay_learn::learner::{
 use backstay_model::change::{Standing, TakesEffect};
 use backstay_model::event::WriteReply;
 use backstay_model::plan::Found;
-use backstay_model::verdict::{Finding, Recovery, Verdict, VerdictKind};
+use backstay_model::verdict::{Finding, Recovery, Refusal, Verdict, VerdictKind};
 use backstay_model::{
     Change, ChangeSet, ChangeSetId, Event, MetricName, Origin, Scope, SettingKey, SettingName,
     Snapshot, TargetId, Timestamp, Value, ValueSource,
@@ -156,6 +156,10 @@ impl Reporter {
         verdict: &Verdict,
     ) -> Vec<Observation> {
         let harm = match verdict.kind {
+            // Harm that another change may have done is learnt of neither.
+            VerdictKind::Hurt { .. } if verdict.refusals.contains(&Refusal::JointChange) => {
+                Harm::Unknown
+            }
             VerdictKind::Hurt { .. } => Harm::Hurt,
             VerdictKind::Healthy { .. } => Harm::Fine,
             _ => Harm::Unknown,

@@ -4,14 +4,14 @@ use backstay_engine::ReadError;
 use backstay_graph::{EdgeFilter, View};
 use backstay_guard::inbox::What;
 use backstay_guard::news::Tidings;
-use backstay_guard::report::Done;
-use backstay_journal::Record;
+use backstay_guard::report::{Done, Report};
+use backstay_journal::{Record, Request};
 use backstay_model::change::FileLine;
 use backstay_model::decision::Mode;
 use backstay_model::snapshot::{ServiceUse, Unloaded};
 use backstay_model::{NodeKey, ServiceName, SettingName, Span, Value};
 
-use crate::room::{KEY, Load, Room, service, shop, statement};
+use crate::room::{KEY, Load, Room, effective, service, shop, statement};
 
 #[test]
 fn an_edit_that_is_not_loaded_is_told_and_is_no_change() {
@@ -132,4 +132,52 @@ fn reached(sessions: u32) -> Vec<String> {
 fn who_makes_a_change_is_no_service_that_feels_it() {
     assert_eq!(reached(1), ["checkout"]);
     assert_eq!(reached(5), ["checkout", "psql"], "others use it too");
+}
+
+#[test]
+fn of_two_changes_that_overlap_neither_is_called_the_cause() {
+    let mut room = Room::calm(Mode::Approve);
+    room.set("work_mem", "8192");
+    room.observe();
+    let first = room.newest();
+    room.second();
+    let second = room.harm();
+    let (first, second) = (room.case(first), room.case(second));
+    let causes = [&first, &second].map(|case| Report::on(case).root_cause.unwrap_or_default());
+    let told = |case: &backstay_guard::case::Case, cause: &str| {
+        let undecided = cause.contains("may have caused") && cause.contains("not decided");
+        assert_eq!(undecided, !case.blamed(), "{cause}");
+        assert_eq!(
+            cause.contains(" caused work hangs") && !undecided,
+            case.blamed(),
+            "{cause}"
+        );
+    };
+    told(&first, &causes[0]);
+    told(&second, &causes[1]);
+    assert!(!first.blamed(), "{causes:?}");
+}
+
+#[test]
+fn what_stands_while_the_symptom_goes_is_said_not_to_be_the_cause() {
+    let mut room = Room::calm(Mode::Auto);
+    room.set("work_mem", "8192");
+    room.observe();
+    let first = room.newest();
+    room.second();
+    let second = room.harm();
+    room.ask(Request::Revert { change_set: second });
+    assert_eq!(
+        (room.state(first), room.state(second)),
+        ("held", "reverting")
+    );
+    room.reset(KEY);
+    room.load = Load::Calm;
+    room.reply(effective());
+    room.observe();
+    room.seconds(10);
+    assert_eq!(room.state(second), "rolled back");
+    let acquitted = format!("{first} is held for a symptom that went away when {second}");
+    let told = room.told();
+    assert!(told.iter().any(|t| t.contains(&acquitted)), "{told:#?}");
 }

@@ -129,7 +129,10 @@ pub(crate) fn why(case: &Case) -> String {
         State::Held { reason, .. } => format!("not rolled back: {reason}"),
         State::RolledBack { recovered, .. } => format!("rolled back{}: {}", by(case), {
             match recovered {
-                Recovery::Yes => "it hurt, and the symptom went away with it",
+                Recovery::Yes if case.blamed() => "it hurt, and the symptom went away with it",
+                Recovery::Yes => {
+                    "the symptom went away, but this change was not shown to be its cause"
+                }
                 Recovery::No => "the symptom stayed, so this change was not the cause",
                 Recovery::Unknown => "no data to tell whether the symptom went away",
             }
