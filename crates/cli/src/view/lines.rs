@@ -270,7 +270,7 @@ fn waits(change: &Change) -> String {
 fn judged(out: Out, id: &str, verdict: &Verdict) -> Vec<String> {
     let tone = match verdict.kind {
         VerdictKind::Hurt { .. } => Tone::Bad,
-        VerdictKind::Healthy { .. } => Tone::Good,
+        VerdictKind::Healthy { excludes } if excludes < UNPROVEN => Tone::Good,
         _ => Tone::Warn,
     };
     let mut lines = vec![format!(
@@ -293,6 +293,9 @@ fn judged(out: Out, id: &str, verdict: &Verdict) -> Vec<String> {
     lines
 }
 
+/// Harm that must be ruled out before anything is called healthy, as excess factor.
+const UNPROVEN: f64 = 0.5;
+
 /// A verdict in one line.
 pub(crate) fn verdict_line(verdict: &Verdict) -> String {
     match &verdict.kind {
@@ -305,6 +308,10 @@ pub(crate) fn verdict_line(verdict: &Verdict) -> String {
             Some(p) => format!("hurt: chance of this without a change {p:.4}"),
             None => "hurt".to_owned(),
         },
+        VerdictKind::Healthy { excludes } if *excludes >= UNPROVEN => format!(
+            "no harm seen; only harm of {:.0} % or more can be ruled out",
+            excludes * 100.0
+        ),
         VerdictKind::Healthy { excludes } => format!(
             "healthy: harm of {:.0} % or more is ruled out",
             excludes * 100.0
@@ -485,6 +492,7 @@ fn rows(name: &str, text: &str, columns: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use backstay_model::verdict::Calibration;
 
     #[test]
     fn a_restart_is_told_by_the_clock() {
@@ -493,5 +501,26 @@ mod tests {
             version: "15.20".into(),
         };
         assert_eq!(answering(&restarted), "restarted at 13:46:40, runs 15.20");
+    }
+
+    #[test]
+    fn only_what_rules_out_less_than_half_as_bad_again_is_called_healthy() {
+        let told = |excludes| {
+            verdict_line(&Verdict {
+                kind: VerdictKind::Healthy { excludes },
+                at: Timestamp(0),
+                p_value: None,
+                score: 0.0,
+                alarm_at: None,
+                findings: Vec::new(),
+                refusals: Vec::new(),
+                calibration: Calibration::None,
+            })
+        };
+        assert_eq!(told(0.3), "healthy: harm of 30 % or more is ruled out");
+        assert_eq!(
+            told(1.0),
+            "no harm seen; only harm of 100 % or more can be ruled out"
+        );
     }
 }

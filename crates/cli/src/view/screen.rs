@@ -270,7 +270,8 @@ fn scaled(value: f64) -> u64 {
 fn tone(line: &str) -> Style {
     let words = line.get(10..).unwrap_or(line).trim_start();
     let starts = |options: &[&str]| options.iter().any(|o| words.starts_with(o));
-    if starts(&["PAGE", "STOPPED", "verdict    C", "target"]) && !words.contains("healthy") {
+    let cleared = words.contains("healthy") || words.contains("no harm seen");
+    if starts(&["PAGE", "STOPPED", "verdict    C", "target"]) && !cleared {
         Style::new().fg(Color::Red)
     } else if starts(&["KEPT", "ROLLED BACK", "recovery"]) || words.contains("healthy") {
         Style::new().fg(Color::Green)
