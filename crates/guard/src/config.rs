@@ -106,7 +106,7 @@ struct RawPolicy {
 
 #[derive(Deserialize)]
 struct RawTarget {
-    name: String,
+    name: Option<String>,
     dsn: Option<String>,
     service: Option<String>,
     probe_dsn: Option<String>,
@@ -218,29 +218,29 @@ fn policy(raw: RawPolicy, problems: &mut Vec<Problem>) -> PolicyConfig {
 
 fn targets(raw: Vec<RawTarget>, problems: &mut Vec<Problem>) -> Vec<TargetConfig> {
     let mut targets: Vec<TargetConfig> = Vec::new();
-    for target in raw {
-        if targets.iter().any(|t| t.name == target.name) {
-            problems.push(Problem::two_targets(&target.name));
+    for (place, target) in raw.into_iter().enumerate() {
+        let Some(name) = target.name else {
+            problems.push(Problem::no_name(place + 1));
+            continue;
+        };
+        if targets.iter().any(|t| t.name == name) {
+            problems.push(Problem::two_targets(&name));
         }
         let dsn = match (target.dsn, target.service) {
             (Some(dsn), None) => dsn,
             (None, Some(service)) => format!("service={service}"),
             (Some(_), Some(_)) => {
-                problems.push(Problem::two_addresses(&target.name));
+                problems.push(Problem::two_addresses(&name));
                 continue;
             }
             (None, None) => {
-                problems.push(Problem::no_address(&target.name));
+                problems.push(Problem::no_address(&name));
                 continue;
             }
         };
         targets.push(TargetConfig {
-            mode: mode(
-                &format!("target {}: mode", target.name),
-                target.mode,
-                problems,
-            ),
-            name: target.name,
+            mode: mode(&format!("target {name}: mode"), target.mode, problems),
+            name,
             dsn,
             probe_dsn: target.probe_dsn,
             control_dsn: target.control_dsn,

@@ -31,22 +31,50 @@ pub struct Problem {
 }
 
 impl ConfigError {
+    /// What the reader of the file's form says, with the line; of a key that stands twice, both lines.
     pub(super) fn syntax(error: &toml::de::Error, text: &str) -> Self {
-        let line = error
-            .span()
-            .and_then(|s| text.get(..s.start))
-            .map(|before| before.lines().count().max(1));
-        let what = match line {
-            Some(line) => format!("line {line}: {}", error.message()),
-            None => error.message().to_owned(),
+        let start = error.span().map(|s| s.start);
+        let line = start.and_then(|start| line_of(text, start));
+        let twice = error.message().starts_with("duplicate key");
+        let key = error.span().and_then(|s| text.get(s)).map(str::trim);
+        let problem = match (line, key) {
+            (Some(line), Some(key)) if twice => Problem {
+                what: match first_line_of(text, key, line) {
+                    Some(first) => {
+                        format!("line {line}: `{key}` has a value in line {first} already")
+                    }
+                    None => format!("line {line}: `{key}` has a value already"),
+                },
+                hint: "keep one of the two lines".into(),
+            },
+            (line, _) => Problem {
+                what: match line {
+                    Some(line) => format!("line {line}: {}", error.message()),
+                    None => error.message().to_owned(),
+                },
+                hint: "see `backstay topic config` for a commented example".into(),
+            },
         };
         Self {
-            problems: vec![Problem {
-                what,
-                hint: "see `backstay topic config` for a commented example".into(),
-            }],
+            problems: vec![problem],
         }
     }
+}
+
+/// The line that holds a byte of the text, from 1.
+fn line_of(text: &str, byte: usize) -> Option<usize> {
+    let before = text.get(..byte)?;
+    Some(before.matches('\n').count() + 1)
+}
+
+/// The nearest line before `line`, in the same table, that gives `key` a value.
+fn first_line_of(text: &str, key: &str, line: usize) -> Option<usize> {
+    let above: Vec<&str> = text.lines().take(line - 1).collect();
+    let table = above.iter().rposition(|l| l.trim_start().starts_with('['));
+    let from = table.map_or(0, |t| t + 1);
+    let given = |l: &&str| l.split_once('=').is_some_and(|(k, _)| k.trim() == key);
+    let at = above.get(from..)?.iter().rposition(given)?;
+    Some(from + at + 1)
 }
 
 impl Problem {
@@ -82,7 +110,7 @@ impl Problem {
 
     pub(super) fn bad_span(key: &str, text: &str) -> Self {
         Self {
-            what: format!("`{key} = \"{text}\"` is not a length of time"),
+            what: format!("`{key} = \"{text}\"` is not a length of time above zero"),
             hint: "write a number with a unit: \"90s\", \"15m\", \"24h\"".into(),
         }
     }
@@ -98,6 +126,13 @@ impl Problem {
         Self {
             what: format!("two targets are named `{name}`"),
             hint: "give each target its own name".into(),
+        }
+    }
+
+    pub(super) fn no_name(place: usize) -> Self {
+        Self {
+            what: format!("target {place} of the file has no name"),
+            hint: "add `name = \"…\"`: it is what the target is called everywhere".into(),
         }
     }
 

@@ -82,3 +82,30 @@ fn every_listed_key_is_read() {
         }
     }
 }
+
+#[test]
+fn a_key_that_stands_twice_is_named_with_both_lines() {
+    let text = "[policy]\nmode = \"observe\"\nwatch = \"15m\"\nmode = \"auto\"\n";
+    let error = Config::parse(text).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 4: `mode` has a value in line 2 already"
+    );
+}
+
+#[test]
+fn a_misspelt_name_does_not_hide_what_else_is_wrong() {
+    let text = "[policy]\nwach = \"15m\"\nmode = \"turbo\"\n[[target]]\nnam = \"x\"\n";
+    let error = Config::parse(text).unwrap_err();
+    let told: Vec<&str> = error.problems.iter().map(|p| p.what.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "unknown key `policy.wach`",
+            "unknown key `target.0.nam`",
+            "`policy.mode = \"turbo\"` is not a mode",
+            "target 1 of the file has no name",
+        ]
+    );
+    assert_eq!(error.problems[1].hint, "did you mean `name`?");
+}
