@@ -41,7 +41,8 @@ pub(crate) fn run(args: &Watch, common: &Common, out: Out) -> Result<Exit, Failu
     let runtime = runtime()?;
     runtime.block_on(async {
         let station = station(&config, &directory)?;
-        let stop = until(limit);
+        let mut over = false;
+        let stop = async { over = until(limit).await };
         let mut silent: BTreeSet<TargetId> = config
             .targets
             .iter()
@@ -54,14 +55,15 @@ pub(crate) fn run(args: &Watch, common: &Common, out: Out) -> Result<Exit, Failu
             tell(out, &news);
         };
         station.work(hear, stop).await;
-        match silent.first() {
+        // Who ends a watch by hand knows why; a script that waited for its time must not go on.
+        match silent.first().filter(|_| over) {
             None => Ok(Exit::Ok),
             Some(target) => Err(never_read(target)),
         }
     })
 }
 
-/// The failure of a guard that ends without having seen a target once.
+/// The failure of a guard whose time ends without having seen a target once.
 fn never_read(target: &TargetId) -> Failure {
     Failure::new(
         Code::Unreachable,
@@ -95,8 +97,8 @@ pub(crate) fn tell(out: Out, news: &News) {
     }
 }
 
-/// Ready when somebody ends us, or when the time is over.
-async fn until(limit: Option<Span>) {
+/// Ready when somebody ends us, or when the time is over; whether it was the time.
+async fn until(limit: Option<Span>) -> bool {
     let over = async {
         match limit {
             Some(span) => tokio::time::sleep(Duration::from_secs_f64(span.as_secs_f64())).await,
@@ -104,8 +106,8 @@ async fn until(limit: Option<Span>) {
         }
     };
     tokio::select! {
-        () = over => {}
-        () = interrupted() => {}
+        () = over => true,
+        () = interrupted() => false,
     }
 }
 
