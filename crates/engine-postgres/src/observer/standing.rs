@@ -457,6 +457,13 @@ fn hold_entries(found: &mut Standings, last: &Snapshot) {
             || standing.effective.is_some()
             || last.settings.contains_key(key)
     });
+    // What is known by its line alone stays, also while somebody empties the file to write it anew.
+    for (key, known) in &last.settings {
+        if key.scope == Scope::Instance && known.effective.is_none() {
+            let held = found.settings.entry(key.clone());
+            held.or_insert_with(|| known.clone());
+        }
+    }
     hold_rules(&mut found.settings, last);
 }
 

@@ -215,6 +215,25 @@ fn what_no_reload_activated_does_not_count_yet() {
     "#);
 }
 
+/// Whoever writes a file in place empties it first, and may be seen doing so.
+#[test]
+fn a_file_seen_while_it_is_written_takes_no_setting_away() {
+    let whole = Reading {
+        settings: settings("work_mem 4MB default user"),
+        files: files("/d/postgresql.conf log_directory /var/log"),
+        ..Reading::default()
+    };
+    let last = snapshot(standings(&whole, &redactor(), None, Loaded::Yes));
+    let torn = Reading {
+        files: files(""),
+        ..whole.clone()
+    };
+    let now = standings(&torn, &redactor(), Some(&last), Loaded::No);
+    assert_eq!(now.settings, last.settings);
+    let reloaded = standings(&torn, &redactor(), Some(&last), Loaded::Yes);
+    assert_eq!(reloaded.settings.len(), 1, "now the line is gone indeed");
+}
+
 #[test]
 fn broken_rules_are_errors_and_the_old_ones_hold() {
     let mut reading = Reading {
