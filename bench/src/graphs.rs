@@ -1,7 +1,8 @@
 //! The large graph.
 
+use backstay_chance::Dice;
 use backstay_graph::compact::TraceSpec;
-use backstay_graph::synthetic::{Dice, synthetic};
+use backstay_graph::synthetic::synthetic;
 use backstay_graph::{CompactGraph, ImpactSpec, KindSet, View};
 use backstay_model::{Confidence, Timestamp};
 

@@ -1,6 +1,6 @@
 //! Samples as a PostgreSQL under steady load gives them.
 
-use backstay_graph::synthetic::Dice;
+use backstay_chance::Dice;
 use backstay_model::metric::{MetricRole, MetricSpec};
 use backstay_model::sample::{Held, ProbeStep};
 use backstay_model::{ProbeReading, Sample, Span, Timestamp};

@@ -4,11 +4,11 @@
 use backstay_model::{Span, Timestamp};
 
 use crate::case::{Case, Family, Kind, Part, Truth};
-use crate::chance::Chance;
 use crate::event::{Down, Event};
 use crate::meter::Meter;
 use crate::plant::{Influence, Plant, Restless};
 use crate::trouble;
+use backstay_chance::Dice;
 
 /// 2026-03-02T00:00:00Z, a Monday.
 const MONDAY_S: i64 = 1_772_409_600;
@@ -78,36 +78,36 @@ const HELD_NOISE: [&str; 3] = ["pauses", "two-phase", "heavy"];
 #[must_use]
 pub fn case(kind: Kind, part: Part, number: u64) -> Case {
     let purpose = format!("plant/{}/{}", kind.name, part.word());
-    let mut chance = Chance::of(number, &purpose);
+    let mut dice = Dice::of(number, &purpose);
     let noise = match part {
-        Part::HeldBack if chance.happens(0.5) => chance.pick(&HELD_NOISE),
-        Part::Open | Part::HeldBack => chance.pick(&OPEN_NOISE),
+        Part::HeldBack if dice.happens(0.5) => dice.one_of(&HELD_NOISE),
+        Part::Open | Part::HeldBack => dice.one_of(&OPEN_NOISE),
     };
-    let frame = Frame::draw(kind, &mut chance);
-    let plant = Plant::draw(&mut chance);
-    let mut event = Event::draw(kind, frame.horizon, &plant, &mut chance);
-    let mut restless = Restless::draw(noise, &mut chance);
-    let mut meter = Meter::draw(kind, &frame, &mut chance);
+    let frame = Frame::draw(kind, &mut dice);
+    let plant = Plant::draw(&mut dice);
+    let mut event = Event::draw(kind, frame.horizon, &plant, &mut dice);
+    let mut restless = Restless::draw(noise, &mut dice);
+    let mut meter = Meter::draw(kind, &frame, &mut dice);
     for i in 0..frame.before + frame.horizon {
         let at = frame.at(i);
-        let (demand, slower) = restless.bin(i, &mut chance);
+        let (demand, slower) = restless.bin(i, &mut dice);
         let mut influence = Influence {
             demand: demand * frame.season(at),
             slower,
             ..Influence::NONE
         };
         let (rows, seconds) = (i as f64 - frame.before as f64, frame.step_s as f64);
-        let down = event.work(rows, seconds, &mut influence, &mut chance);
+        let down = event.work(rows, seconds, &mut influence, &mut dice);
         let jitter = restless.jitter * event.roughness(rows);
         if down == Down::No {
             let beside = (influence.stolen, jitter);
-            meter.read(at, &plant.bin(&influence), beside, &mut chance);
+            meter.read(at, &plant.bin(&influence), beside, &mut dice);
         }
     }
     let step = Span::from_secs(frame.step_s);
     let mut columns = meter.columns();
-    if kind.name == "troubled" || chance.happens(TROUBLED) {
-        trouble::spoil(&mut columns, step, &mut chance);
+    if kind.name == "troubled" || dice.happens(TROUBLED) {
+        trouble::spoil(&mut columns, step, &mut dice);
     }
     Case {
         name: format!("plant/{}/{number}", kind.name),
@@ -132,16 +132,16 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    fn draw(kind: Kind, chance: &mut Chance) -> Self {
-        let days = kind.name == "daily-edge" || chance.happens(0.12);
+    fn draw(kind: Kind, dice: &mut Dice) -> Self {
+        let days = kind.name == "daily-edge" || dice.happens(0.12);
         let (step_s, before) = if days {
-            (60, chance.whole(2 * 1_440, 6 * 1_440))
+            (60, dice.whole(2 * 1_440, 6 * 1_440))
         } else {
-            let step_s = chance.pick(&[1, 1, 1, 1, 5]);
-            let seconds = match chance.whole(0, 10) {
-                0..=3 => chance.log_between(17.0, 60.0),
-                4..=6 => chance.log_between(60.0, 600.0),
-                _ => chance.log_between(600.0, 7_200.0),
+            let step_s = dice.one_of(&[1, 1, 1, 1, 5]);
+            let seconds = match dice.whole(0, 10) {
+                0..=3 => dice.log_between(17.0, 60.0),
+                4..=6 => dice.log_between(60.0, 600.0),
+                _ => dice.log_between(600.0, 7_200.0),
             };
             (step_s, (seconds as usize / step_s as usize).max(17))
         };
@@ -149,29 +149,29 @@ impl Frame {
             kind.name,
             "transient" | "restart" | "leak" | "cold-cache" | "surge-and-back"
         );
-        let seconds = chance.pick(if slow {
+        let seconds = dice.one_of(if slow {
             &[120.0, 300.0, 600.0]
         } else {
             &[15.0, 30.0, 60.0, 120.0, 300.0, 900.0]
         });
         let horizon = match step_s {
-            60 => chance.pick(&[30, 60, 120]),
-            5 => chance.pick(&[24, 60, 120]),
+            60 => dice.one_of(&[30, 60, 120]),
+            5 => dice.one_of(&[24, 60, 120]),
             _ => seconds as usize,
         };
         // Days end where demand moves fastest.
-        let edge_s = 3_600 * chance.pick(&[6, 7, 8, 17, 21]) + chance.whole(0, 3_600);
+        let edge_s = 3_600 * dice.one_of(&[6, 7, 8, 17, 21]) + dice.whole(0, 3_600);
         let since_monday_s = if days {
             edge_s + 30 * DAY_S - before * 60
         } else {
-            chance.whole(0, DAY_S)
+            dice.whole(0, DAY_S)
         };
         Self {
             start_s: MONDAY_S + since_monday_s as i64,
             step_s,
             before,
             horizon,
-            depth: if days { chance.between(0.2, 0.7) } else { 0.0 },
+            depth: if days { dice.between(0.2, 0.7) } else { 0.0 },
         }
     }
 

@@ -1,8 +1,8 @@
 //! What happens to the plant at and after the change, by kind.
 
 use crate::case::Kind;
-use crate::chance::Chance;
 use crate::plant::{Influence, Plant};
+use backstay_chance::Dice;
 
 /// One event, its sizes drawn.
 #[derive(Debug, Clone)]
@@ -21,38 +21,38 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    pub(crate) fn draw(kind: Kind, horizon: usize, plant: &Plant, chance: &mut Chance) -> Self {
+    pub(crate) fn draw(kind: Kind, horizon: usize, plant: &Plant, dice: &mut Dice) -> Self {
         let horizon = horizon as f64;
         let rare = plant.classes.last().map_or(0.1, |c| c.share);
-        let (mut size, other) = sizes(kind.name, rare, chance);
+        let (mut size, other) = sizes(kind.name, rare, dice);
         if kind.name == "batch" {
             // Short queries that take that share of the processors: so many that whoever counts what is
             // asked sees them.
             size *= 1_000.0 * plant.cores / plant.classes.first().map_or(1.0, |c| c.work_ms);
         }
         let rows = match kind.name {
-            "ramp" | "load-ramp" => horizon * chance.between(0.2, 0.6),
-            "transient" => chance.between(3.0, 10.0).min(0.2 * horizon),
-            "restart" => chance.between(2.0, 12.0),
-            "cold-cache" => horizon * chance.between(0.05, 0.15),
-            "convoy" | "load-waves" => chance.between(8.0, 20.0).min(horizon / 3.0),
-            "surge-and-back" => horizon * chance.between(0.2, 0.4),
+            "ramp" | "load-ramp" => horizon * dice.between(0.2, 0.6),
+            "transient" => dice.between(3.0, 10.0).min(0.2 * horizon),
+            "restart" => dice.between(2.0, 12.0),
+            "cold-cache" => horizon * dice.between(0.05, 0.15),
+            "convoy" | "load-waves" => dice.between(8.0, 20.0).min(horizon / 3.0),
+            "surge-and-back" => horizon * dice.between(0.2, 0.4),
             _ => horizon,
         };
-        let restarts = if kind.name == "restart" && chance.happens(0.5) {
+        let restarts = if kind.name == "restart" && dice.happens(0.5) {
             3
         } else {
             0
         };
         let earlier = (0..restarts)
-            .map(|_| chance.log_between(200.0, 5_000.0))
+            .map(|_| dice.log_between(200.0, 5_000.0))
             .collect();
         Self {
             name: kind.name,
             onset: if kind.name.starts_with("load") {
                 0
             } else {
-                chance.whole(0, 2)
+                dice.whole(0, 2)
             },
             size,
             other,
@@ -82,7 +82,7 @@ impl Event {
         rows: f64,
         step_s: f64,
         influence: &mut Influence,
-        chance: &mut Chance,
+        dice: &mut Dice,
     ) -> Down {
         let since = rows - self.onset as f64;
         if self.name == "drift" {
@@ -110,12 +110,12 @@ impl Event {
                 influence.stolen = 0.4 * self.size;
                 influence.slower *= 1.0 + 0.1 * self.size;
             }
-            _ => self.harm(since, influence, chance),
+            _ => self.harm(since, influence, dice),
         }
         Down::No
     }
 
-    fn harm(&mut self, since: f64, influence: &mut Influence, chance: &mut Chance) {
+    fn harm(&mut self, since: f64, influence: &mut Influence, dice: &mut Dice) {
         match self.name {
             "stall" => influence.hung = 1.0,
             "hang-part" => influence.hung = self.size,
@@ -142,8 +142,8 @@ impl Event {
             }
             "locks" => {
                 self.burst_left = self.burst_left.saturating_sub(1);
-                if self.burst_left == 0 && chance.happens(0.2) {
-                    self.burst_left = chance.whole(2, 6);
+                if self.burst_left == 0 && dice.happens(0.2) {
+                    self.burst_left = dice.whole(2, 6);
                 }
                 if self.burst_left > 0 {
                     influence.slower *= self.size;
@@ -182,34 +182,34 @@ pub(crate) enum Down {
     No,
 }
 
-fn sizes(name: &str, rare: f64, chance: &mut Chance) -> (f64, f64) {
+fn sizes(name: &str, rare: f64, dice: &mut Dice) -> (f64, f64) {
     match name {
-        "hang-part" => (chance.between(0.4, 0.9), 0.0),
-        "errors" => (chance.log_between(0.08, 1.0), 0.0),
-        "sessions-fail" => (chance.log_between(0.03, 0.2), 0.0),
-        "slow-10x" => (chance.log_between(4.0, 30.0), 0.0),
-        "slow-2x" => (chance.between(1.8, 4.0), 0.0),
-        "slow-1.3x" => (chance.between(1.25, 1.6), 0.0),
-        "slow-in-surge" => (chance.between(2.0, 6.0), chance.between(1.3, 2.5)),
+        "hang-part" => (dice.between(0.4, 0.9), 0.0),
+        "errors" => (dice.log_between(0.08, 1.0), 0.0),
+        "sessions-fail" => (dice.log_between(0.03, 0.2), 0.0),
+        "slow-10x" => (dice.log_between(4.0, 30.0), 0.0),
+        "slow-2x" => (dice.between(1.8, 4.0), 0.0),
+        "slow-1.3x" => (dice.between(1.25, 1.6), 0.0),
+        "slow-in-surge" => (dice.between(2.0, 6.0), dice.between(1.3, 2.5)),
         // So slow that the mean of all work at least doubles.
-        "class-slow" => (chance.between(2.0, 5.0) / rare.min(0.5), 0.0),
-        "plan-flip" => (chance.between(4.0, 40.0), 0.0),
-        "ramp" => (chance.between(1.8, 6.0), 0.0),
-        "leak" => (chance.between(2.0, 5.0), 0.0),
-        "locks" => (chance.between(4.0, 15.0), 0.0),
-        "retry-storm" => (chance.between(0.2, 0.8), 0.0),
-        "improvement" => (chance.between(0.3, 0.8), 0.0),
-        "transient" => (chance.between(2.0, 6.0), 0.0),
-        "cold-cache" => (chance.between(1.5, 4.0), 0.0),
-        "variance" => (chance.between(1.5, 3.0), 0.0),
-        "neighbour" => (chance.between(0.3, 0.8), 0.0),
-        "backup" => (chance.between(0.3, 1.0), 0.0),
-        "restart" => (chance.between(0.3, 3.0), 0.0),
-        "drift" => (chance.between(0.05, 0.2), 0.0),
-        "load-down" => (chance.between(0.3, 0.8), 0.0),
-        "load-up" | "load-ramp" => (chance.log_between(1.2, 4.0), 0.0),
-        "load-waves" | "surge-and-back" => (chance.log_between(1.5, 4.0), 0.0),
-        "batch" => (chance.between(0.15, 0.5), 0.0),
+        "class-slow" => (dice.between(2.0, 5.0) / rare.min(0.5), 0.0),
+        "plan-flip" => (dice.between(4.0, 40.0), 0.0),
+        "ramp" => (dice.between(1.8, 6.0), 0.0),
+        "leak" => (dice.between(2.0, 5.0), 0.0),
+        "locks" => (dice.between(4.0, 15.0), 0.0),
+        "retry-storm" => (dice.between(0.2, 0.8), 0.0),
+        "improvement" => (dice.between(0.3, 0.8), 0.0),
+        "transient" => (dice.between(2.0, 6.0), 0.0),
+        "cold-cache" => (dice.between(1.5, 4.0), 0.0),
+        "variance" => (dice.between(1.5, 3.0), 0.0),
+        "neighbour" => (dice.between(0.3, 0.8), 0.0),
+        "backup" => (dice.between(0.3, 1.0), 0.0),
+        "restart" => (dice.between(0.3, 3.0), 0.0),
+        "drift" => (dice.between(0.05, 0.2), 0.0),
+        "load-down" => (dice.between(0.3, 0.8), 0.0),
+        "load-up" | "load-ramp" => (dice.log_between(1.2, 4.0), 0.0),
+        "load-waves" | "surge-and-back" => (dice.log_between(1.5, 4.0), 0.0),
+        "batch" => (dice.between(0.15, 0.5), 0.0),
         _ => (1.0, 0.0),
     }
 }

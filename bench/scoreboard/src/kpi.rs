@@ -6,9 +6,9 @@ use backstay_model::metric::{MetricRole, Worse};
 use backstay_model::{MetricName, Span, Timestamp};
 
 use crate::case::{Case, Family, Kind, Part, Truth};
-use crate::chance::Chance;
 use crate::noise::{self, Course, Noise};
 use crate::trouble;
+use backstay_chance::Dice;
 
 const DAY_MIN: usize = 1_440;
 const WEEK_MIN: usize = 7 * DAY_MIN;
@@ -49,12 +49,12 @@ const fn kind(name: &'static str, truth: Truth, part: Part) -> Kind {
 #[must_use]
 pub fn case(kind: Kind, part: Part, number: u64) -> Case {
     let purpose = format!("kpi/{}/{}", kind.name, part.word());
-    let mut chance = Chance::of(number, &purpose);
-    let noise = family(part, &mut chance);
-    let plan = Plan::draw(kind, &mut chance);
-    let mut course = noise::course(noise, plan.span(), plan.clock_shift(kind), &mut chance);
-    blemish(&mut course, &plan, &mut chance);
-    let onset = happen(kind.name, &mut course, &plan, &mut chance);
+    let mut dice = Dice::of(number, &purpose);
+    let noise = family(part, &mut dice);
+    let plan = Plan::draw(kind, &mut dice);
+    let mut course = noise::course(noise, plan.span(), plan.clock_shift(kind), &mut dice);
+    blemish(&mut course, &plan, &mut dice);
+    let onset = happen(kind.name, &mut course, &plan, &mut dice);
     let at = |i: usize| Timestamp::from_secs(MONDAY_S + 60 * (plan.from + i) as i64);
     let values = course.values.iter().enumerate();
     let mut columns = vec![Column {
@@ -69,8 +69,8 @@ pub fn case(kind: Kind, part: Part, number: u64) -> Case {
             })
             .collect(),
     }];
-    if kind.name == "troubled" || chance.happens(TROUBLED) {
-        trouble::spoil(&mut columns, Span::from_secs(60), &mut chance);
+    if kind.name == "troubled" || dice.happens(TROUBLED) {
+        trouble::spoil(&mut columns, Span::from_secs(60), &mut dice);
     }
     Case {
         name: format!("kpi/{}/{number}", kind.name),
@@ -90,17 +90,17 @@ fn rounded(value: f64) -> f64 {
 }
 
 /// A family of noise of that part: the held-back part knows all of them, half the time a new one.
-fn family(part: Part, chance: &mut Chance) -> Noise {
+fn family(part: Part, dice: &mut Dice) -> Noise {
     let own = match part {
         Part::Open => Part::Open,
-        Part::HeldBack => chance.pick(&[Part::Open, Part::HeldBack]),
+        Part::HeldBack => dice.one_of(&[Part::Open, Part::HeldBack]),
     };
     let of: Vec<Noise> = noise::ALL
         .iter()
         .filter(|n| n.part == own)
         .copied()
         .collect();
-    chance.pick(&of)
+    dice.one_of(&of)
 }
 
 /// When things are, in minutes.
@@ -115,29 +115,29 @@ struct Plan {
 }
 
 impl Plan {
-    fn draw(kind: Kind, chance: &mut Chance) -> Self {
+    fn draw(kind: Kind, dice: &mut Dice) -> Self {
         let days = match kind.name {
-            "week-edge" => chance.between(8.0, 14.0),
-            "daily-edge" | "holiday" | "clock-shift" => chance.between(3.0, 10.0),
-            _ => chance.pick(&[2.5, 3.0, 5.0, 7.0, 7.0, 7.0, 10.0, 14.0]),
+            "week-edge" => dice.between(8.0, 14.0),
+            "daily-edge" | "holiday" | "clock-shift" => dice.between(3.0, 10.0),
+            _ => dice.one_of(&[2.5, 3.0, 5.0, 7.0, 7.0, 7.0, 10.0, 14.0]),
         };
         let of_week = match kind.name {
             "week-edge" => {
-                let (first, hours) = chance.pick(&[(5, (0, 14)), (0, (5, 11))]);
-                first * DAY_MIN + 60 * chance.whole(hours.0, hours.1)
+                let (first, hours) = dice.one_of(&[(5, (0, 14)), (0, (5, 11))]);
+                first * DAY_MIN + 60 * dice.whole(hours.0, hours.1)
             }
             "daily-edge" => {
-                let hour = chance.pick(&[5, 6, 7, 8, 16, 22, 23]);
-                chance.whole(0, 5) * DAY_MIN + 60 * hour + chance.whole(0, 60)
+                let hour = dice.one_of(&[5, 6, 7, 8, 16, 22, 23]);
+                dice.whole(0, 5) * DAY_MIN + 60 * hour + dice.whole(0, 60)
             }
-            "holiday" => chance.whole(1, 4) * DAY_MIN + chance.whole(360, 1_200),
-            _ => chance.whole(0, WEEK_MIN),
+            "holiday" => dice.whole(1, 4) * DAY_MIN + dice.whole(360, 1_200),
+            _ => dice.whole(0, WEEK_MIN),
         };
         let change = (days * DAY_MIN as f64) as usize;
         Self {
             from: (of_week + 3 * WEEK_MIN - change) % WEEK_MIN,
             change,
-            horizon: chance.pick(&[60, 60, 90, 120, 120, 180]),
+            horizon: dice.one_of(&[60, 60, 90, 120, 120, 180]),
         }
     }
 
@@ -165,22 +165,22 @@ fn unit(course: &Course, change: usize) -> f64 {
 }
 
 /// The past that every KPI has: shifts of level, spikes and holes that nobody labelled.
-fn blemish(course: &mut Course, plan: &Plan, chance: &mut Chance) {
-    if chance.happens(0.25) && plan.change > 2 * DAY_MIN {
-        let from = chance.whole(DAY_MIN / 2, plan.change - DAY_MIN);
-        let factor = chance.between(0.75, 1.3);
+fn blemish(course: &mut Course, plan: &Plan, dice: &mut Dice) {
+    if dice.happens(0.25) && plan.change > 2 * DAY_MIN {
+        let from = dice.whole(DAY_MIN / 2, plan.change - DAY_MIN);
+        let factor = dice.between(0.75, 1.3);
         for i in 0..from {
             course.values[i] = (course.values[i] * factor).min(course.top);
             course.expected[i] *= factor;
         }
     }
-    let incidents = chance.whole(0, 5);
+    let incidents = dice.whole(0, 5);
     for _ in 0..incidents {
-        let from = chance.whole(0, plan.change - 30);
-        let long = chance
-            .pick(&[1, 2, 5, 10, 20, 60])
+        let from = dice.whole(0, plan.change - 30);
+        let long = dice
+            .one_of(&[1, 2, 5, 10, 20, 60])
             .min(plan.change - 30 - from);
-        let times = chance.pick(&[0.0, 0.3, 1.5, 2.0, 3.0]);
+        let times = dice.one_of(&[0.0, 0.3, 1.5, 2.0, 3.0]);
         for value in &mut course.values[from..from + long] {
             *value = (*value * times).min(course.top);
         }
@@ -188,38 +188,38 @@ fn blemish(course: &mut Course, plan: &Plan, chance: &mut Chance) {
 }
 
 /// Lets the kind's event happen; the row at which it begins.
-fn happen(name: &str, course: &mut Course, plan: &Plan, chance: &mut Chance) -> usize {
+fn happen(name: &str, course: &mut Course, plan: &Plan, dice: &mut Dice) -> usize {
     let unit = unit(course, plan.change);
     let (change, horizon) = (plan.change, plan.horizon);
-    let onset = change + chance.whole(0, 4);
+    let onset = change + dice.whole(0, 4);
     let level = course.expected[change].max(1e-9);
     let times = if name == "step-small" {
-        chance.log_between(1.5, 3.0)
+        dice.log_between(1.5, 3.0)
     } else {
-        chance.log_between(3.0, 12.0)
+        dice.log_between(3.0, 12.0)
     };
-    let size = directed(times * unit, level, course.top, chance);
+    let size = directed(times * unit, level, course.top, dice);
     match name {
         "step-small" | "step" => lift(course, onset, |_| size),
         "ramp" => {
-            let over = chance.between(0.15, 0.5) * horizon as f64;
+            let over = dice.between(0.15, 0.5) * horizon as f64;
             lift(course, onset, |i| size * (i as f64 / over).min(1.0));
         }
         "leak" => lift(course, onset, |i| size * i as f64 / horizon as f64),
         "dip" => {
-            let long = chance.whole(15, 40);
+            let long = dice.whole(15, 40);
             lift(course, onset, |i| if i < long { size } else { 0.0 });
         }
         "bumps" => {
-            let every = chance.whole(8, 20);
+            let every = dice.whole(8, 20);
             lift(course, onset, |i| {
                 if i % every < every / 3 { size } else { 0.0 }
             });
         }
         "spikes" => {
             let big = size.signum() * (size.abs() * 1.5).max(0.2 * level);
-            let often = chance.between(0.06, 0.2);
-            let mut dice = chance.clone();
+            let often = dice.between(0.06, 0.2);
+            let mut dice = dice.clone();
             lift(
                 course,
                 onset,
@@ -227,12 +227,12 @@ fn happen(name: &str, course: &mut Course, plan: &Plan, chance: &mut Chance) -> 
             );
         }
         "wilder" => {
-            let times = chance.between(2.5, 6.0);
-            let mut dice = chance.clone();
+            let times = dice.between(2.5, 6.0);
+            let mut dice = dice.clone();
             lift(course, onset, |_| unit * times * dice.normal());
         }
         "stall" => {
-            let left = chance.pick(&[0.0, 0.0, 0.02, 0.1]);
+            let left = dice.one_of(&[0.0, 0.0, 0.02, 0.1]);
             course.values[onset..].iter_mut().for_each(|v| *v *= left);
         }
         "frozen" => {
@@ -240,8 +240,8 @@ fn happen(name: &str, course: &mut Course, plan: &Plan, chance: &mut Chance) -> 
             course.values[onset..].iter_mut().for_each(|v| *v = stuck);
         }
         "blip" => {
-            let row = change + chance.whole(3, horizon);
-            let long = chance.whole(1, 3);
+            let row = change + dice.whole(3, horizon);
+            let long = dice.whole(1, 3);
             lift(course, row, |i| if i < long { size } else { 0.0 });
         }
         _ => before(name, course, plan, (unit, size)),
@@ -250,11 +250,11 @@ fn happen(name: &str, course: &mut Course, plan: &Plan, chance: &mut Chance) -> 
 }
 
 /// Up or down, whichever there is room for.
-fn directed(size: f64, level: f64, top: f64, chance: &mut Chance) -> f64 {
+fn directed(size: f64, level: f64, top: f64, dice: &mut Dice) -> f64 {
     match () {
         () if level + size > top => -size,
         () if level - size < 0.05 * level => size,
-        () => size * chance.sign(),
+        () => size * dice.sign(),
     }
 }
 

@@ -26,9 +26,9 @@ pub mod page;
 pub mod prophet;
 pub mod stamp;
 
-pub mod chance;
 mod event;
 mod meter;
 mod noise;
 mod plant;
 mod trouble;
+pub mod wander;

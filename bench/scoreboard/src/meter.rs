@@ -5,9 +5,9 @@ use backstay_model::metric::{MetricRole, Worse};
 use backstay_model::{MetricName, Timestamp};
 
 use crate::case::{Kind, Truth};
-use crate::chance::Chance;
 use crate::database::Frame;
 use crate::plant::Done;
+use backstay_chance::Dice;
 
 /// A column that may be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,17 +57,17 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// The columns of one recording: what a right answer needs is always among them.
-    pub(crate) fn draw(kind: Kind, frame: &Frame, chance: &mut Chance) -> Self {
+    pub(crate) fn draw(kind: Kind, frame: &Frame, dice: &mut Dice) -> Self {
         let mut gauges = vec![Gauge::Completed, Gauge::Latency];
         let failing = matches!(
             kind.name,
             "errors" | "sessions-fail" | "fewer-but-faster" | "retry-storm"
         );
-        if failing || chance.happens(0.5) {
+        if failing || dice.happens(0.5) {
             gauges.push(Gauge::Errors);
         }
         let moved = kind.truth == Truth::LoadShift || kind.name == "slow-in-surge";
-        if moved || chance.happens(0.6) {
+        if moved || dice.happens(0.6) {
             // Clients that all hang start nothing: by starts alone that is no demand at all.
             let hangs = matches!(kind.name, "stall" | "hang-part" | "convoy");
             let demands: &[Gauge] = if hangs {
@@ -75,22 +75,22 @@ impl Meter {
             } else {
                 &[Gauge::Active, Gauge::Started, Gauge::Offered]
             };
-            gauges.push(chance.pick(demands));
+            gauges.push(dice.one_of(demands));
         }
         let host = matches!(kind.name, "neighbour" | "backup");
-        if host || chance.happens(0.3) {
+        if host || dice.happens(0.3) {
             gauges.push(Gauge::Stolen);
         }
-        if chance.happens(0.3) {
+        if dice.happens(0.3) {
             gauges.push(Gauge::Busy);
         }
-        if chance.happens(0.3) || kind.name == "plan-flip" {
+        if dice.happens(0.3) || kind.name == "plan-flip" {
             gauges.push(Gauge::ClassLatency);
         }
         Self {
             points: vec![Vec::new(); gauges.len()],
             gauges,
-            idle: chance.pick(&[Idle::Absent, Idle::Zero]),
+            idle: dice.one_of(&[Idle::Absent, Idle::Zero]),
             step_s: frame.step_s as f64,
         }
     }
@@ -101,33 +101,33 @@ impl Meter {
         at: Timestamp,
         done: &Done,
         (stolen, jitter): (f64, f64),
-        chance: &mut Chance,
+        dice: &mut Dice,
     ) {
         // Single seconds jitter; a minute averages over them.
         let jitter = jitter / self.step_s.sqrt();
-        let wobbled = done.completed * (jitter * chance.normal()).exp();
-        let completed = chance.count(wobbled * self.step_s) / self.step_s;
+        let wobbled = done.completed * (jitter * dice.normal()).exp();
+        let completed = dice.count(wobbled * self.step_s) / self.step_s;
         // The mean of few queries is as wild as the queries are.
         let few = 0.7 / (completed * self.step_s).max(1.0).sqrt();
         for (gauge, points) in self.gauges.iter().zip(&mut self.points) {
-            let wobble = (jitter * chance.normal()).exp();
+            let wobble = (jitter * dice.normal()).exp();
             let timed = |ms: f64| match self.idle {
                 _ if completed > 0.0 => Some(ms * wobble),
                 Idle::Zero => Some(0.0),
                 Idle::Absent => None,
             };
-            let mut counted = |rate: f64| Some(chance.count(rate * self.step_s) / self.step_s);
+            let mut counted = |rate: f64| Some(dice.count(rate * self.step_s) / self.step_s);
             let value = match gauge {
                 Gauge::Completed => Some(completed),
                 Gauge::Errors => counted(done.failed),
                 Gauge::Started => counted(done.started),
                 Gauge::Offered => counted(done.offered),
-                Gauge::Active => Some(chance.count(done.in_flight * wobble)),
-                Gauge::Latency => timed(done.mean_ms * (few * chance.normal()).exp()),
+                Gauge::Active => Some(dice.count(done.in_flight * wobble)),
+                Gauge::Latency => timed(done.mean_ms * (few * dice.normal()).exp()),
                 Gauge::ClassLatency => {
-                    timed(done.class_ms * (3.0 * few * chance.normal()).clamp(-1.5, 1.5).exp())
+                    timed(done.class_ms * (3.0 * few * dice.normal()).clamp(-1.5, 1.5).exp())
                 }
-                Gauge::Stolen => Some((stolen + 0.01 * chance.unit()).min(1.0)),
+                Gauge::Stolen => Some((stolen + 0.01 * dice.unit()).min(1.0)),
                 Gauge::Busy => Some((done.busy * wobble).min(1.0)),
             };
             if let Some(value) = value {

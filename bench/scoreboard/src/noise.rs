@@ -1,7 +1,9 @@
 //! What a KPI does when nothing happens: its expected course, and its noise.
 
 use crate::case::Part;
-use crate::chance::{Chance, Wander};
+use backstay_chance::Dice;
+
+use crate::wander::Wander;
 
 const DAY_MIN: f64 = 1_440.0;
 
@@ -74,18 +76,18 @@ pub(crate) fn course(
     noise: Noise,
     (from, minutes): (usize, usize),
     shift: Option<usize>,
-    chance: &mut Chance,
+    dice: &mut Dice,
 ) -> Course {
-    let season = Season::draw(noise.shape, chance);
-    let mut process = Process::draw(noise.shape, chance);
-    let trend = chance.between(-0.15, 0.2) / minutes as f64;
+    let season = Season::draw(noise.shape, dice);
+    let mut process = Process::draw(noise.shape, dice);
+    let trend = dice.between(-0.15, 0.2) / minutes as f64;
     let (mut values, mut expected) = (Vec::new(), Vec::new());
     for i in 0..minutes {
         let moved = if shift.is_some_and(|s| i >= s) { 60 } else { 0 };
         let season = season.at((from + i + moved) as f64) * (1.0 + trend * i as f64);
         let mean = process.mean(season, i);
         expected.push(mean);
-        values.push(process.value(mean, chance));
+        values.push(process.value(mean, dice));
     }
     Course {
         values,
@@ -107,26 +109,26 @@ struct Season {
 }
 
 impl Season {
-    fn draw(shape: Shape, chance: &mut Chance) -> Self {
+    fn draw(shape: Shape, dice: &mut Dice) -> Self {
         let depth = match shape {
-            Shape::Orders | Shape::Traffic => chance.between(0.3, 0.9),
-            Shape::Gauge | Shape::Latency | Shape::Hourly => chance.between(0.0, 0.4),
-            Shape::Pink => chance.between(0.0, 0.6),
-            Shape::Errors => chance.between(0.0, 0.5),
-            _ => chance.between(0.0, 0.1),
+            Shape::Orders | Shape::Traffic => dice.between(0.3, 0.9),
+            Shape::Gauge | Shape::Latency | Shape::Hourly => dice.between(0.0, 0.4),
+            Shape::Pink => dice.between(0.0, 0.6),
+            Shape::Errors => dice.between(0.0, 0.5),
+            _ => dice.between(0.0, 0.1),
         };
         Self {
             depth,
             humps: [
-                (chance.between(9.0, 14.0), chance.between(2.0, 4.5), 1.0),
+                (dice.between(9.0, 14.0), dice.between(2.0, 4.5), 1.0),
                 (
-                    chance.between(18.0, 22.0),
-                    chance.between(1.0, 3.0),
-                    chance.between(0.2, 1.2),
+                    dice.between(18.0, 22.0),
+                    dice.between(1.0, 3.0),
+                    dice.between(0.2, 1.2),
                 ),
             ],
             weekend: if depth > 0.2 {
-                chance.between(0.6, 1.15)
+                dice.between(0.6, 1.15)
             } else {
                 1.0
             },
@@ -165,19 +167,19 @@ struct Process {
 }
 
 impl Process {
-    fn draw(shape: Shape, chance: &mut Chance) -> Self {
+    fn draw(shape: Shape, dice: &mut Dice) -> Self {
         let base = match shape {
-            Shape::Orders => chance.log_between(4.0, 3_000.0),
-            Shape::Errors => chance.log_between(0.2, 20.0),
-            Shape::Gauge => chance.between(10.0, 60.0),
-            Shape::Ratio => chance.log_between(0.2, 4.0),
-            _ => chance.log_between(5.0, 50_000.0),
+            Shape::Orders => dice.log_between(4.0, 3_000.0),
+            Shape::Errors => dice.log_between(0.2, 20.0),
+            Shape::Gauge => dice.between(10.0, 60.0),
+            Shape::Ratio => dice.log_between(0.2, 4.0),
+            _ => dice.log_between(5.0, 50_000.0),
         };
         let sd = match shape {
-            Shape::Traffic => chance.log_between(0.004, 0.03),
-            Shape::Orders => chance.log_between(0.01, 0.12),
-            Shape::Pink => chance.log_between(0.02, 0.1),
-            _ => chance.log_between(0.02, 0.15),
+            Shape::Traffic => dice.log_between(0.004, 0.03),
+            Shape::Orders => dice.log_between(0.01, 0.12),
+            Shape::Pink => dice.log_between(0.02, 0.1),
+            _ => dice.log_between(0.02, 0.15),
         };
         let memories: &[f64] = match shape {
             Shape::Pink => &[0.5, 0.95, 0.998],
@@ -189,19 +191,19 @@ impl Process {
                 let memory = if *m > 0.0 {
                     *m
                 } else {
-                    chance.pick(&[0.0, 0.3, 0.6, 0.9, 0.97])
+                    dice.one_of(&[0.0, 0.3, 0.6, 0.9, 0.97])
                 };
-                Wander::new(memory, sd, chance)
+                Wander::new(memory, sd, dice)
             })
             .collect();
         Self {
             shape,
             base,
             wanders,
-            spread: sd * chance.between(0.5, 2.0),
-            burst: (chance.between(0.0, 0.004), chance.between(1.3, 3.0), 0),
-            regime: (0.0, chance.between(0.3, 0.8)),
-            period: chance.whole(20, 180),
+            spread: sd * dice.between(0.5, 2.0),
+            burst: (dice.between(0.0, 0.004), dice.between(1.3, 3.0), 0),
+            regime: (0.0, dice.between(0.3, 0.8)),
+            period: dice.whole(20, 180),
         }
     }
 
@@ -216,30 +218,30 @@ impl Process {
         }
     }
 
-    fn value(&mut self, mean: f64, chance: &mut Chance) -> f64 {
-        let wander: f64 = self.wanders.iter_mut().map(|w| w.step(chance)).sum();
+    fn value(&mut self, mean: f64, dice: &mut Dice) -> f64 {
+        let wander: f64 = self.wanders.iter_mut().map(|w| w.step(dice)).sum();
         match self.shape {
             Shape::Orders | Shape::Errors => {
-                let rate = mean * wander.exp() * self.bursts(chance);
-                chance.count(rate)
+                let rate = mean * wander.exp() * self.bursts(dice);
+                dice.count(rate)
             }
             Shape::Traffic | Shape::Pink | Shape::Hourly | Shape::Sawtooth => {
-                mean * (wander + 0.3 * self.spread * chance.normal()).exp()
+                mean * (wander + 0.3 * self.spread * dice.normal()).exp()
             }
             Shape::Gauge => {
-                let tail = 0.6 * self.spread * chance.student(3);
-                (mean * (1.0 + wander + tail) * self.bursts(chance)).clamp(0.0, 100.0)
+                let tail = 0.6 * self.spread * dice.student(3);
+                (mean * (1.0 + wander + tail) * self.bursts(dice)).clamp(0.0, 100.0)
             }
             Shape::Latency => {
-                let tail = self.spread * chance.student(4);
-                mean * (wander + tail.clamp(-1.5, 2.5)).exp() * self.bursts(chance)
+                let tail = self.spread * dice.student(4);
+                mean * (wander + tail.clamp(-1.5, 2.5)).exp() * self.bursts(dice)
             }
             Shape::Ratio => {
-                let failed = mean * (2.0 * wander + 2.0 * self.spread * chance.normal()).exp();
-                (100.0 - failed * self.bursts(chance)).clamp(0.0, 100.0)
+                let failed = mean * (2.0 * wander + 2.0 * self.spread * dice.normal()).exp();
+                (100.0 - failed * self.bursts(dice)).clamp(0.0, 100.0)
             }
             Shape::Regimes => {
-                if chance.happens(1.0 / 240.0) {
+                if dice.happens(1.0 / 240.0) {
                     self.regime.0 = if self.regime.0 > 0.0 {
                         0.0
                     } else {
@@ -256,14 +258,14 @@ impl Process {
     }
 
     /// Now and then a few minutes are higher, as ever.
-    fn bursts(&mut self, chance: &mut Chance) -> f64 {
+    fn bursts(&mut self, dice: &mut Dice) -> f64 {
         let (often, times, left) = self.burst;
         if left > 0 {
             self.burst.2 = left - 1;
             return times;
         }
-        if chance.happens(often) {
-            self.burst.2 = chance.whole(1, 4);
+        if dice.happens(often) {
+            self.burst.2 = dice.whole(1, 4);
         }
         1.0
     }

@@ -4,7 +4,9 @@
 //! Everything measured follows from the same few quantities, so that columns agree with each other:
 //! when the server slows down, closed-loop clients ask for less.
 
-use crate::chance::{Chance, Wander};
+use backstay_chance::Dice;
+
+use crate::wander::Wander;
 
 /// Rounds in which load and speed are brought into agreement.
 const ROUNDS: usize = 24;
@@ -87,11 +89,11 @@ pub(crate) struct Done {
 
 impl Plant {
     /// A plant of that kind: mostly idle to well used.
-    pub(crate) fn draw(chance: &mut Chance) -> Self {
-        let cores = chance.pick(&[2.0, 4.0, 8.0, 16.0]);
-        let short = chance.log_between(0.3, 8.0);
-        let long = short * chance.log_between(3.0, 30.0);
-        let rare = chance.pick(&[0.05, 0.1, 0.2, 0.4]);
+    pub(crate) fn draw(dice: &mut Dice) -> Self {
+        let cores = dice.one_of(&[2.0, 4.0, 8.0, 16.0]);
+        let short = dice.log_between(0.3, 8.0);
+        let long = short * dice.log_between(3.0, 30.0);
+        let rare = dice.one_of(&[0.05, 0.1, 0.2, 0.4]);
         let classes = vec![
             Class {
                 share: 1.0 - rare,
@@ -104,10 +106,10 @@ impl Plant {
         ];
         let mean_ms = (1.0 - rare) * short + rare * long;
         let most = 1_000.0 * cores / mean_ms;
-        let used = chance.between(0.15, 0.7);
+        let used = dice.between(0.15, 0.7);
         // How much of the load waits for answers.
-        let closed = chance.pick(&[0.0, 0.5, 1.0, 1.0]);
-        let think_ms = chance.log_between(2.0, 200.0);
+        let closed = dice.one_of(&[0.0, 0.5, 1.0, 1.0]);
+        let think_ms = dice.log_between(2.0, 200.0);
         let clients = (used * closed * most * (mean_ms + think_ms) / 1_000.0).ceil();
         Self {
             cores,
@@ -115,7 +117,7 @@ impl Plant {
             think_ms,
             open_per_s: used * (1.0 - closed) * most,
             classes,
-            usual_failures: chance.pick(&[0.0, 0.0, 0.001, 0.01]),
+            usual_failures: dice.one_of(&[0.0, 0.0, 0.001, 0.01]),
         }
     }
 
@@ -203,33 +205,33 @@ pub(crate) struct Restless {
 
 impl Restless {
     /// By the name of a family of noise.
-    pub(crate) fn draw(name: &str, chance: &mut Chance) -> Self {
+    pub(crate) fn draw(name: &str, dice: &mut Dice) -> Self {
         let (demand, speed) = match name {
-            "contended" => (0.03, chance.between(0.05, 0.2)),
+            "contended" => (0.03, dice.between(0.05, 0.2)),
             "steady" => (0.01, 0.01),
             _ => (0.04, 0.03),
         };
-        let memory = chance.pick(&[0.3, 0.8, 0.95]);
+        let memory = dice.one_of(&[0.3, 0.8, 0.95]);
         Self {
-            demand: Wander::new(memory, demand, chance),
-            speed: Wander::new(0.9, speed, chance),
-            jitter: chance.between(0.01, 0.08),
+            demand: Wander::new(memory, demand, dice),
+            speed: Wander::new(0.9, speed, dice),
+            jitter: dice.between(0.01, 0.08),
             checkpoint: (name == "checkpoints").then(|| {
-                let every = chance.whole(40, 300);
-                (every, chance.whole(2, 8), chance.between(1.3, 2.5))
+                let every = dice.whole(40, 300);
+                (every, dice.whole(2, 8), dice.between(1.3, 2.5))
             }),
-            pause: (name == "pauses").then(|| (chance.whole(15, 45), chance.between(3.0, 10.0))),
-            cycle: (name == "two-phase").then(|| (chance.whole(20, 60), chance.between(0.3, 0.7))),
+            pause: (name == "pauses").then(|| (dice.whole(15, 45), dice.between(3.0, 10.0))),
+            cycle: (name == "two-phase").then(|| (dice.whole(20, 60), dice.between(0.3, 0.7))),
             burst: (name == "bursty")
-                .then(|| (chance.between(0.01, 0.05), chance.between(1.3, 2.2), 0)),
+                .then(|| (dice.between(0.01, 0.05), dice.between(1.3, 2.2), 0)),
             heavy: name == "heavy",
         }
     }
 
     /// What it does to bin `i`: factor on demand and on work.
-    pub(crate) fn bin(&mut self, i: usize, chance: &mut Chance) -> (f64, f64) {
-        let mut demand = self.demand.step(chance).exp();
-        let mut slower = self.speed.step(chance).exp();
+    pub(crate) fn bin(&mut self, i: usize, dice: &mut Dice) -> (f64, f64) {
+        let mut demand = self.demand.step(dice).exp();
+        let mut slower = self.speed.step(dice).exp();
         if let Some((every, long, times)) = self.checkpoint
             && i % every < long
         {
@@ -247,12 +249,12 @@ impl Restless {
         }
         if let Some((often, times, left)) = self.burst {
             let now = left > 0;
-            let begins = !now && chance.happens(often);
+            let begins = !now && dice.happens(often);
             self.burst = Some((
                 often,
                 times,
                 if begins {
-                    chance.whole(2, 8)
+                    dice.whole(2, 8)
                 } else {
                     left.saturating_sub(1)
                 },
@@ -262,7 +264,7 @@ impl Restless {
             }
         }
         if self.heavy {
-            slower *= (0.15 * chance.student(3)).clamp(-0.6, 1.5).exp();
+            slower *= (0.15 * dice.student(3)).clamp(-0.6, 1.5).exp();
         }
         (demand, slower)
     }

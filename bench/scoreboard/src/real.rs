@@ -6,9 +6,9 @@ use backstay_model::metric::{MetricRole, Worse};
 use backstay_model::{MetricName, Span};
 
 use crate::case::{Case, Family, Kind, Part, Truth};
-use crate::chance::Chance;
 use crate::measure::quantile;
 use crate::nab::Series;
+use backstay_chance::Dice;
 
 /// Every kind of change of a real series.
 pub const KINDS: [Kind; 7] = [
@@ -37,19 +37,19 @@ const fn kind(name: &'static str, truth: Truth, part: Part) -> Kind {
 /// Case `number` of a kind, for that part; `None` when no series of that part is at hand.
 #[must_use]
 pub fn case(corpus: &[Series], kind: Kind, part: Part, number: u64) -> Option<Case> {
-    let mut chance = Chance::of(number, &format!("real/{}/{}", kind.name, part.word()));
+    let mut dice = Dice::of(number, &format!("real/{}/{}", kind.name, part.word()));
     let mine: Vec<&Series> = corpus
         .iter()
         .enumerate()
         .filter(|(i, _)| (i % HELD_EVERY == 0) == (part == Part::HeldBack))
         .map(|(_, series)| series)
         .collect();
-    let (series, change, horizon) = (0..TRIES).find_map(|_| place(&mine, &mut chance))?;
+    let (series, change, horizon) = (0..TRIES).find_map(|_| place(&mine, &mut dice))?;
     let from = change.saturating_sub(HISTORY_MAX);
     let mut points = series.rows[from..change + horizon].to_vec();
     let change = change - from;
-    let onset = change + chance.whole(0, 2);
-    happen(kind.name, &mut points, onset, &mut chance);
+    let onset = change + dice.whole(0, 2);
+    happen(kind.name, &mut points, onset, &mut dice);
     let steps: Vec<f64> = points
         .windows(2)
         .map(|w| w[1].at.since(w[0].at).0 as f64)
@@ -74,14 +74,14 @@ pub fn case(corpus: &[Series], kind: Kind, part: Part, number: u64) -> Option<Ca
 
 /// A series, a row and a horizon such that no labelled anomaly lies within a horizon of the row, and
 /// the stretch before is not constant.
-fn place<'a>(mine: &[&'a Series], chance: &mut Chance) -> Option<(&'a Series, usize, usize)> {
+fn place<'a>(mine: &[&'a Series], dice: &mut Dice) -> Option<(&'a Series, usize, usize)> {
     if mine.is_empty() {
         return None;
     }
-    let series = chance.pick(mine);
+    let series = dice.one_of(mine);
     let rows = series.rows.len();
-    let horizon = chance.pick(&[24, 36, 48, 60]);
-    let change = chance.whole(rows * 35 / 100, rows.saturating_sub(horizon + 1));
+    let horizon = dice.one_of(&[24, 36, 48, 60]);
+    let change = dice.whole(rows * 35 / 100, rows.saturating_sub(horizon + 1));
     let touched = |(from, to): &(usize, usize)| {
         *from <= change + horizon && change.saturating_sub(horizon) <= *to
     };
@@ -112,25 +112,25 @@ fn unit(points: &[Point], row: usize) -> f64 {
     spread.max(slow).max(0.01 * level).max(1e-6)
 }
 
-fn happen(name: &str, points: &mut [Point], onset: usize, chance: &mut Chance) {
+fn happen(name: &str, points: &mut [Point], onset: usize, dice: &mut Dice) {
     let unit = unit(points, onset);
     let since = points.len() - onset;
     let level = points[onset - 1].value;
     let times = if name == "step-small" {
-        chance.log_between(1.5, 3.0)
+        dice.log_between(1.5, 3.0)
     } else {
-        chance.log_between(3.0, 10.0)
+        dice.log_between(3.0, 10.0)
     };
     let size = times * unit;
     // Down only where there is room.
     let size = if level - size < 0.0 {
         size
     } else {
-        size * chance.sign()
+        size * dice.sign()
     };
     let never_negative = points.iter().all(|p| p.value >= 0.0);
-    let long = chance.whole(6, 15);
-    let wild = chance.between(2.5, 5.0) * unit;
+    let long = dice.whole(6, 15);
+    let wild = dice.between(2.5, 5.0) * unit;
     for (i, point) in points[onset..].iter_mut().enumerate() {
         let ramped = (i as f64 / (0.4 * since as f64)).min(1.0);
         point.value = match name {
@@ -138,7 +138,7 @@ fn happen(name: &str, points: &mut [Point], onset: usize, chance: &mut Chance) {
             "ramp" => point.value + size * ramped,
             "dip" if i < long => point.value + size,
             "stall" => 0.0,
-            "wilder" => point.value + wild * chance.normal(),
+            "wilder" => point.value + wild * dice.normal(),
             _ => point.value,
         };
         if never_negative {

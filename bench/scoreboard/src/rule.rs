@@ -16,7 +16,7 @@ pub struct Answer {
     pub score: f64,
     /// Whether it calls harm at its own level.
     pub alarm: Alarm,
-    /// Chance of such an answer without a change, where the rule knows one.
+    /// Dice of such an answer without a change, where the rule knows one.
     pub p_value: Option<f64>,
     /// Processor time it took.
     pub cpu: Duration,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use backstay_detect::{Column, Point};
 use backstay_model::{Span, Timestamp};
 
-use crate::chance::Chance;
+use backstay_chance::Dice;
 
 /// What becomes of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,16 +19,16 @@ enum Fate {
 }
 
 /// Puts one or two troubles on the recording.
-pub(crate) fn spoil(columns: &mut [Column], step: Span, chance: &mut Chance) {
-    for _ in 0..chance.whole(1, 3) {
-        if chance.happens(0.2) {
-            blank(columns, chance);
+pub(crate) fn spoil(columns: &mut [Column], step: Span, dice: &mut Dice) {
+    for _ in 0..dice.whole(1, 3) {
+        if dice.happens(0.2) {
+            blank(columns, dice);
             continue;
         }
-        let fates = fates(&moments(columns), step, chance);
+        let fates = fates(&moments(columns), step, dice);
         for column in columns.iter_mut() {
             let points = std::mem::take(&mut column.points);
-            column.points = suffered(points, &fates, chance);
+            column.points = suffered(points, &fates, dice);
         }
     }
 }
@@ -43,35 +43,35 @@ fn moments(columns: &[Column]) -> Vec<Timestamp> {
     all
 }
 
-fn fates(rows: &[Timestamp], step: Span, chance: &mut Chance) -> BTreeMap<Timestamp, Fate> {
-    let some = |often: f64, chance: &mut Chance| -> Vec<Timestamp> {
+fn fates(rows: &[Timestamp], step: Span, dice: &mut Dice) -> BTreeMap<Timestamp, Fate> {
+    let some = |often: f64, dice: &mut Dice| -> Vec<Timestamp> {
         rows.iter()
-            .filter(|_| chance.happens(often))
+            .filter(|_| dice.happens(often))
             .copied()
             .collect()
     };
-    match chance.whole(0, 4) {
+    match dice.whole(0, 4) {
         // One gap of up to a twentieth of the recording, somewhere in its first nine tenths.
         0 => {
-            let long = chance.whole(1, (rows.len() / 20).max(2));
-            let from = chance.whole(0, rows.len() * 9 / 10);
+            let long = dice.whole(1, (rows.len() / 20).max(2));
+            let from = dice.whole(0, rows.len() * 9 / 10);
             let gap = rows.iter().skip(from).take(long);
             gap.map(|at| (*at, Fate::Lost)).collect()
         }
         1 => {
-            let often = chance.between(0.02, 0.2);
-            let rows = some(often, chance);
+            let often = dice.between(0.02, 0.2);
+            let rows = some(often, dice);
             rows.into_iter().map(|at| (at, Fate::Lost)).collect()
         }
         2 => {
-            let often = chance.between(0.01, 0.1);
-            let rows = some(often, chance);
+            let often = dice.between(0.01, 0.1);
+            let rows = some(often, dice);
             rows.into_iter().map(|at| (at, Fate::Doubled)).collect()
         }
         _ => {
             let third = step.0 as f64 / 3.0;
             let moved = |at: &Timestamp| {
-                let off = Span(chance.between(-third, third) as i64);
+                let off = Span(dice.between(-third, third) as i64);
                 (*at, Fate::Moved(off))
             };
             rows.iter().map(moved).collect()
@@ -79,17 +79,13 @@ fn fates(rows: &[Timestamp], step: Span, chance: &mut Chance) -> BTreeMap<Timest
     }
 }
 
-fn suffered(
-    points: Vec<Point>,
-    fates: &BTreeMap<Timestamp, Fate>,
-    chance: &mut Chance,
-) -> Vec<Point> {
+fn suffered(points: Vec<Point>, fates: &BTreeMap<Timestamp, Fate>, dice: &mut Dice) -> Vec<Point> {
     let mut all = Vec::with_capacity(points.len());
     for point in points {
         match fates.get(&point.at) {
             Some(Fate::Lost) => {}
             Some(Fate::Doubled) => {
-                let value = point.value * chance.between(0.9, 1.1);
+                let value = point.value * dice.between(0.9, 1.1);
                 all.extend([Point { value, ..point }, point]);
             }
             Some(Fate::Moved(off)) => all.push(Point {
@@ -103,10 +99,10 @@ fn suffered(
 }
 
 /// Numbers are none here and there.
-fn blank(columns: &mut [Column], chance: &mut Chance) {
-    let often = chance.between(0.01, 0.1);
+fn blank(columns: &mut [Column], dice: &mut Dice) {
+    let often = dice.between(0.01, 0.1);
     for point in columns.iter_mut().flat_map(|c| c.points.iter_mut()) {
-        if chance.happens(often) {
+        if dice.happens(often) {
             point.value = f64::NAN;
         }
     }

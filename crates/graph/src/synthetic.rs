@@ -1,45 +1,9 @@
 //! Graphs made from a seed: for benches, and for the random runs of the conformance suite.
 
+use backstay_chance::Dice;
 use backstay_model::{Confidence, EdgeKind, NodeKey};
 
 use crate::compact::{CompactGraph, Part};
-
-/// A stream of numbers from a seed (SplitMix64, Steele et al. 2014): equal seeds, equal numbers on
-/// every platform.
-#[derive(Clone, Debug)]
-pub struct Dice(u64);
-
-impl Dice {
-    /// The stream of `seed`.
-    #[must_use]
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next number.
-    pub fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number in `0..n`; 0 when `n` is 0.
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.roll().checked_rem(n).unwrap_or(0)
-    }
-
-    /// A number in `0..1`.
-    pub fn unit(&mut self) -> f64 {
-        (self.roll() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// One of `items`; `None` when there are none.
-    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
-        items.get(self.below(items.len() as u64) as usize)
-    }
-}
 
 /// A random graph of this many settings and structural edges, ends uniform, one in ten edges
 /// symmetric, confidences in `0.5..1`.

@@ -26,7 +26,6 @@ pub mod server;
 mod cause;
 mod dialect;
 pub mod metrics;
-pub mod rng;
 mod target;
 mod write;
 

@@ -6,8 +6,8 @@ use backstay_model::snapshot::ServiceUse;
 use backstay_model::{ServiceName, Timestamp};
 
 use crate::cause::Influence;
-use crate::rng::Rng;
 use crate::server::{Age, Login, Server};
+use backstay_chance::Dice;
 
 /// Processor cores of the simulated host.
 pub(crate) const CORES: f64 = 8.0;
@@ -127,7 +127,7 @@ impl Service {
 /// How much is asked for over time: season, slow drift, noise from second to second, and spikes.
 #[derive(Debug, Clone)]
 pub(crate) struct Demand {
-    rng: Rng,
+    dice: Dice,
     drift: f64,
     noise: f64,
     spike: u32,
@@ -138,7 +138,7 @@ pub(crate) struct Demand {
 impl Demand {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            rng: Rng::of(seed, "demand"),
+            dice: Dice::of(seed, "demand"),
             drift: 0.0,
             noise: 0.0,
             spike: 0,
@@ -150,10 +150,10 @@ impl Demand {
     pub(crate) fn second(&mut self, at: Timestamp) -> f64 {
         let day = std::f64::consts::TAU * (at.as_secs_f64() / 86_400.0).fract();
         let season = 1.0 - 0.25 * day.cos();
-        self.drift = 0.99 * self.drift + 0.004 * self.roughness * self.rng.normal();
-        self.noise = 0.5 * self.noise + 0.02 * self.roughness * self.rng.normal();
-        if self.spike == 0 && self.rng.chance(0.003 * self.roughness) {
-            self.spike = 1 + u32::try_from(self.rng.below(3)).unwrap_or(0);
+        self.drift = 0.99 * self.drift + 0.004 * self.roughness * self.dice.normal();
+        self.noise = 0.5 * self.noise + 0.02 * self.roughness * self.dice.normal();
+        if self.spike == 0 && self.dice.happens(0.003 * self.roughness) {
+            self.spike = 1 + u32::try_from(self.dice.below(3)).unwrap_or(0);
         }
         let spike = if self.spike > 0 { 1.35 } else { 1.0 };
         self.spike = self.spike.saturating_sub(1);

@@ -6,7 +6,7 @@ use backstay_model::MetricName;
 use backstay_model::metric::{MetricRole, MetricSpec, Worse};
 
 use crate::load::{CORES, Done};
-use crate::rng::Rng;
+use backstay_chance::Dice;
 
 /// Name, role, which way is worse, floor, help.
 type Line = (&'static str, MetricRole, Worse, f64, &'static str);
@@ -69,32 +69,32 @@ pub(crate) struct Second<'a> {
 }
 
 /// The metrics of a second, with the noise of counting.
-pub(crate) fn measured(second: &Second<'_>, rng: &mut Rng) -> BTreeMap<MetricName, f64> {
+pub(crate) fn measured(second: &Second<'_>, dice: &mut Dice) -> BTreeMap<MetricName, f64> {
     let sum = |part: fn(&Done) -> f64| second.done.iter().map(part).sum::<f64>();
-    let commits = wobble(rng, sum(|d| d.commits), 0.015);
+    let commits = wobble(dice, sum(|d| d.commits), 0.015);
     let answered: f64 = sum(|d| d.commits * d.mean_ms);
-    let mean_ms = wobble(rng, answered / sum(|d| d.commits).max(1e-9), 0.04);
+    let mean_ms = wobble(dice, answered / sum(|d| d.commits).max(1e-9), 0.04);
     let rows = (
-        wobble(rng, sum(|d| d.rows.0), 0.02),
-        wobble(rng, sum(|d| d.rows.1), 0.02),
+        wobble(dice, sum(|d| d.rows.0), 0.02),
+        wobble(dice, sum(|d| d.rows.1), 0.02),
     );
-    let blocks = wobble(rng, rows.0 * 0.01 * second.blocks, 0.15);
+    let blocks = wobble(dice, rows.0 * 0.01 * second.blocks, 0.15);
     let busy = ((second.cores_used + second.stolen) / CORES).min(1.0);
-    let host = wobble(rng, busy, 0.03).min(1.0);
-    let wal = wobble(rng, rows.1 * 320.0, 0.08);
-    let buffers = wobble(rng, second.checkpoints, 0.2);
-    let log_bytes = wobble(rng, sum(|d| d.bytes.0) + 400.0, 0.1);
-    let temp_bytes = wobble(rng, sum(|d| d.bytes.1), 0.1);
-    let steal = (second.stolen / CORES * 0.5 + 0.004 * rng.unit()).min(1.0);
-    let failures = rng.count(sum(|d| d.failures));
-    let refused = rng.count(sum(|d| d.refused));
-    let in_flight = rng
+    let host = wobble(dice, busy, 0.03).min(1.0);
+    let wal = wobble(dice, rows.1 * 320.0, 0.08);
+    let buffers = wobble(dice, second.checkpoints, 0.2);
+    let log_bytes = wobble(dice, sum(|d| d.bytes.0) + 400.0, 0.1);
+    let temp_bytes = wobble(dice, sum(|d| d.bytes.1), 0.1);
+    let steal = (second.stolen / CORES * 0.5 + 0.004 * dice.unit()).min(1.0);
+    let failures = dice.count(sum(|d| d.failures));
+    let refused = dice.count(sum(|d| d.refused));
+    let in_flight = dice
         .count(sum(|d| d.in_flight - d.stuck))
         .min(second.sessions);
     let stuck = sum(|d| d.stuck).round();
     let active = (in_flight + stuck).min(second.sessions);
-    let waiting = rng.count(0.1 * in_flight) + stuck;
-    let queue = wobble(rng, second.cores_used + 1.5 * second.stolen, 0.2);
+    let waiting = dice.count(0.1 * in_flight) + stuck;
+    let queue = wobble(dice, second.cores_used + 1.5 * second.stolen, 0.2);
     let mut metrics: BTreeMap<MetricName, f64> = [
         ("commits_per_s", commits),
         ("writes_per_s", rows.1),
@@ -106,7 +106,7 @@ pub(crate) fn measured(second: &Second<'_>, rng: &mut Rng) -> BTreeMap<MetricNam
         ("active_sessions", active),
         ("sessions", second.sessions),
         ("waiting_sessions", waiting.min(active)),
-        ("lock_waits", rng.count(0.02 * in_flight)),
+        ("lock_waits", dice.count(0.02 * in_flight)),
         ("sync_rep_waits", stuck),
         (
             "connections_used",
@@ -132,6 +132,6 @@ pub(crate) fn measured(second: &Second<'_>, rng: &mut Rng) -> BTreeMap<MetricNam
     metrics
 }
 
-fn wobble(rng: &mut Rng, value: f64, share: f64) -> f64 {
-    value * (share * rng.normal()).exp()
+fn wobble(dice: &mut Dice, value: f64, share: f64) -> f64 {
+    value * (share * dice.normal()).exp()
 }

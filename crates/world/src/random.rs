@@ -4,9 +4,9 @@ use backstay_model::decision::Mode;
 use backstay_model::{Scope, SettingKey, SettingName, Span};
 
 use crate::action::{Action, Door, Fault, PauseWish, Turn, Wish};
-use crate::rng::Rng;
 use crate::scenario::{Patience, Scenario};
 use crate::server::RULE;
+use backstay_chance::Dice;
 
 /// Changes that hurt at once and much.
 const HARMFUL: [(&str, &str); 7] = [
@@ -57,62 +57,62 @@ pub fn harmless(turn: &Turn) -> bool {
 /// The story of `seed`.
 #[must_use]
 pub fn scenario(seed: u64) -> Scenario {
-    let mut rng = Rng::of(seed, "story");
-    let weather = if rng.chance(0.35) {
+    let mut dice = Dice::of(seed, "story");
+    let weather = if dice.happens(0.35) {
         Weather::Calm
     } else {
         Weather::Stormy
     };
     let mut story = Scenario::quiet(&format!("made up from seed {seed}"), seed, Span::ZERO);
-    story.mode = match rng.below(10) {
+    story.mode = match dice.below(10) {
         0 => Mode::Observe,
         1 | 2 => Mode::Approve,
         _ => Mode::Auto,
     };
-    story.roughness = (rng.between(0.5, 1.6) * 100.0).round() / 100.0;
+    story.roughness = (dice.between(0.5, 1.6) * 100.0).round() / 100.0;
     story.policy = Patience {
-        watch: Span::from_secs(20 + within(&mut rng, 20)),
-        extensions: u32::try_from(rng.below(2)).unwrap_or(0),
+        watch: Span::from_secs(20 + within(&mut dice, 20)),
+        extensions: u32::try_from(dice.below(2)).unwrap_or(0),
         recovery: Span::from_secs(12),
-        intent_ttl: Span::from_secs(20 + within(&mut rng, 60)),
-        budget: 1 + u32::try_from(rng.below(3)).unwrap_or(0),
+        intent_ttl: Span::from_secs(20 + within(&mut dice, 60)),
+        budget: 1 + u32::try_from(dice.below(3)).unwrap_or(0),
     };
-    let changes = 1 + rng.below(3);
+    let changes = 1 + dice.below(3);
     for _ in 0..changes {
-        let at = moment(&mut rng, 30, 50);
-        let turn = turn(&mut rng);
-        if rng.chance(0.15) {
+        let at = moment(&mut dice, 30, 50);
+        let turn = turn(&mut dice);
+        if dice.happens(0.15) {
             // Somebody moves the same setting again a little later.
             let again = Turn {
                 by: Some("carol".to_owned()),
-                value: (rng.chance(0.5)).then(|| third_value(&turn)).flatten(),
+                value: (dice.happens(0.5)).then(|| third_value(&turn)).flatten(),
                 ..turn.clone()
             };
             if turn.key.name != RULE {
-                let later = Span(at.0 + moment(&mut rng, 2, 20).0);
+                let later = Span(at.0 + moment(&mut dice, 2, 20).0);
                 story.events.push((later, Action::Change(again)));
             }
         }
         story.events.push((at, Action::Change(turn)));
     }
     if weather == Weather::Stormy {
-        storm(&mut rng, &mut story, changes);
+        storm(&mut dice, &mut story, changes);
     }
     story.lasts = calm_end(&story);
     story
 }
 
 /// Whole seconds in `0..n`.
-fn within(rng: &mut Rng, n: u64) -> i64 {
-    i64::try_from(rng.below(n)).unwrap_or(0)
+fn within(dice: &mut Dice, n: u64) -> i64 {
+    i64::try_from(dice.below(n)).unwrap_or(0)
 }
 
-fn moment(rng: &mut Rng, from_s: i64, length_s: u64) -> Span {
-    Span::from_millis(from_s * 1_000 + within(rng, length_s * 10) * 100)
+fn moment(dice: &mut Dice, from_s: i64, length_s: u64) -> Span {
+    Span::from_millis(from_s * 1_000 + within(dice, length_s * 10) * 100)
 }
 
-fn turn(rng: &mut Rng) -> Turn {
-    if rng.chance(0.06) {
+fn turn(dice: &mut Dice) -> Turn {
+    if dice.happens(0.06) {
         return Turn {
             by: None,
             key: SettingKey {
@@ -124,13 +124,13 @@ fn turn(rng: &mut Rng) -> Turn {
             why: None,
         };
     }
-    let pool: &[(&str, &str)] = match rng.below(10) {
+    let pool: &[(&str, &str)] = match dice.below(10) {
         0..=3 => &HARMFUL,
         4 => &TREACHEROUS,
         _ => &HARMLESS,
     };
-    let (name, value) = rng.pick(pool).copied().unwrap_or(("work_mem", "8MB"));
-    let by_role = rng.chance(0.15) && !matches!(name, "max_connections" | "fsync" | "autovacuum");
+    let (name, value) = dice.pick(pool).copied().unwrap_or(("work_mem", "8MB"));
+    let by_role = dice.happens(0.15) && !matches!(name, "max_connections" | "fsync" | "autovacuum");
     let scoped = [
         "statement_timeout",
         "work_mem",
@@ -143,16 +143,16 @@ fn turn(rng: &mut Rng) -> Turn {
     } else {
         Scope::Instance
     };
-    let file = scope == Scope::Instance && rng.chance(0.1);
+    let file = scope == Scope::Instance && dice.happens(0.1);
     Turn {
-        by: rng.chance(0.8).then(|| "ann".to_owned()),
+        by: dice.happens(0.8).then(|| "ann".to_owned()),
         key: SettingKey {
             scope,
             name: SettingName::new(name),
         },
         door: if file { Door::File } else { Door::Statement },
         value: Some(value.to_owned()),
-        why: rng.chance(0.5).then(|| "OPS-7 as planned".to_owned()),
+        why: dice.happens(0.5).then(|| "OPS-7 as planned".to_owned()),
     }
 }
 
@@ -169,32 +169,32 @@ fn third_value(turn: &Turn) -> Option<String> {
 }
 
 /// Everything that makes it hard.
-fn storm(rng: &mut Rng, story: &mut Scenario, changes: u64) {
-    for _ in 0..rng.below(4) {
-        let at = moment(rng, 20, 80);
-        let lasts = Span::from_secs(1 + within(rng, 12));
-        let action = match rng.below(8) {
+fn storm(dice: &mut Dice, story: &mut Scenario, changes: u64) {
+    for _ in 0..dice.below(4) {
+        let at = moment(dice, 20, 80);
+        let lasts = Span::from_secs(1 + within(dice, 12));
+        let action = match dice.below(8) {
             0 | 1 => Action::Load {
-                times: (rng.between(0.3, 3.0) * 10.0).round() / 10.0,
-                lasts: rng.chance(0.5).then_some(lasts),
+                times: (dice.between(0.3, 3.0) * 10.0).round() / 10.0,
+                lasts: dice.happens(0.5).then_some(lasts),
                 service: None,
             },
             2 => Action::Neighbour {
-                share: (rng.between(0.1, 0.5) * 10.0).round() / 10.0,
+                share: (dice.between(0.1, 0.5) * 10.0).round() / 10.0,
                 lasts,
             },
             3 => Action::Gap { lasts },
             4 => Action::Away { lasts },
             5 => Action::Restart {
-                lasts: Span::from_secs(1 + within(rng, 3)),
+                lasts: Span::from_secs(1 + within(dice, 3)),
             },
             6 => Action::LoginRefused { lasts },
             _ => Action::GuardDies { lasts },
         };
         story.events.push((at, action));
     }
-    for _ in 0..rng.below(3) {
-        let fault = match rng.below(7) {
+    for _ in 0..dice.below(3) {
+        let fault = match dice.below(7) {
             0 => Fault::LostReply,
             1 => Fault::LostRequest,
             2 => Fault::Masked,
@@ -205,24 +205,24 @@ fn storm(rng: &mut Rng, story: &mut Scenario, changes: u64) {
         };
         story.faults.push(fault);
     }
-    people(rng, story, changes);
+    people(dice, story, changes);
 }
 
-fn people(rng: &mut Rng, story: &mut Scenario, changes: u64) {
-    if rng.chance(0.3) {
-        let wish = rng
+fn people(dice: &mut Dice, story: &mut Scenario, changes: u64) {
+    if dice.happens(0.3) {
+        let wish = dice
             .pick(&[Wish::Approve, Wish::Keep, Wish::Revert])
             .copied();
-        let change = usize::try_from(1 + rng.below(changes)).unwrap_or(1);
+        let change = usize::try_from(1 + dice.below(changes)).unwrap_or(1);
         let by = "bob".to_owned();
         let wish = wish.unwrap_or(Wish::Keep);
         let request = Action::Request { by, wish, change };
-        story.events.push((moment(rng, 40, 60), request));
+        story.events.push((moment(dice, 40, 60), request));
     }
-    if rng.chance(0.15) {
+    if dice.happens(0.15) {
         let by = || "bob".to_owned();
         let (pause, resume) = (PauseWish::Pause, PauseWish::Resume);
-        let from = moment(rng, 20, 40);
+        let from = moment(dice, 20, 40);
         let pause = Action::Pause {
             by: by(),
             wish: pause,
@@ -234,7 +234,7 @@ fn people(rng: &mut Rng, story: &mut Scenario, changes: u64) {
         story.events.push((from, pause));
         story
             .events
-            .push((Span(from.0 + moment(rng, 5, 30).0), resume));
+            .push((Span(from.0 + moment(dice, 5, 30).0), resume));
     }
 }
 

@@ -357,7 +357,7 @@ impl Server {
             path: path.to_owned(),
             fingerprint: Some(Fingerprint(format!(
                 "{:016x}",
-                crate::rng::Rng::of(0, &text).next_u64()
+                backstay_chance::Dice::of(0, &text).roll()
             ))),
             mode: Some(0o600),
             modified_at: None,

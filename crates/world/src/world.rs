@@ -15,8 +15,8 @@ use crate::action::{Action, Door, Fault, Turn};
 use crate::cause::Influence;
 use crate::load::{self, Demand, Done, Pace, Service, Weather};
 use crate::metrics::{self, Second};
-use crate::rng::Rng;
 use crate::server::{Age, Login, Server, Values};
+use backstay_chance::Dice;
 
 mod probing;
 
@@ -95,8 +95,8 @@ pub(crate) struct Inside {
     pub(crate) now: Timestamp,
     pub(crate) services: Vec<(Service, f64)>,
     demand: Demand,
-    noise: Rng,
-    probe_noise: Rng,
+    noise: Dice,
+    probe_noise: Dice,
     schedule: BTreeMap<(Timestamp, u64), Action>,
     scheduled: u64,
     pub(crate) faults: VecDeque<Fault>,
@@ -155,8 +155,8 @@ impl World {
             now: at,
             services: services.into_iter().map(|s| (s, 1.0)).collect(),
             demand,
-            noise: Rng::of(seed, "metrics"),
-            probe_noise: Rng::of(seed, "probe"),
+            noise: Dice::of(seed, "metrics"),
+            probe_noise: Dice::of(seed, "probe"),
             schedule: BTreeMap::new(),
             scheduled: 0,
             faults: VecDeque::new(),

@@ -5,6 +5,7 @@ use crate::run::root;
 
 /// Our crates by layer; a crate may use lower layers, and what is listed beside it.
 const LAYERS: &[(&str, u8, &[&str])] = &[
+    ("chance", 0, &[]),
     ("model", 0, &[]),
     ("catalog", 1, &[]),
     ("graph", 1, &[]),
@@ -35,6 +36,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
 
 /// Crates without I/O, clock, threads or random order.
 const PURE: &[&str] = &[
+    "chance",
     "model",
     "catalog",
     "graph",

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::conformance::edge;
 use crate::store::View;
-use crate::synthetic::Dice;
+use backstay_chance::Dice;
 
 fn open(from: &str, kind: EdgeKind, to: &str, confidence: f64) -> Edge {
     Edge {

@@ -13,7 +13,7 @@ use crate::identity::EdgeScope;
 use crate::impact::{Felt, Impact, ImpactSpec};
 use crate::op::{Batch, Op};
 use crate::store::{EdgeFilter, GraphStore, View};
-use crate::synthetic::Dice;
+use backstay_chance::Dice;
 
 const BATCHES: u64 = 12;
 const OPS_MAX: u64 = 12;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::conformance::{edge, effective_view, rules, set};
 use crate::conformance::{random_batch, random_node};
-use crate::synthetic::Dice;
+use backstay_chance::Dice;
 
 fn batches(seed: u64, count: u64) -> Vec<Batch> {
     let mut dice = Dice::new(seed);

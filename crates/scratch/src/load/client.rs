@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use backstay_chance::Dice;
 use tokio::time::Instant;
 use tokio_postgres::{Config, Error, NoTls, Statement};
 
@@ -40,7 +41,7 @@ impl Client {
         Self {
             config,
             counter,
-            dice: Dice(seed),
+            dice: Dice::new(seed),
             session: None,
             pause: PAUSE_FIRST,
         }
@@ -117,11 +118,11 @@ impl Session {
     }
 
     async fn run(&self, work: Work, dice: &mut Dice) -> Result<(), Error> {
-        let account = dice.upto(ACCOUNTS.saturating_mul(self.branches));
+        let account = upto(dice, ACCOUNTS.saturating_mul(self.branches));
         match (work, self.statements.as_slice()) {
             (Work::PointRead, [read]) => self.client.query(read, &[&account]).await.map(drop),
             (Work::SortJoin, [sort]) => {
-                let first = dice.upto(ACCOUNTS - SORT_ROWS);
+                let first = upto(dice, ACCOUNTS - SORT_ROWS);
                 self.client
                     .query(sort, &[&first, &(first + SORT_ROWS)])
                     .await
@@ -129,8 +130,8 @@ impl Session {
             }
             (_, [pay, read, till, total, note]) => {
                 let (teller, delta) = (
-                    dice.upto(TELLERS * self.branches),
-                    dice.upto(10_000) - 5_000,
+                    upto(dice, TELLERS * self.branches),
+                    upto(dice, 10_000) - 5_000,
                 );
                 let branch = (teller - 1) / TELLERS + 1;
                 self.client.batch_execute("BEGIN").await?;
@@ -165,34 +166,8 @@ fn texts(work: Work) -> &'static [&'static str] {
     }
 }
 
-/// Small seeded generator (SplitMix64): a load needs no better.
-struct Dice(u64);
-
-impl Dice {
-    /// A number in `1..=most`.
-    fn upto(&mut self, most: i32) -> i32 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
-        let most = u64::try_from(most).unwrap_or(1).max(1);
-        i32::try_from(z % most + 1).unwrap_or(1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Dice;
-
-    #[test]
-    fn dice_stay_in_range_and_repeat() {
-        let throw = || {
-            let mut dice = Dice(7);
-            (0..1000).map(|_| dice.upto(6)).collect::<Vec<_>>()
-        };
-        assert!(throw().iter().all(|n| (1..=6).contains(n)));
-        assert!((1..=6).all(|n| throw().contains(&n)));
-        assert_eq!(throw(), throw());
-    }
+/// A number in `1..=most`.
+fn upto(dice: &mut Dice, most: i32) -> i32 {
+    let below = dice.below(u64::try_from(most).unwrap_or(1));
+    i32::try_from(below).unwrap_or(0) + 1
 }

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use backstay_chance::Dice;
 use backstay_graph::{Batch, Graph, GraphStore};
 use backstay_journal::conformance::{condition, sample};
 use backstay_journal::{EntryStore, Journal, MetricStore, Record, verify};
@@ -23,19 +24,6 @@ const LIMITS: Limits = Limits {
     metrics_bytes_max: 1 << 20,
     journal_bytes_max: None,
 };
-
-/// SplitMix64: enough for choosing sizes.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % limit
-    }
-}
 
 fn change_set(id: u64, text: usize) -> ChangeSet {
     let standing = |value: String| Standing {
@@ -77,7 +65,7 @@ fn child() {
     let (Ok(directory), Ok(seed)) = (std::env::var(DIRECTORY), std::env::var(SEED)) else {
         return;
     };
-    let mut random = Random(seed.parse().unwrap());
+    let mut dice = Dice::new(seed.parse().unwrap());
     let Stores {
         log,
         mut graph,
@@ -87,22 +75,21 @@ fn child() {
     let mut journal = Journal::open(log).unwrap();
     ingest::catch_up(journal.store(), &mut graph).unwrap();
     loop {
-        let count = 1 + random.below(BATCH_MAX);
+        let count = 1 + dice.below(BATCH_MAX);
         let first = journal.next_seq().0;
         let at = Timestamp(i64::try_from(first).unwrap());
-        if random.below(2) == 0 {
-            let size = |random: &mut Random| {
-                if random.below(9) == 0 {
+        if dice.below(2) == 0 {
+            let size = |dice: &mut Dice| {
+                if dice.below(9) == 0 {
                     65_536
                 } else {
-                    10 + random.below(4_000)
+                    10 + dice.below(4_000)
                 }
             };
-            let records =
-                (0..count).map(|_| condition(usize::try_from(size(&mut random)).unwrap()));
+            let records = (0..count).map(|_| condition(usize::try_from(size(&mut dice)).unwrap()));
             drop(journal.commit(at, records.collect()).unwrap());
         } else {
-            let size = usize::try_from(random.below(3_000)).unwrap();
+            let size = usize::try_from(dice.below(3_000)).unwrap();
             let sets = (0..count).map(|n| change_set(first + n, size)).collect();
             ingest::ingest(&mut journal, &mut graph, at, sets).unwrap();
         }
@@ -228,10 +215,10 @@ fn what_was_acknowledged_survives_a_kill() {
         .and_then(|s| s.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
     println!("seed {seed} (set BACKSTAY_SEED to run it again)");
-    let mut random = Random(seed);
+    let mut dice = Dice::new(seed);
     let directory = tempfile::tempdir().unwrap();
     for round in 0..ROUNDS {
-        let acknowledgements = 1 + random.below(25);
+        let acknowledgements = 1 + dice.below(25);
         let last = run_and_kill(directory.path(), seed + round, acknowledgements);
         check(directory.path(), last);
     }

@@ -68,12 +68,12 @@ fn every_problem_is_told_with_its_line_and_what_would_be_right() {
 
 #[test]
 fn no_text_makes_it_panic() {
-    let mut rng = crate::rng::Rng::new(3);
+    let mut dice = backstay_chance::Dice::new(3);
     for _ in 0..2_000 {
         let mut text: Vec<char> = TALE.chars().collect();
-        for _ in 0..1 + rng.below(6) {
-            let place = usize::try_from(rng.below(text.len() as u64)).unwrap();
-            match rng.below(3) {
+        for _ in 0..1 + dice.below(6) {
+            let place = usize::try_from(dice.below(text.len() as u64)).unwrap();
+            match dice.below(3) {
                 0 => text[place] = '\u{fe}',
                 1 => {
                     text.remove(place);

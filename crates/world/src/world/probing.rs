@@ -61,7 +61,7 @@ impl Inside {
     fn answer(&mut self, mean_ms: f64, limit_ms: Option<f64>) -> ProbeStep {
         let ms = mean_ms * (0.12 * self.probe_noise.normal()).exp();
         if let Some(limit_ms) = limit_ms
-            && self.probe_noise.chance(beyond(mean_ms, limit_ms))
+            && self.probe_noise.happens(beyond(mean_ms, limit_ms))
         {
             return failed("57014", "canceling statement due to statement timeout");
         }

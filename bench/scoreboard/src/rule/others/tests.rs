@@ -98,9 +98,9 @@ fn kayenta_needs_a_shift_and_forgives_the_good_one() {
 
 #[test]
 fn the_sequential_test_keeps_its_promise_where_its_model_holds() {
-    let mut chance = crate::chance::Chance::of(1, "msprt");
+    let mut dice = backstay_chance::Dice::of(1, "msprt");
     let mut draw =
-        |n: usize, mean: f64| -> Vec<f64> { (0..n).map(|_| mean + chance.normal()).collect() };
+        |n: usize, mean: f64| -> Vec<f64> { (0..n).map(|_| mean + dice.normal()).collect() };
     let mut alarms = 0;
     for _ in 0..400 {
         let (before, since) = (draw(360, 0.0), draw(120, 0.0));
