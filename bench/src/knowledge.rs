@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use anyhow::{Result, ensure};
 use backstay_catalog::candidate::Candidate;
 use backstay_catalog::{Pack, Quantity, pack};
-use backstay_graph::{Batch, EdgeScope, Graph, ImpactSpec, Op, View};
-use backstay_guard::knowledge::rules;
-use backstay_model::dependency::{EvidenceKind, NodeKey};
+use backstay_graph::{Batch, Graph, ImpactSpec, View};
+use backstay_guard::knowledge::{rules, uses};
+use backstay_model::dependency::NodeKey;
 use backstay_model::metric::MetricSpec;
 use backstay_model::name::EngineKind;
-use backstay_model::{
-    Confidence, Edge, EdgeKind, Evidence, ServiceName, SettingKey, TargetId, Timestamp,
-};
+use backstay_model::{ServiceName, SettingKey, TargetId, Timestamp};
 use backstay_risk::history::Outcome;
 use backstay_risk::{Costs, PastChange};
 use backstay_simulate::outlook::past_change;
@@ -47,8 +45,8 @@ impl Known {
     pub fn new() -> Result<Self> {
         let pack = pack(EngineKind::Postgresql, 15)?.pack;
         let target = TargetId::new("shop");
-        let scope = EdgeScope::Target(target.clone());
-        let services = SERVICES.map(|s| Op::open(&scope, uses(s, &target)));
+        let began = Timestamp::default();
+        let services = SERVICES.map(|s| uses(&target, ServiceName::new(s), began));
         let mut graph = Graph::new();
         graph.apply(&Batch {
             seq: 1,
@@ -151,23 +149,4 @@ fn past(pack: &Pack) -> Vec<PastChange> {
             past_change(pack, &change, change.time.best(), outcome)
         })
         .collect()
-}
-
-fn uses(service: &str, target: &TargetId) -> Edge {
-    Edge {
-        from: NodeKey::Service(ServiceName::new(service)),
-        to: NodeKey::Target(target.clone()),
-        kind: EdgeKind::Uses,
-        confidence: Confidence::ONE,
-        constraint: None,
-        rule: None,
-        evidence: vec![Evidence {
-            kind: EvidenceKind::History,
-            anchor: "sessions".into(),
-            log_lr: 9.0,
-            observed_at: None,
-        }],
-        valid_from: Timestamp(0),
-        valid_to: Timestamp::OPEN_END,
-    }
 }

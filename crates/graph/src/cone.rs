@@ -13,7 +13,7 @@ use crate::direction::Walk;
 use crate::export::{Told, counter_evidence};
 use crate::impact::{Impact, ImpactSpec};
 
-pub use svg::svg;
+pub use svg::{escaped, svg};
 pub use tree::tree;
 
 /// Most nodes a cone shows before it collapses the weakest ones into groups.

@@ -11,7 +11,7 @@ use backstay_model::confidence::Confidence;
 use backstay_model::dependency::{Edge, EdgeKind, Evidence, EvidenceKind};
 use backstay_model::name::EngineKind;
 use backstay_model::snapshot::{Server, Snapshot};
-use backstay_model::{Author, Change, NodeKey, TargetId, Timestamp, ValueSource};
+use backstay_model::{Author, Change, NodeKey, ServiceName, TargetId, Timestamp, ValueSource};
 use backstay_risk::history::Outcome;
 use backstay_risk::{Costs, PastChange};
 use backstay_simulate::Scene;
@@ -195,7 +195,9 @@ fn effect(effect: &backstay_catalog::Effect) -> Edge {
     }
 }
 
-fn uses(target: &TargetId, service: backstay_model::ServiceName, at: Timestamp) -> Op {
+/// `service` uses `target`: its sessions were seen there since `at`.
+#[must_use]
+pub fn uses(target: &TargetId, service: ServiceName, at: Timestamp) -> Op {
     let edge = Edge {
         from: NodeKey::Service(service),
         to: NodeKey::Target(target.clone()),

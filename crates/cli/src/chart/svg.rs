@@ -5,6 +5,8 @@ mod panel;
 
 use std::fmt::Write;
 
+use backstay_graph::cone::escaped;
+
 use super::{Chart, axis, palette};
 use axis::Axis;
 
@@ -140,20 +142,4 @@ impl Sheet {
             self.line(&format!("<path class=\"{class}\" d=\"{d}\"/>"));
         }
     }
-}
-
-/// The characters that mean something to XML, written out; control characters dropped.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            c if c.is_control() => safe.push(' '),
-            c => safe.push(c),
-        }
-    }
-    safe
 }

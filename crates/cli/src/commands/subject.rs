@@ -13,13 +13,11 @@ use backstay_engine_postgres::dsn::Host;
 use backstay_engine_postgres::metrics::specs;
 use backstay_engine_postgres::observer::PostgresObserver;
 use backstay_engine_postgres::secrets::Redactor;
-use backstay_graph::{Batch, EdgeScope, Graph, Op, View};
+use backstay_graph::{Batch, Graph, View};
 use backstay_guard::clock::{Clock, SystemClock};
-use backstay_model::dependency::{Edge, EdgeKind, Evidence, EvidenceKind};
+use backstay_guard::knowledge::{rules_in, uses};
 use backstay_model::name::EngineKind;
-use backstay_model::{
-    Confidence, MetricName, NodeKey, ServiceName, SettingKey, Snapshot, TargetId, Timestamp, Value,
-};
+use backstay_model::{MetricName, ServiceName, SettingKey, Snapshot, TargetId, Timestamp, Value};
 
 use crate::args::{Common, Subject};
 use crate::commands::machine::{host_options, this_machine};
@@ -30,8 +28,6 @@ use crate::state;
 
 /// Name of the target when no server is named.
 const NOWHERE: &str = "offline";
-/// Log-likelihood ratio of a session seen: its service certainly uses the target.
-const SEEN_LOG_LR: f64 = 9.0;
 /// Bytes of the key under which the secrets of a look that is not kept become fingerprints.
 const PASSING_KEY_BYTES: usize = 32;
 
@@ -121,11 +117,10 @@ impl Ground {
 
     /// The same over what is known already.
     pub(crate) fn graph_over(&self, mut graph: Graph) -> Result<Graph, Failure> {
-        let mut ops = backstay_guard::knowledge::rules_in(self.choice.pack, self.major);
+        let mut ops = rules_in(self.choice.pack, self.major);
         let target = self.target();
-        let scope = EdgeScope::Target(target.clone());
-        let uses = |name: &ServiceName| Op::open(&scope, uses(name, &target));
-        ops.extend(self.services().keys().map(uses));
+        let service = |name: &ServiceName| uses(&target, name.clone(), Timestamp::default());
+        ops.extend(self.services().keys().map(service));
         let seq = graph.applied_seq() + 1;
         graph
             .apply(&Batch { seq, ops })
@@ -139,25 +134,6 @@ impl Ground {
         self.now = self.now.with_host(fact, quantity);
         self.host.insert(fact.to_owned(), shown);
         self
-    }
-}
-
-fn uses(service: &ServiceName, target: &TargetId) -> Edge {
-    Edge {
-        from: NodeKey::Service(service.clone()),
-        to: NodeKey::Target(target.clone()),
-        kind: EdgeKind::Uses,
-        confidence: Confidence::ONE,
-        constraint: None,
-        rule: None,
-        evidence: vec![Evidence {
-            kind: EvidenceKind::History,
-            anchor: "sessions".into(),
-            log_lr: SEEN_LOG_LR,
-            observed_at: None,
-        }],
-        valid_from: Timestamp(0),
-        valid_to: Timestamp::OPEN_END,
     }
 }
 

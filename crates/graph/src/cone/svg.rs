@@ -66,8 +66,9 @@ impl Out {
     }
 }
 
-/// The characters that mean something to XML, written out; control characters dropped.
-fn escaped(text: &str) -> String {
+/// `text` for a place in SVG or XML: what means something there written out, control characters dropped.
+#[must_use]
+pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

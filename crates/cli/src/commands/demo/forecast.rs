@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_catalog::candidate::Candidate;
 use backstay_catalog::pack;
-use backstay_graph::{Batch, EdgeScope, Graph, Op, View};
-use backstay_model::confidence::Confidence;
-use backstay_model::dependency::{Edge, EdgeKind, Evidence, EvidenceKind};
+use backstay_graph::{Batch, Graph, View};
+use backstay_guard::knowledge::{rules, uses};
 use backstay_model::name::EngineKind;
-use backstay_model::{NodeKey, ServiceName, TargetId, Timestamp};
+use backstay_model::{ServiceName, TargetId, Timestamp};
 use backstay_risk::Costs;
 use backstay_simulate::report::Expected;
 use backstay_simulate::{Proposed, Report, Ruling, Scene, report};
@@ -77,33 +76,14 @@ fn graph(
     target: &TargetId,
     services: &[String],
 ) -> Result<Graph, Failure> {
-    let mut ops = backstay_guard::knowledge::rules(knowledge);
-    let scope = EdgeScope::Target(target.clone());
-    ops.extend(services.iter().map(|s| Op::open(&scope, uses(s, target))));
+    let mut ops = rules(knowledge);
+    let service = |name: &String| uses(target, ServiceName::new(name), Timestamp::default());
+    ops.extend(services.iter().map(service));
     let mut graph = Graph::new();
     graph
         .apply(&Batch { seq: 1, ops })
         .map_err(|e| Failure::of(Code::Internal, &e))?;
     Ok(graph)
-}
-
-fn uses(service: &str, target: &TargetId) -> Edge {
-    Edge {
-        from: NodeKey::Service(ServiceName::new(service)),
-        to: NodeKey::Target(target.clone()),
-        kind: EdgeKind::Uses,
-        confidence: Confidence::ONE,
-        constraint: None,
-        rule: None,
-        evidence: vec![Evidence {
-            kind: EvidenceKind::History,
-            anchor: "sessions".into(),
-            log_lr: 9.0,
-            observed_at: None,
-        }],
-        valid_from: Timestamp(0),
-        valid_to: Timestamp::OPEN_END,
-    }
 }
 
 /// Metrics that are named at most.
