@@ -17,6 +17,7 @@ use backstay_engine::{
 use backstay_model::metric::MetricSpec;
 use backstay_model::{Sample, Snapshot, SnapshotId, Span, TargetId, Timestamp};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::connect::{Dialer, Purpose};
 use crate::dsn::Resolved;
@@ -293,9 +294,14 @@ impl PostgresObserver {
         })
     }
 
-    /// Reads everything and pairs it with what is known.
-    async fn observe(&mut self, now: Timestamp, look: Look) -> Result<Poll, ReadError> {
+    /// Reads everything and pairs it with what is known; the look was begun at `now`, which was `begun`.
+    async fn observe(
+        &mut self,
+        (now, begun): (Timestamp, Instant),
+        look: Look,
+    ) -> Result<Poll, ReadError> {
         let seen = self.read_whole(now).await?;
+        let took = Span(i64::try_from(begun.elapsed().as_micros()).unwrap_or(i64::MAX));
         if let Some(log) = look.log.as_ref().filter(|_| self.known.is_none()) {
             self.follow_log(log);
         }
@@ -305,6 +311,7 @@ impl PostgresObserver {
             statements: self.statements(&seen.reading),
             session_start: seen.session_start,
             unmoved_at: self.known.as_ref().map(|known| known.looked_at),
+            complete_at: Some(now + took),
             snapshot: seen.snapshot,
         };
         let before = self.known.take();
@@ -384,9 +391,10 @@ impl ConfigReader for PostgresObserver {
 
 impl ChangeSource for PostgresObserver {
     async fn poll(&mut self, now: Timestamp) -> Result<Poll, ReadError> {
+        let begun = Instant::now();
         let look = self.look(now).await?;
         if look.moved {
-            return self.observe(now, look).await;
+            return self.observe((now, begun), look).await;
         }
         self.read_log();
         if let Some(known) = self.known.as_mut() {

@@ -138,7 +138,9 @@ fn names(statement: &Statement, key: &SettingKey) -> bool {
 }
 
 /// The server's own word on when the value changed, else when the statement ran, if that was between
-/// the two readings (a statement may run long before the reload that activates it).
+/// the two readings (a statement may run long before the reload that activates it). By our clock it
+/// was within the window; where the server's clock, or the digits that its log leaves off, say up to
+/// [`CLOCK_SLACK`] else, the end of the window that is nearer is the best that can be said.
 fn exact(candidates: &[&Statement], said: Option<&Statement>, window: Window) -> Option<Timestamp> {
     let server = candidates
         .iter()
@@ -146,9 +148,10 @@ fn exact(candidates: &[&Statement], said: Option<&Statement>, window: Window) ->
         .filter_map(|s| s.at)
         .max();
     let between = |at: &Timestamp| *at >= window.not_before - CLOCK_SLACK && window.holds(*at);
-    server
+    let exact = server
         .filter(between)
-        .or_else(|| said.and_then(|s| s.at).filter(between))
+        .or_else(|| said.and_then(|s| s.at).filter(between))?;
+    Some(exact.clamp(window.not_before, window.not_after))
 }
 
 fn takes_effect(
@@ -189,7 +192,8 @@ impl Window {
         let not_before = seen
             .unmoved_at
             .map_or(old.taken_at, |at| at.max(old.taken_at));
-        let not_after = seen.snapshot.taken_at;
+        let begun_at = seen.snapshot.taken_at;
+        let not_after = seen.complete_at.map_or(begun_at, |at| at.max(begun_at));
         Self {
             not_before: not_before.min(not_after),
             not_after,

@@ -26,6 +26,10 @@ pub struct Observation {
     pub session_start: BTreeSet<SettingName>,
     /// The last look that found nothing moved; `None` when this is the first.
     pub unmoved_at: Option<Timestamp>,
+    /// When the reading was complete, by the clock of `snapshot.taken_at`, which is when it was begun:
+    /// what it shows took effect before this moment, perhaps after the other. `None` when reading takes
+    /// no time.
+    pub complete_at: Option<Timestamp>,
 }
 
 impl Observation {
@@ -37,6 +41,7 @@ impl Observation {
             statements,
             session_start: BTreeSet::new(),
             unmoved_at: None,
+            complete_at: None,
         }
     }
 }

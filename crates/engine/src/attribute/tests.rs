@@ -97,6 +97,7 @@ fn check(old: &str, new: &str, statements: &[Statement]) -> String {
         statements: statements.to_vec(),
         session_start: [SettingName::new("log_connections")].into(),
         unmoved_at: Some(Timestamp::from_secs(109)),
+        complete_at: None,
     };
     let mut text = String::new();
     for c in changes(&snapshot(100, old), &seen) {
@@ -142,6 +143,40 @@ fn without_a_statement_nobody_is_blamed() {
         "work_mem 65536 /etc/pg/postgresql.conf -\njit on default -",
         &[said(112.0, "ann", "psql", "work_mem", "after it was seen"), said(109.5, "ann", "psql", "jit", "")],
     ), @"work_mem: 4096 -> 65536 (/etc/pg/postgresql.conf) Now by unknown at ? because - Observed");
+}
+
+/// When a change that was read from 110 s to 110.2 s is said to have been, after a quiet look at 109 s.
+fn timed(ran_at_s: f64) -> (Option<f64>, f64) {
+    let seen = Observation {
+        unmoved_at: Some(Timestamp::from_secs(109)),
+        complete_at: Some(Timestamp(110_200_000)),
+        ..Observation::new(
+            snapshot(110, "jit off auto off"),
+            vec![said(ran_at_s, "ann", "psql", "jit", "")],
+        )
+    };
+    let time = changes(&snapshot(100, "jit on default -"), &seen)[0].time;
+    (
+        time.exact.map(Timestamp::as_secs_f64),
+        time.not_after.as_secs_f64(),
+    )
+}
+
+#[test]
+fn the_exact_moment_lies_between_the_looks() {
+    assert_eq!(timed(109.3), (Some(109.3), 110.2));
+    assert_eq!(timed(110.1), (Some(110.1), 110.2), "while it was read");
+    assert_eq!(
+        timed(110.9),
+        (Some(110.2), 110.2),
+        "the server's clock is ahead"
+    );
+    assert_eq!(
+        timed(108.4),
+        (Some(109.0), 110.2),
+        "the server's clock is behind"
+    );
+    assert_eq!(timed(107.9), (None, 110.2), "it waited for its reload");
 }
 
 #[test]
