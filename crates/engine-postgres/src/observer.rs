@@ -29,6 +29,7 @@ use crate::secrets::Redactor;
 pub(crate) mod link;
 
 mod configuration_files;
+mod faults;
 mod identity;
 mod notices;
 mod reading;
@@ -216,10 +217,11 @@ impl PostgresObserver {
             .replace("statements", notices::statements_logged(&reading));
         let place = self.place();
         let files = configuration_files::list(&reading, &self.redactor, place);
-        let lines = unloaded::lines(&reading, &self.redactor);
+        let lines = unloaded::Files::of(&reading, &self.redactor);
         let waits = match &self.known {
-            Some(known) if loaded == Loaded::No => known.waits.edited(&lines, now),
-            _ => Waits::loaded(lines),
+            Some(known) if loaded == Loaded::No => known.waits.edited(lines, now),
+            Some(known) => known.waits.reloaded(lines),
+            None => Waits::begun(lines),
         };
         self.services.count(&reading.services, now);
         let Standings {

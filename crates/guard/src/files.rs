@@ -3,7 +3,7 @@
 
 use backstay_journal::{Notice, Presence, Record};
 use backstay_model::Snapshot;
-use backstay_model::snapshot::{FileError, Unloaded};
+use backstay_model::snapshot::{FileError, Spoils, Unloaded};
 
 use crate::desk::Desk;
 use crate::news::Tidings;
@@ -35,8 +35,10 @@ pub(crate) fn tell_file_errors(desk: &Desk, old: &Snapshot, new: &Snapshot, turn
 
 pub(crate) fn not_boot_safe(errors: &[FileError]) -> Notice {
     let line = |e: &FileError| format!("{}:{}: {}", e.path, e.line, e.message);
+    let all = errors.iter().any(|e| e.spoils == Spoils::All);
     Notice::NotBootSafe {
         lines: errors.iter().map(line).collect(),
+        spoils: if all { Spoils::All } else { Spoils::Line },
     }
 }
 

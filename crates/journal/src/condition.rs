@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use backstay_model::snapshot::Spoils;
 use backstay_model::{ChangeSetId, SettingName, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -145,10 +146,13 @@ pub enum Notice {
         /// The version of the server.
         major: u32,
     },
-    /// Files hold lines with which the server would not start again.
+    /// Files hold lines that the server refuses, and with which it would not start again.
     NotBootSafe {
-        /// What is wrong, one line each, redacted.
+        /// What is wrong, one line each, redacted: `postgresql.conf:12: work_mem = lots: …`.
         lines: Vec<String>,
+        /// What else the server leaves out because of them.
+        #[serde(default)]
+        spoils: Spoils,
     },
     /// Values were edited in configuration files, and the server has not loaded them yet.
     NotLoaded {
@@ -191,6 +195,34 @@ pub enum Notice {
     },
 }
 
+impl Notice {
+    /// What is told when it is so no longer.
+    #[must_use]
+    pub fn over(&self) -> String {
+        match self {
+            Self::NotBootSafe { .. } => {
+                "mended: the server can use every line of its configuration files".to_owned()
+            }
+            other => format!("no longer so: {other}"),
+        }
+    }
+}
+
+/// Lines of files that a notice names; the record has them all.
+const LINES_TOLD_MAX: usize = 8;
+
+fn first_of(lines: &[String]) -> String {
+    let told: Vec<&str> = lines
+        .iter()
+        .take(LINES_TOLD_MAX)
+        .map(String::as_str)
+        .collect();
+    match lines.len().saturating_sub(LINES_TOLD_MAX) {
+        0 => told.join("; "),
+        more => format!("{}; and {more} more", told.join("; ")),
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -215,11 +247,19 @@ impl fmt::Display for Notice {
                     "the knowledge of version {known} is used for version {major}"
                 )
             }
-            Self::NotBootSafe { lines } => {
-                write!(f, "the server would not start again: {}", lines.join("; "))
+            Self::NotBootSafe { lines, spoils } => {
+                let rest = match spoils {
+                    Spoils::Line => "",
+                    Spoils::All => ", and takes nothing else that was edited there",
+                };
+                let lines = first_of(lines);
+                write!(
+                    f,
+                    "the server refuses these lines{rest}, and would not start again with them: {lines}"
+                )
             }
             Self::NotLoaded { lines } => {
-                write!(f, "edited, not loaded yet: {}", lines.join("; "))
+                write!(f, "edited, not loaded yet: {}", first_of(lines))
             }
             Self::Durability {
                 change_set, text, ..

@@ -99,8 +99,29 @@ pub struct FileError {
     pub path: String,
     /// The line, from 1.
     pub line: u32,
-    /// The server's words, redacted.
+    /// The setting and value, if the line has one, and the server's words; redacted.
     pub message: String,
+    /// What else the server leaves out because of it.
+    #[serde(default, skip_serializing_if = "Spoils::is_line")]
+    pub spoils: Spoils,
+}
+
+/// What a server leaves out while a line stands that it cannot use.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spoils {
+    /// That line; what else was edited is applied.
+    #[default]
+    Line,
+    /// Everything that was edited in files of its kind.
+    All,
+}
+
+impl Spoils {
+    // By reference, because that is how serde asks.
+    fn is_line(&self) -> bool {
+        *self == Self::Line
+    }
 }
 
 /// A value that was edited in a configuration file, and that a reload would activate.

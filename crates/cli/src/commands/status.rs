@@ -56,11 +56,9 @@ fn badness(book: &Book, target: &TargetId, standing: &Standing) -> u8 {
         .max(if unsafe_start { 7 } else { 0 })
 }
 
-fn not_boot_safe(standing: &Standing) -> Option<&[String]> {
-    standing.notices.iter().find_map(|n| match n {
-        Notice::NotBootSafe { lines } => Some(lines.as_slice()),
-        _ => None,
-    })
+fn not_boot_safe(standing: &Standing) -> Option<&Notice> {
+    let mut notices = standing.notices.iter();
+    notices.find(|n| matches!(n, Notice::NotBootSafe { .. }))
 }
 
 /// What is watched first, worst first; then what an earlier guard watched, the latest first.
@@ -235,9 +233,11 @@ fn one(page: &mut Page, out: Out, book: &Book, (target, standing): (&TargetId, &
         out.paint(Tone::Dim, &format!("{server}{address}"))
     ));
     let mut rows: Vec<Vec<Cell>> = Vec::new();
-    if let Some(lines) = not_boot_safe(standing) {
-        let text = format!("the server would not start again: {}", lines.join("; "));
-        rows.push(vec![dim("not boot-safe"), cell(Tone::Bad, text)]);
+    if let Some(notice) = not_boot_safe(standing) {
+        rows.push(vec![
+            dim("not boot-safe"),
+            cell(Tone::Bad, notice.to_string()),
+        ]);
     }
     let others = standing
         .notices

@@ -73,8 +73,7 @@ fn about_target(out: Out, what: &Tidings) -> Option<Vec<String>> {
             vec![headed(out, Tone::Warn, "note", notice.to_string())]
         }
         Tidings::Notice(notice, Presence::Ends) => {
-            let text = format!("no longer so: {notice}");
-            vec![headed(out, Tone::Good, "note", text)]
+            vec![headed(out, Tone::Good, "note", notice.over())]
         }
         Tidings::Baseline {
             settings,

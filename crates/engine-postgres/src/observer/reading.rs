@@ -33,6 +33,8 @@ pub(super) struct FileRow {
     pub(super) line: u32,
     pub(super) name: Option<String>,
     pub(super) setting: Option<String>,
+    /// Whether a reload takes it, or took it.
+    pub(super) applied: bool,
     pub(super) error: Option<String>,
 }
 
@@ -121,8 +123,7 @@ const SERVER_SQL: &str = "SELECT current_setting('server_version'), \
     (extract(epoch FROM pg_conf_load_time()) * 1000000)::int8";
 const SETTINGS_SQL: &str = "SELECT name, reset_val, boot_val, source, sourcefile, context, vartype, \
     pending_restart FROM pg_settings";
-const FILES_SQL: &str =
-    "SELECT sourcefile, sourceline, name, setting, error FROM pg_file_settings ORDER BY seqno";
+const FILES_SQL: &str = "SELECT sourcefile, sourceline, name, setting, applied, error FROM pg_file_settings ORDER BY seqno";
 /// `file_name` came with version 16.
 const RULES_SQL: &str = "SELECT to_jsonb(h) ->> 'file_name', line_number, type, \
     array_to_string(database, ','), array_to_string(user_name, ','), address, netmask, auth_method, \
@@ -242,7 +243,8 @@ fn file(row: &SimpleQueryRow) -> FileRow {
         line: number(row, 1),
         name: some(row, 2),
         setting: some(row, 3),
-        error: some(row, 4),
+        applied: row.get(4) == Some("t"),
+        error: some(row, 5),
     }
 }
 

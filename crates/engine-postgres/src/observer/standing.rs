@@ -6,10 +6,10 @@ use backstay_model::change::{Pending, Standing, Waiting};
 use backstay_model::snapshot::FileError;
 use backstay_model::{Scope, SettingKey, SettingName, Snapshot, Value, ValueSource};
 
-use super::EVERY_ROLE;
 use super::link::SHIELD;
 use super::reading::{FileRow, Reading, RuleRow, ScopedRow, SettingRow};
-use crate::secrets::{Redactor, redact_text};
+use super::{EVERY_ROLE, faults};
+use crate::secrets::Redactor;
 
 /// The file that `ALTER SYSTEM` writes.
 pub(super) const AUTO_FILE: &str = "postgresql.auto.conf";
@@ -103,7 +103,7 @@ pub(super) fn standings(
         redactor,
         &mut found.settings,
     );
-    found.file_errors = file_errors(reading);
+    found.file_errors = faults::list(reading, redactor);
     if let (Loaded::No, Some(last)) = (loaded, last) {
         hold_entries(&mut found, last);
     }
@@ -392,43 +392,6 @@ fn rule_text(row: &RuleRow, redactor: &Redactor) -> String {
         .chain(options)
         .collect::<Vec<_>>()
         .join(" ")
-}
-
-/// Lines that the server cannot use. A line that only waits for a restart has an "error" too; that is
-/// none.
-fn file_errors(reading: &Reading) -> Vec<FileError> {
-    let waits = |name: &Option<String>| {
-        let row = |row: &&SettingRow| {
-            name.as_ref()
-                .is_some_and(|n| n.eq_ignore_ascii_case(&row.name))
-        };
-        reading
-            .settings
-            .iter()
-            .find(row)
-            .is_some_and(|row| row.pending_restart)
-    };
-    let error = |path: &str, line: u32, message: &str| FileError {
-        path: path.to_owned(),
-        line,
-        message: redact_text(message),
-    };
-    let lines = reading
-        .files
-        .iter()
-        .flatten()
-        .filter(|row| !waits(&row.name));
-    let of_settings =
-        lines.filter_map(|row| Some(error(&row.path, row.line, row.error.as_deref()?)));
-    let hba = reading.setting("hba_file").unwrap_or("pg_hba.conf");
-    let of_rules = reading.rules.iter().flatten().filter_map(|row| {
-        let path = row.path.as_deref().unwrap_or(hba);
-        Some(error(path, row.line, row.error.as_deref()?))
-    });
-    let mut all: Vec<FileError> = of_settings.chain(of_rules).collect();
-    all.sort();
-    all.dedup();
-    all
 }
 
 /// Entries and rules that no reload has activated give way to those of the last reading.

@@ -547,6 +547,48 @@ async fn lines_that_the_server_cannot_use_are_told_at_once() {
     assert_eq!(changes(&watch.last, &seen), []);
 }
 
+/// What the server refuses and what waits for a reload, without folders and line numbers.
+fn stands(snapshot: &Snapshot) -> String {
+    let refused = snapshot.file_errors.iter();
+    let refused = refused.map(|e| format!("{} ({:?})", e.message, e.spoils));
+    let waits = snapshot.unloaded.iter();
+    let waits = waits.map(|u| format!("{} waits", u.name));
+    refused.chain(waits).collect::<Vec<_>>().join("; ")
+}
+
+#[tokio::test]
+async fn a_line_that_is_refused_stays_refused_over_the_reload() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    let mut watch = Watch::begin(&server).await;
+    edit(&server, "work_mem = 'lots'\njit = maybe");
+    watch.last = watch.moved().await.snapshot;
+    let refused = "work_mem = lots: setting could not be applied (Line); \
+                   jit = maybe: setting could not be applied (Line)";
+    assert_eq!(stands(&watch.last), refused);
+    edit(&server, "enable_seqscan = off");
+    server.reload().unwrap();
+    let taken = watch.changes().await;
+    assert_eq!(taken.len(), 1, "{}", lines(&taken));
+    assert_eq!(stands(&watch.last), refused);
+    // A name that nobody knows holds up everything.
+    edit(&server, "wurk_mem = 1\nrandom_page_cost = 2");
+    while watch.last.unloaded.is_empty() {
+        watch.last = watch.moved().await.snapshot;
+    }
+    let unknown = "wurk_mem = 1: unrecognized configuration parameter; the values of other \
+                   lines were not checked (All); random_page_cost waits";
+    assert_eq!(stands(&watch.last), unknown);
+    // What stands below a line that is none is not taken for gone.
+    let path = server.data_dir().join("postgresql.conf");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("and so on\n{text}")).unwrap();
+    watch.last = watch.moved().await.snapshot;
+    let cut = "syntax error; lines after it were not read (All); random_page_cost waits";
+    assert_eq!(stands(&watch.last), cut);
+}
+
 #[tokio::test]
 async fn the_shield_holds_and_blinds_nobody() {
     let Some(server) = server(

@@ -5,10 +5,10 @@ use backstay_graph::{EdgeFilter, View};
 use backstay_guard::inbox::What;
 use backstay_guard::news::Tidings;
 use backstay_guard::report::{Done, Report};
-use backstay_journal::{Record, Request};
+use backstay_journal::{Presence, Record, Request};
 use backstay_model::change::FileLine;
 use backstay_model::decision::Mode;
-use backstay_model::snapshot::{ServiceUse, Unloaded};
+use backstay_model::snapshot::{FileError, ServiceUse, Spoils, Unloaded};
 use backstay_model::{NodeKey, ServiceName, SettingName, Span, Value};
 
 use crate::room::{KEY, Load, Room, effective, service, shop, statement};
@@ -35,6 +35,49 @@ fn an_edit_that_is_not_loaded_is_told_and_is_no_change() {
     let told = room.told();
     assert_eq!(told[0], "seen work_mem by unknown");
     assert!(told.contains(&format!("notice Ends: {edit}")), "{told:#?}");
+}
+
+#[test]
+fn lines_that_the_server_refuses_are_told_until_they_are_mended() {
+    let mut room = Room::calm(Mode::Auto);
+    let error = |line| FileError {
+        path: "/data/postgresql.conf".to_owned(),
+        line,
+        message: "work_mem = lots: setting could not be applied".to_owned(),
+        spoils: Spoils::All,
+    };
+    room.shown.file_errors = (1..=11).map(error).collect();
+    room.observe();
+    let told = room.told();
+    let [begins] = &told[..] else {
+        panic!("{told:#?}")
+    };
+    let head = "notice Begins: the server refuses these lines, and takes nothing else that was edited \
+                there, and would not start again with them: /data/postgresql.conf:1: work_mem = lots: \
+                setting could not be applied; /data/postgresql.conf:2: ";
+    assert!(begins.starts_with(head), "{begins}");
+    assert!(
+        begins.ends_with(
+            "postgresql.conf:8: work_mem = lots: setting could not be applied; and 3 more"
+        ),
+        "{begins}"
+    );
+    room.observe();
+    assert_eq!(
+        room.told(),
+        Vec::<String>::new(),
+        "it still stands, and was told"
+    );
+    room.shown.file_errors.clear();
+    room.observe();
+    room.observe();
+    let over = room.news.iter().find_map(|n| match &n.what {
+        Tidings::Notice(notice, Presence::Ends) => Some(notice.over()),
+        _ => None,
+    });
+    let mended = "mended: the server can use every line of its configuration files";
+    assert_eq!(over.as_deref(), Some(mended));
+    assert_eq!(room.told().len(), 1, "once");
 }
 
 #[test]

@@ -43,6 +43,7 @@ fn files(lines: &str) -> Option<Vec<FileRow>> {
             line,
             name: Some(w[1].to_owned()),
             setting: Some(w[2].to_owned()),
+            applied: w.len() == 3,
             error: w.get(3).map(|e| (*e).to_owned()),
         }
     };
@@ -175,7 +176,7 @@ fn value_source_and_entry_are_told_apart() {
     x.y (role ALL): (secret) by ALTER ROLE, entry (secret)
     work_mem (role app): 1MB by ALTER ROLE, entry 1MB
     pg_hba (rule 1): host all app,ann 10.0.0.0/255.0.0.0 scram-sha-256 by pg_hba.conf, entry -
-    /d/postgresql.conf:4 invalid-value
+    /d/postgresql.conf:4 broken = lots: invalid-value
     "#);
     assert_eq!(found.hidden, ["DateStyle"]);
     assert!(found.session_start.contains("log_connections"));
