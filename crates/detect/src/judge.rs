@@ -292,7 +292,14 @@ fn together(first: SeriesVerdict, all: SeriesVerdict) -> SeriesVerdict {
     let alarms = [first.verdict.alarm_at, all.verdict.alarm_at];
     let alarm_at = alarms.into_iter().flatten().min();
     let at = first.verdict.at.max(all.verdict.at);
-    let mut told = if harm(&first) { first } else { all };
+    let (mut told, other) = if harm(&first) {
+        (first, all)
+    } else {
+        (all, first)
+    };
+    for finding in &mut told.verdict.findings {
+        decide::backdate(finding, &other.verdict.findings);
+    }
     told.verdict = Verdict {
         p_value,
         score,

@@ -2,7 +2,7 @@
 
 use backstay_model::Span;
 use backstay_model::metric::MetricRole;
-use backstay_model::verdict::{Calibration, Harm, Refusal, Trigger, Verdict, VerdictKind};
+use backstay_model::verdict::{Calibration, Finding, Harm, Refusal, Trigger, Verdict, VerdictKind};
 
 use super::path::{ClassChange, Path};
 use super::{SeriesVerdict, path};
@@ -16,6 +16,7 @@ use crate::policy::DetectPolicy;
 use crate::track::Track;
 use crate::trigger::{Host, Tripped};
 use crate::watch::host;
+use crate::wording;
 
 /// Score added by a class change.
 const CLASS_SCORE: f64 = 10.0;
@@ -53,6 +54,11 @@ pub(super) fn conclude(
     let top = evidence.first();
     let class = tripped.as_ref().map(|t| t.at);
     let strength = top.map_or(0.0, Evidence::strength);
+    let mut findings: Vec<Finding> = evidence.iter().map(Evidence::finding).collect();
+    if let Some(mut finding) = tripped.as_ref().map(|t| t.finding.clone()) {
+        backdate(&mut finding, &findings);
+        findings.insert(0, finding);
+    }
     let verdict = Verdict {
         at: path.newest(),
         p_value: combine::combined(&chances),
@@ -62,11 +68,7 @@ pub(super) fn conclude(
             .filter_map(|e| e.track.alarm_at)
             .chain(class)
             .min(),
-        findings: tripped
-            .iter()
-            .map(|t| t.finding.clone())
-            .chain(evidence.iter().map(Evidence::finding))
-            .collect(),
+        findings,
         refusals,
         calibration: calibration(&evidence),
         kind,
@@ -82,6 +84,20 @@ pub(super) fn conclude(
     }
 }
 
+/// A metric that another look saw alarm earlier has alarmed since then, in its sentence as well.
+pub(super) fn backdate(finding: &mut Finding, others: &[Finding]) {
+    let Some(own) = finding.alarm_at else { return };
+    let same = others.iter().filter(|f| f.metric == finding.metric);
+    let Some(earlier) = same.filter_map(|f| f.alarm_at).min().filter(|at| *at < own) else {
+        return;
+    };
+    let (metric, before, after) = (&finding.metric, finding.before, finding.after);
+    if finding.text == wording::moved_since(metric, before, after, own) {
+        finding.text = wording::moved_since(metric, before, after, earlier);
+    }
+    finding.alarm_at = Some(earlier);
+}
+
 /// Adds a class change that came after the rows that were judged one by one.
 pub(super) fn add_class_change(verdict: &mut SeriesVerdict, path: &Path, class: ClassChange) {
     let Some(tripped) = standing(path, class, &mut Vec::new()) else {
@@ -93,7 +109,9 @@ pub(super) fn add_class_change(verdict: &mut SeriesVerdict, path: &Path, class: 
     };
     verdict.score += CLASS_SCORE;
     verdict.alarm_at = verdict.alarm_at.into_iter().chain([tripped.at]).min();
-    verdict.findings.insert(0, tripped.finding);
+    let mut finding = tripped.finding;
+    backdate(&mut finding, &verdict.findings);
+    verdict.findings.insert(0, finding);
     verdict.refusals.clear();
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::testing::{Noise, Random};
+use crate::wording;
 use backstay_model::verdict::Calibration;
 
 mod properties;
@@ -85,6 +86,25 @@ fn seconds_of_history_find_a_stall_by_the_shipped_table() {
         let verdict = judge_series(&quiet, Timestamp::from_secs(9), 0.05);
         assert_ne!(verdict.verdict.kind.word(), "hurt");
     }
+}
+
+#[test]
+fn no_sentence_says_since_a_later_moment_than_the_alarm() {
+    let (points, at) = week(1, 1.5);
+    let early = judge_series(&[column(MetricRole::Latency, Worse::Up, points)], at, 0.05);
+    let alarm_at = early.verdict.alarm_at.unwrap();
+    let later = alarm_at + Span::from_secs(600);
+    let mut late = early.clone();
+    late.verdict.alarm_at = Some(later);
+    for finding in &mut late.verdict.findings {
+        let (before, after) = (finding.before, finding.after);
+        finding.alarm_at = Some(later);
+        finding.text = wording::moved_since(&finding.metric, before, after, later);
+    }
+    let told = together(late, early.clone()).verdict;
+    assert_eq!(told.alarm_at, Some(alarm_at));
+    assert_eq!(told.findings[0].alarm_at, Some(alarm_at));
+    assert_eq!(told.findings[0].text, early.verdict.findings[0].text);
 }
 
 #[test]

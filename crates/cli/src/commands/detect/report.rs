@@ -5,7 +5,7 @@ use backstay_detect::{Clock, Column};
 use backstay_model::verdict::{Calibration, Finding};
 use serde_json::{Map, Value, json};
 
-use super::story::{Judged, Ruling, Story, seen_at};
+use super::story::{Judged, Ruling, Story};
 use crate::chart::{Chart, Panel, sparkline};
 use crate::out::{Out, Tone};
 use crate::page::{Page, cell, dim, plain};
@@ -117,7 +117,7 @@ pub(super) fn chart(judged: Judged<'_>, story: &Story, clock: &Clock) -> Chart {
             note: note.join("  ·  "),
             points: column.points.clone(),
             bands: judged.verdict.bands.get(i).cloned().unwrap_or_default(),
-            alarm_at: found.and_then(|f| seen_at(judged, f)),
+            alarm_at: found.and_then(|f| f.alarm_at),
         }
     };
     Chart {

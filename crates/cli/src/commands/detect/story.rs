@@ -106,16 +106,8 @@ fn alarmed(judged: Judged<'_>) -> Option<&Finding> {
     findings.iter().find(|f| f.alarm_at.is_some())
 }
 
-/// When a finding was first seen: the verdict may have seen the strongest one in fewer rows than the
-/// metric's own alarm takes.
-pub(super) fn seen_at(judged: Judged<'_>, found: &Finding) -> Option<Timestamp> {
-    let strongest = alarmed(judged).is_some_and(|f| f.metric == found.metric);
-    let verdict = judged.verdict.verdict.alarm_at.filter(|_| strongest);
-    found.alarm_at.into_iter().chain(verdict).min()
-}
-
 fn moved(judged: Judged<'_>) -> String {
-    let Some((found, at)) = alarmed(judged).and_then(|f| Some((f, seen_at(judged, f)?))) else {
+    let Some((found, at)) = alarmed(judged).and_then(|f| Some((f, f.alarm_at?))) else {
         return match judged.verdict.verdict.findings.first() {
             Some(first) => format!("No column left what is usual; the nearest: {}.", first.text),
             None => "No column could be judged.".to_owned(),
