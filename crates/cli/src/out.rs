@@ -7,7 +7,9 @@
 
 use std::io::{IsTerminal, Write};
 
+use backstay_guard::station::PAGE_LOG;
 use serde::Serialize;
+use tracing_subscriber::EnvFilter;
 
 use crate::args::{Common, Format};
 use crate::failure::{Code, Failure};
@@ -212,20 +214,86 @@ fn log_writer() -> Box<dyn std::io::Write> {
     }
 }
 
+/// What a person sees beside our own log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    /// The news, on the same terminal: what is paged is said there.
+    News,
+    Nothing,
+}
+
+/// What is logged when nobody said what: once more for each `-v`.
+fn filter(verbose: u8, beside: Beside) -> String {
+    let level = match verbose {
+        0 => "error",
+        1 => "info",
+        _ => "debug",
+    };
+    match beside {
+        Beside::News => format!("backstay={level},{PAGE_LOG}=off"),
+        Beside::Nothing => format!("backstay={level}"),
+    }
+}
+
 /// Our own log goes to standard error, quiet unless asked for.
 pub(crate) fn log_to_stderr(common: &Common) {
-    use tracing_subscriber::EnvFilter;
-    let default = match common.verbose {
-        0 => "backstay=error",
-        1 => "backstay=info",
-        _ => "backstay=debug",
+    let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+    let beside = if terminal {
+        Beside::News
+    } else {
+        Beside::Nothing
     };
-    let filter =
-        EnvFilter::try_from_env("BACKSTAY_LOG").unwrap_or_else(|_unset| EnvFilter::new(default));
+    let filter = EnvFilter::try_from_env("BACKSTAY_LOG")
+        .unwrap_or_else(|_unset| EnvFilter::new(filter(common.verbose, beside)));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(log_writer)
         .with_target(false)
         .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// A log that is kept.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(beside: Beside) -> String {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new(filter(0, beside)))
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::error!(target: PAGE_LOG, "a person is needed");
+            tracing::error!(target: "backstay_guard::tick", "something else");
+        });
+        let bytes = kept.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_page_is_said_once_on_a_terminal() {
+        let beside_news = logged(Beside::News);
+        assert!(!beside_news.contains("a person is needed"), "{beside_news}");
+        assert!(beside_news.contains("something else"), "{beside_news}");
+        assert!(logged(Beside::Nothing).contains("a person is needed"));
+    }
 }

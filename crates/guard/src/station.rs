@@ -22,6 +22,8 @@ use crate::tick::{Guard, Ticked};
 
 /// Without arrivals the loop still ticks this often: watches end, intents expire, letters are read.
 const BEAT: Duration = Duration::from_millis(200);
+/// Target of the log line of a page, for whoever shows pages in another way at the same place.
+pub const PAGE_LOG: &str = "backstay_guard::page";
 /// Recorded tasks that may wait for one target's writer.
 const TASKS_MAX: usize = 64;
 
@@ -205,7 +207,7 @@ fn hand_out(task: Task, desks: &BTreeMap<TargetId, mpsc::Sender<Task>>) {
     let target = match &task {
         Task::Write(write) | Task::Inspect(write) => write.command().target.clone(),
         Task::Page(page) => {
-            tracing::error!(change_set = %page.command().change_set, message = page.command().message, "a person is needed");
+            tracing::error!(target: PAGE_LOG, change_set = %page.command().change_set, message = page.command().message, "a person is needed");
             return;
         }
     };
