@@ -168,17 +168,9 @@ fn show(out: Out, report: Option<&Report>, statements: &[(Mode, Vec<String>)], p
         }
         out.line("");
     }
-    for same in statements.chunk_by(|(_, one), (_, other)| one == other) {
-        let modes: Vec<&str> = same.iter().map(|(mode, _)| mode.word()).collect();
-        let head = match modes.as_slice() {
-            [one] => format!("-- mode {one}: run as a superuser"),
-            several => format!("-- modes {}: run as a superuser", several.join(" and ")),
-        };
+    for (head, lines) in sections(statements) {
         out.line(out.paint(Tone::Bold, &head));
-        same.iter()
-            .take(1)
-            .flat_map(|(_, lines)| lines)
-            .for_each(|l| out.line(l));
+        lines.iter().for_each(|l| out.line(l));
         out.line("");
     }
     out.line(out.paint(
@@ -186,6 +178,31 @@ fn show(out: Out, report: Option<&Report>, statements: &[(Mode, Vec<String>)], p
         "-- the probe's own table: run once in the probed database",
     ));
     probe.iter().for_each(|l| out.line(l));
+}
+
+/// The statements of each mode under a head: modes with the same ones are said once, and what the
+/// mode before has already is not said again.
+fn sections(statements: &[(Mode, Vec<String>)]) -> Vec<(String, &[String])> {
+    let mut told: &[String] = &[];
+    let mut sections = Vec::new();
+    for same in statements.chunk_by(|(_, one), (_, other)| one == other) {
+        let Some((_, lines)) = same.first() else {
+            continue;
+        };
+        let modes: Vec<&str> = same.iter().map(|(mode, _)| mode.word()).collect();
+        let modes = match modes.as_slice() {
+            [one] => format!("mode {one}"),
+            several => format!("modes {}", several.join(" and ")),
+        };
+        let more = lines.strip_prefix(told).filter(|_| !told.is_empty());
+        let head = match more {
+            Some(_) => format!("-- {modes}: all of the above, and, as a superuser"),
+            None => format!("-- {modes}: run as a superuser"),
+        };
+        sections.push((head, more.unwrap_or(lines)));
+        told = lines;
+    }
+    sections
 }
 
 fn document(

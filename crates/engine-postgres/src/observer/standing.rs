@@ -1,6 +1,7 @@
 //! From a whole reading to standings. Pure; secrets end here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use backstay_model::change::{Pending, Standing, Waiting};
 use backstay_model::snapshot::FileError;
@@ -363,10 +364,26 @@ fn rules(rows: &[RuleRow], redactor: &Redactor, settings: &mut BTreeMap<SettingK
     }
 }
 
+/// `24` for `255.255.255.0`; a mask that is no prefix as it is.
+fn prefix(mask: &str) -> String {
+    let (bits, width) = match mask.parse() {
+        Ok(IpAddr::V4(mask)) => (u128::from(mask.to_bits()) << 96, 32),
+        Ok(IpAddr::V6(mask)) => (mask.to_bits(), 128),
+        Err(_) => return mask.to_owned(),
+    };
+    let ones = bits.leading_ones();
+    let whole = bits.count_ones() == ones && ones <= width;
+    if whole {
+        ones.to_string()
+    } else {
+        mask.to_owned()
+    }
+}
+
 /// The rule as it would be typed, secrets of its options as short fingerprints.
 fn rule_text(row: &RuleRow, redactor: &Redactor) -> String {
     let address = match (&row.address, &row.netmask) {
-        (Some(address), Some(mask)) => Some(format!("{address}/{mask}")),
+        (Some(address), Some(mask)) => Some(format!("{address}/{}", prefix(mask))),
         (address, _) => address.clone(),
     };
     let option = |option: &str| match option.split_once('=') {

@@ -175,7 +175,7 @@ fn value_source_and_entry_are_told_apart() {
     jit (database shop): off by ALTER DATABASE, entry off
     x.y (role ALL): (secret) by ALTER ROLE, entry (secret)
     work_mem (role app): 1MB by ALTER ROLE, entry 1MB
-    pg_hba (rule 1): host all app,ann 10.0.0.0/255.0.0.0 scram-sha-256 by pg_hba.conf, entry -
+    pg_hba (rule 1): host all app,ann 10.0.0.0/8 scram-sha-256 by pg_hba.conf, entry -
     /d/postgresql.conf:4 broken = lots: invalid-value
     "#);
     assert_eq!(found.hidden, ["DateStyle"]);
@@ -212,7 +212,7 @@ fn what_no_reload_activated_does_not_count_yet() {
     ext.new: - by ALTER SYSTEM, entry 1
     log_connections: on by ALTER SYSTEM, entry on
     work_mem: 65536 by default, entry 64MB
-    pg_hba (rule 1): host all app,ann 10.0.0.0/255.0.0.0 reject by pg_hba.conf, entry -
+    pg_hba (rule 1): host all app,ann 10.0.0.0/8 reject by pg_hba.conf, entry -
     "#);
 }
 
@@ -255,6 +255,20 @@ fn broken_rules_are_errors_and_the_old_ones_hold() {
         shown(&found).lines().last(),
         Some("pg_hba.conf:7 invalid IP mask")
     );
+}
+
+#[test]
+fn a_rule_reads_as_it_is_typed() {
+    for (mask, typed) in [
+        ("255.255.255.255", "32"),
+        ("255.255.255.0", "24"),
+        ("0.0.0.0", "0"),
+        ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "128"),
+        ("ffff:ffff::", "32"),
+        ("255.0.255.0", "255.0.255.0"),
+    ] {
+        assert_eq!(prefix(mask), typed);
+    }
 }
 
 #[test]
