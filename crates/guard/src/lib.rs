@@ -30,6 +30,7 @@ mod observe;
 mod ours;
 mod resume;
 mod rule;
+mod suspects;
 mod turn;
 mod unstored;
 

@@ -27,9 +27,10 @@ use crate::books::Books;
 use crate::case::Case;
 use crate::desk::Desk;
 use crate::knowledge::{before, knowledge, past, scene};
-use crate::learning::{Taken, at_least};
+use crate::learning::Taken;
 use crate::news::Tidings;
 use crate::observe::class_of;
+use crate::suspects::suspect;
 use crate::tick::Guard;
 use crate::turn::Turn;
 
@@ -81,6 +82,9 @@ impl<B: Books> Guard<B> {
                 decision,
             },
         );
+        if verdict.refusals.contains(&Refusal::JointChange) {
+            self.tell_suspects(desk, id, &verdict, turn);
+        }
         self.tell_writing(desk, id, intent, turn);
         self.settle(desk, id, turn);
     }
@@ -219,44 +223,6 @@ impl<B: Books> Guard<B> {
         }
     }
 
-    /// How surely a change set reaches the metrics that alarmed; a little even where the graph knows
-    /// no way, because the graph is never complete.
-    fn reaches(&self, desk: &Desk, case: &Case, (verdict, taken): (&Verdict, Taken)) -> f64 {
-        let server = desk.snapshot.as_ref().map(|s| &s.server);
-        let (engine, major) = server.map_or((EngineKind::Postgresql, 0), |server| {
-            (server.engine, server.major())
-        });
-        let view = backstay_graph::View::Effective {
-            engine,
-            major,
-            target: desk.target.clone(),
-        };
-        let start: Vec<_> = case
-            .change_set
-            .changes
-            .iter()
-            .map(|c| NodeKey::Setting(c.key.name.clone()))
-            .collect();
-        let impacts = self
-            .known
-            .graph
-            .impact(&start, &backstay_graph::ImpactSpec::new(view, verdict.at));
-        let alarmed: BTreeSet<&str> = verdict
-            .findings
-            .iter()
-            .filter(|f| f.alarm_at.is_some())
-            .map(|f| f.metric.as_str())
-            .collect();
-        let best = impacts
-            .iter()
-            .filter(|i| alarmed.contains(i.node.name()))
-            .map(|i| match taken {
-                Taken::AsItIs => i.score.get(),
-                Taken::AtLeast => at_least(i, verdict.at),
-            });
-        best.fold(0.05, f64::max)
-    }
-
     /// The engine replied to a write.
     pub(crate) fn replied(
         &mut self,
@@ -331,20 +297,6 @@ impl<B: Books> Guard<B> {
             self.note_undecided(desk, id, &event);
             self.settle(desk, id, turn);
         }
-    }
-}
-
-/// Whether a change set may be the cause of harm that shows now: it is watched, or it hurt and is not
-/// known to be cured.
-fn suspect(case: &Case) -> bool {
-    let hurt = case.moments.judged_at.is_some();
-    match case.state {
-        State::Watching { .. } => true,
-        State::Held { .. }
-        | State::Reverting { .. }
-        | State::Verifying { .. }
-        | State::RollbackFailed { .. } => hurt,
-        _ => false,
     }
 }
 

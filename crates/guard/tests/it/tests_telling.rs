@@ -199,6 +199,17 @@ fn of_two_changes_that_overlap_neither_is_called_the_cause() {
     told(&first, &causes[0]);
     told(&second, &causes[1]);
     assert!(!first.blamed(), "{causes:?}");
+    // Whoever decides is told whom to look at first, and why.
+    let ids = (first.change_set.id, second.change_set.id);
+    let suspects = format!(
+        "may have come from any of these, the most suspect first: {} {KEY}",
+        ids.1
+    );
+    let told = room.told();
+    let about = told.iter().find(|t| t.contains(&suspects));
+    let about = about.unwrap_or_else(|| panic!("{told:#?}"));
+    assert!(about.contains("which leads to "), "{about}");
+    assert!(about.contains(&format!("; {} work_mem", ids.0)), "{about}");
 }
 
 #[test]
