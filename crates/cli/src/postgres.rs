@@ -208,12 +208,17 @@ impl MetricSource for Sight {
 
 impl Notices for Sight {
     fn take_notices(&mut self) -> Vec<(Notice, Presence)> {
-        let told = |notice: backstay_engine::Notice| {
-            let remedy = notice.remedy.map(|r| format!("; {r}")).unwrap_or_default();
-            let text = format!("{}: {}{remedy}", notice.what, notice.effect);
-            (Notice::Other { text }, Presence::Begins)
+        let told = |presence| {
+            move |notice: backstay_engine::Notice| {
+                let remedy = notice.remedy.map(|r| format!("; {r}")).unwrap_or_default();
+                let text = format!("{}: {}{remedy}", notice.what, notice.effect);
+                (Notice::Other { text }, presence)
+            }
         };
-        self.0.notices().into_iter().map(told).collect()
+        let mended = self.0.mended().into_iter().map(told(Presence::Ends));
+        let fresh = self.0.notices().into_iter().map(told(Presence::Begins));
+        // The mended first: what is so again stays.
+        mended.chain(fresh).collect()
     }
 }
 

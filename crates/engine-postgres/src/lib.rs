@@ -32,6 +32,6 @@ pub mod doctor;
 
 pub use dialect::PostgresDialect;
 pub use metrics::specs;
-pub use observer::PostgresObserver;
+pub use observer::{PostgresObserver, WATCH_CLASS};
 pub use probe::PostgresProbe;
 pub use write::PostgresWriter;

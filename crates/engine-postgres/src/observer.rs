@@ -30,6 +30,7 @@ pub(crate) mod link;
 
 mod configuration_files;
 mod faults;
+mod guards;
 mod identity;
 mod notices;
 mod reading;
@@ -39,6 +40,8 @@ mod standing;
 mod unloaded;
 mod whole;
 
+use guards::Guards;
+pub use guards::WATCH_CLASS;
 use identity::Identity;
 use link::{Digest, LOOK_MAX, Link, LogPlace, Marks, Place};
 use notices::Board;
@@ -80,6 +83,7 @@ pub struct PostgresObserver {
     host: Option<CpuTimes>,
     log_counted_at: Option<Timestamp>,
     services: Services,
+    guards: Guards,
 }
 
 /// What the last answer says about the connection.
@@ -129,6 +133,7 @@ impl PostgresObserver {
             host: None,
             log_counted_at: None,
             services: Services::default(),
+            guards: Guards::default(),
         })
     }
 
@@ -265,7 +270,8 @@ impl PostgresObserver {
         let moved = self.known.as_ref().is_none_or(news);
         let (digest, log) = if due || moved {
             let answer = self.link().await?.digest().await;
-            let (digest, log) = self.judge(answer)?;
+            let (digest, log, others) = self.judge(answer)?;
+            self.board.replace("guards", self.guards.see(&others, now));
             (Some(digest), Some(log))
         } else {
             (None, None)
@@ -407,6 +413,10 @@ impl ChangeSource for PostgresObserver {
 
     fn notices(&mut self) -> Vec<Notice> {
         self.board.take()
+    }
+
+    fn mended(&mut self) -> Vec<Notice> {
+        self.board.take_mended()
     }
 }
 

@@ -90,6 +90,11 @@ pub trait ChangeSource: Send {
     fn notices(&mut self) -> Vec<Notice> {
         Vec::new()
     }
+
+    /// What was told by [`ChangeSource::notices`] and is so no longer, since the last call.
+    fn mended(&mut self) -> Vec<Notice> {
+        Vec::new()
+    }
 }
 
 /// Measures.

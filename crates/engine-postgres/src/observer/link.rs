@@ -6,6 +6,7 @@ use std::time::Duration;
 use backstay_engine::{Notice, ReadError};
 use tokio_postgres::{Client, SimpleQueryRow, Statement};
 
+use super::guards;
 use crate::connect::{Dialer, Session, within};
 
 /// Longest wait for the answer to a look.
@@ -235,9 +236,10 @@ fn digest_sql(facts: &Facts) -> String {
             || '/' || pending_restart::text, '|')) FROM pg_show_all_settings()), \
          {}, {}, {json}, {csv}, {plain}, current_setting('log_line_prefix'), \
          extract(epoch FROM (now() AT TIME ZONE current_setting('log_timezone')) \
-            - (now() AT TIME ZONE 'UTC'))::int8",
+            - (now() AT TIME ZONE 'UTC'))::int8, {}",
         if_allowed(facts.file_settings, files),
         if_allowed(facts.hba_rules, rules),
+        guards::others_sql(),
     )
 }
 
@@ -277,6 +279,13 @@ impl Link {
                 .await
                 .is_ok();
         }
+        // Whether it is had makes no difference to what can be read.
+        if let Err(error) = session
+            .rows("the watch", &guards::watch_sql(), LOOK_MAX)
+            .await
+        {
+            tracing::debug!(%error, "other guards do not see this one");
+        }
         let marks = prepared(client, &marks_sql(&facts)).await?;
         let digest = prepared(client, &digest_sql(&facts)).await?;
         let metrics = prepared(client, &crate::metrics::sql(&facts)).await?;
@@ -310,8 +319,8 @@ impl Link {
         })
     }
 
-    /// The digest of everything, and where the log is.
-    pub(super) async fn digest(&self) -> Result<(Digest, LogPlace), ReadError> {
+    /// The digest of everything, where the log is, and who else watches.
+    pub(super) async fn digest(&self) -> Result<(Digest, LogPlace, String), ReadError> {
         let row = self.session.client().query_one(&self.digest, &[]);
         let row = within(LOOK_MAX, "the settings' digest", row).await?;
         let digest = Digest {
@@ -326,7 +335,8 @@ impl Link {
             prefix: row.get(6),
             ahead_s: row.get(7),
         };
-        Ok((digest, place))
+        let others: Option<String> = row.get(8);
+        Ok((digest, place, others.unwrap_or_default()))
     }
 }
 

@@ -11,6 +11,7 @@ use super::reading::Reading;
 pub(super) struct Board {
     standing: BTreeMap<&'static str, BTreeSet<Notice>>,
     fresh: Vec<Notice>,
+    mended: Vec<Notice>,
 }
 
 impl Board {
@@ -19,11 +20,17 @@ impl Board {
         let now: BTreeSet<Notice> = notices.into_iter().collect();
         let before = self.standing.insert(topic, now.clone()).unwrap_or_default();
         self.fresh.extend(now.difference(&before).cloned());
+        self.mended.extend(before.difference(&now).cloned());
     }
 
     /// Those that were not told yet.
     pub(super) fn take(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.fresh)
+    }
+
+    /// Those that hold no longer.
+    pub(super) fn take_mended(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.mended)
     }
 }
 
@@ -65,6 +72,7 @@ mod tests {
         board.replace("hidden", hidden(&names));
         assert!(board.take().is_empty());
         board.replace("hidden", Vec::new());
+        assert_eq!(board.take_mended(), hidden(&names));
         board.replace("hidden", hidden(&names));
         assert_eq!(board.take().len(), 1);
     }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use backstay_engine::conformance::{Example, Harness, suite};
 use backstay_engine::{ChangeSource, MetricSource, Observation, Poll, Probe, ReadError, changes};
+use backstay_engine_postgres::connect::{Dialer, Purpose};
 use backstay_engine_postgres::dsn::resolve_here;
-use backstay_engine_postgres::{PostgresObserver, PostgresProbe};
+use backstay_engine_postgres::{PostgresObserver, PostgresProbe, WATCH_CLASS};
 use backstay_model::change::{Pending, TakesEffect};
 use backstay_model::sample::ProbeStep;
 use backstay_model::{Change, SettingKey, Snapshot, Span, TargetId, Timestamp, Value, ValueSource};
@@ -227,7 +228,7 @@ async fn every_route_is_noticed_with_author_and_reason() {
     assert_eq!(found.len(), 1, "{}", lines(&found));
     assert!(
         lines(&found)
-            .starts_with("pg_hba (rule 1): not set -> host all app 10.9.0.0/255.255.0.0 reject"),
+            .starts_with("pg_hba (rule 1): not set -> host all app 10.9.0.0/16 reject"),
         "{}",
         lines(&found)
     );
@@ -631,6 +632,48 @@ async fn the_shield_holds_and_blinds_nobody() {
     let mut second = observer_as(&server, "postgres");
     let first = second.poll(now()).await;
     assert!(matches!(first, Ok(Poll::Moved(_))), "{:?}", first.map(drop));
+}
+
+#[tokio::test]
+async fn another_guard_of_the_same_server_is_told_and_its_leave() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    let mut watch = Watch::begin(&server).await;
+    let fellow = observer_as(&server, "postgres").poll(now()).await;
+    assert!(fellow.is_ok(), "one of the same process is no other guard");
+    let dsn = resolve_here(Some(&server.dsn("postgres", "postgres"))).unwrap();
+    let dialer = Dialer::new(&dsn, &Purpose::of("observer")).unwrap();
+    let other = dialer.connect().await.unwrap();
+    let sql = format!("SELECT pg_try_advisory_lock_shared({WATCH_CLASS}, 7), pg_backend_pid()");
+    let rows = other.rows("the other", &sql, Duration::from_secs(5)).await;
+    let pid = rows.unwrap()[0].get(1).unwrap().to_owned();
+    let later = |s| now() + Span::from_secs(s);
+    let about = |notices: Vec<backstay_engine::Notice>| {
+        let others = notices
+            .into_iter()
+            .filter(|n| n.what.contains("another Backstay"));
+        others.map(|n| n.what).collect::<Vec<_>>()
+    };
+    watch.observer.poll(later(11)).await.unwrap();
+    assert!(
+        about(watch.observer.notices()).is_empty(),
+        "it may only pass"
+    );
+    watch.observer.poll(later(22)).await.unwrap();
+    let told = about(watch.observer.notices());
+    assert!(told.len() == 1 && told[0].contains(&pid), "{told:?}");
+    other.close().await;
+    // The server's side ends a moment later.
+    let mut gone = Vec::new();
+    for beat in 3..100 {
+        watch.observer.poll(later(11 * beat)).await.unwrap();
+        gone.extend(about(watch.observer.mended()));
+        if !gone.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(gone, told);
 }
 
 #[tokio::test]
