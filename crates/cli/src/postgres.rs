@@ -10,7 +10,7 @@ use backstay_engine_postgres::dsn::{DsnError, Resolved, resolve_here};
 use backstay_engine_postgres::observer::PostgresObserver;
 use backstay_engine_postgres::probe::PostgresProbe;
 use backstay_engine_postgres::secrets::Redactor;
-use backstay_engine_postgres::write::{Gate, PostgresWriter};
+use backstay_engine_postgres::write::{self, Gate, PostgresWriter};
 use backstay_guard::connector::{Connector, Notices};
 use backstay_journal::{Condition, Notice, Presence};
 use backstay_model::metric::MetricSpec;
@@ -166,6 +166,19 @@ impl Connector for PostgresTarget {
 
     async fn hold(writer: &mut PostgresWriter) -> Result<(), ReadError> {
         writer.hold().await
+    }
+
+    async fn doubts(writer: &mut PostgresWriter) -> Option<(Notice, Presence)> {
+        let (lack, presence) = match writer.news_of_rights().await? {
+            write::News::Lacks(lack) => (lack, Presence::Begins),
+            write::News::Granted(lack) => (lack, Presence::Ends),
+        };
+        let notice = Notice::MayNotWrite {
+            role: lack.role,
+            missing: lack.missing.into_iter().map(str::to_owned).collect(),
+            grants: lack.grants,
+        };
+        Some((notice, presence))
     }
 
     fn wake(observer: &Sight) -> Option<Arc<Notify>> {

@@ -19,7 +19,7 @@ pub use examine::{ExamineError, Finding, Held, Level, Report, Right, examine};
 const CONNECTIONS_MAX: u32 = 8;
 
 /// The first version that can grant single settings.
-const PARAMETER_GRANTS_SINCE: u32 = 15;
+pub(crate) const PARAMETER_GRANTS_SINCE: u32 = 15;
 
 /// Settings that run or load code. They are never granted and never written automatically.
 pub const CODE_RUNNING: &[&str] = &[
@@ -35,6 +35,31 @@ pub const CODE_RUNNING: &[&str] = &[
     "shared_preload_libraries",
     "ssl_passphrase_command",
 ];
+
+/// Settings that are granted when none are named: harmful ones that a reload undoes.
+pub const USUALLY_GRANTED: [&str; 8] = [
+    "work_mem",
+    "statement_timeout",
+    "lock_timeout",
+    "default_transaction_read_only",
+    "synchronous_standby_names",
+    "jit_above_cost",
+    "log_statement",
+    "log_min_duration_statement",
+];
+
+/// The statements that let a role which may read write as well, without what is only said.
+pub(crate) fn writing_grants(major: u32, role: &str) -> Vec<String> {
+    let to = Grantee {
+        role: role.to_owned(),
+        parameters: USUALLY_GRANTED.map(SettingName::new).into(),
+        ..Grantee::default()
+    };
+    let lines = |mode| grants(mode, major, &to).unwrap_or_default();
+    let read = lines(Mode::Observe).len();
+    let more = lines(Mode::Auto).into_iter().skip(read);
+    more.filter(|line| !line.starts_with("--")).collect()
+}
 
 /// For whom and for what rights are to be granted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

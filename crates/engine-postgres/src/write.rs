@@ -24,6 +24,7 @@ mod control;
 mod fresh;
 mod precheck;
 mod reading;
+mod rights;
 mod scalar;
 mod sequence;
 mod stand;
@@ -31,6 +32,8 @@ mod stand;
 use control::{Control, ControlError};
 pub use control::{LOCK_CLASS, LOCK_KEY};
 pub use precheck::FOREIGN_EDITS;
+use rights::Rights;
+pub use rights::{Lack, News};
 use sequence::{Stop, refused, unknown};
 
 /// Longest wait for the lock on a target.
@@ -57,6 +60,7 @@ pub struct PostgresWriter {
     control: Option<Control>,
     /// The system identifier of the server that was first connected to; no other is ever written to.
     system: Option<String>,
+    rights: Rights,
 }
 
 impl std::fmt::Debug for PostgresWriter {
@@ -80,6 +84,7 @@ impl PostgresWriter {
             pause,
             control: None,
             system: None,
+            rights: Rights::default(),
         })
     }
 
@@ -98,6 +103,17 @@ impl PostgresWriter {
             })?;
         self.control = Some(control);
         Ok(())
+    }
+
+    /// What became known since the last call about whether the role may write at all; to be called now
+    /// and again while the connection is held. Nothing while it is not.
+    pub async fn news_of_rights(&mut self) -> Option<News> {
+        let control = self.control.as_ref().filter(|control| control.usable())?;
+        let news = self.rights.ask(control).await;
+        news.unwrap_or_else(|error| {
+            tracing::debug!(%error, "whether the role may write is not known");
+            None
+        })
     }
 
     /// The held connection, or a new one to the same server.

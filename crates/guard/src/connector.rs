@@ -37,6 +37,15 @@ pub trait Connector: Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// What became known since the last call about whether the writer may write at all; asked as the
+    /// connection is held, long before anything is to be written.
+    fn doubts(
+        writer: &mut Self::Writer,
+    ) -> impl Future<Output = Option<(Notice, Presence)>> + Send {
+        let _ = writer;
+        async { None }
+    }
+
     /// What wakes the observer before the second is over, when something can.
     fn wake(observer: &Self::Observer) -> Option<Arc<Notify>> {
         let _ = observer;

@@ -242,6 +242,9 @@ pub(crate) async fn act<C: Connector>(
             task = tasks.recv() => task,
             _ = hold.tick(), if ahead == Open::Ahead => {
                 writer = held(&connector, writer, &paused).await;
+                if doubts::<C>(writer.as_mut(), &post).await.is_err() {
+                    return;
+                }
                 continue;
             }
         };
@@ -281,6 +284,16 @@ async fn held<C: Connector>(
         tracing::debug!(%error, "the connection for writing is not open");
     }
     Some(writer)
+}
+
+/// Tells what keeps the writer from writing, and that it does no longer.
+async fn doubts<C: Connector>(writer: Option<&mut C::Writer>, post: &Post) -> Result<(), Gone> {
+    let Some(writer) = writer else { return Ok(()) };
+    let asked = timeout(CONNECT_LIMIT, C::doubts(writer)).await;
+    match asked.unwrap_or(None) {
+        Some((notice, presence)) => post.send(What::Noticed(notice, presence)).await,
+        None => Ok(()),
+    }
 }
 
 async fn carry_out<W: ConfigWriter>(

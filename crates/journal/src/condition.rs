@@ -188,6 +188,15 @@ pub enum Notice {
         /// Why not.
         why: String,
     },
+    /// The role that is to put settings back may not write.
+    MayNotWrite {
+        /// The role.
+        role: String,
+        /// What it may not do.
+        missing: Vec<String>,
+        /// The statements that grant it, to be run by a superuser; none where there are none.
+        grants: Vec<String>,
+    },
     /// Anything else a person should read.
     Other {
         /// One sentence.
@@ -203,6 +212,7 @@ impl Notice {
             Self::NotBootSafe { .. } => {
                 "mended: the server can use every line of its configuration files".to_owned()
             }
+            Self::MayNotWrite { role, .. } => format!("{role} may put settings back now"),
             other => format!("no longer so: {other}"),
         }
     }
@@ -270,6 +280,11 @@ impl fmt::Display for Notice {
             Self::ClockSkew { skew } => write!(f, "the clocks of host and target differ by {skew}"),
             Self::NotWatched { why } => write!(f, "not watched: {why}"),
             Self::MetricsNotStored { why } => write!(f, "metric history is not stored: {why}"),
+            Self::MayNotWrite { role, missing, .. } => write!(
+                f,
+                "nothing is put back here: {role} may not {}; what hurts is held for a person",
+                missing.join(" and may not ")
+            ),
             Self::Other { text } => f.write_str(text),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use backstay_engine_postgres::connect::{Dialer, Purpose};
-use backstay_engine_postgres::doctor::{Grantee, examine, grants, probe_setup};
+use backstay_engine_postgres::doctor::{Grantee, USUALLY_GRANTED, examine, grants, probe_setup};
 use backstay_engine_postgres::doctor::{Held, Level, Report, Right};
 use backstay_model::SettingName;
 use backstay_model::decision::Mode;
@@ -17,18 +17,6 @@ use crate::postgres::{read_failure, resolve};
 
 /// The version whose statements are printed when no server is named.
 const MAJOR_WITHOUT_SERVER: u32 = 15;
-/// Settings that are granted when none are named: harmful ones that a reload undoes.
-const GRANTED_BY_DEFAULT: [&str; 8] = [
-    "work_mem",
-    "statement_timeout",
-    "lock_timeout",
-    "default_transaction_read_only",
-    "synchronous_standby_names",
-    "jit_above_cost",
-    "log_statement",
-    "log_min_duration_statement",
-];
-
 /// Examines a server, or only prints the statements.
 pub(crate) fn run(args: &Doctor, out: Out) -> Result<Exit, Failure> {
     let modes = match &args.mode {
@@ -88,7 +76,7 @@ fn statements(
     major: u32,
 ) -> Result<Vec<(Mode, Vec<String>)>, Failure> {
     let named: Vec<&str> = match args.settings.as_slice() {
-        [] => GRANTED_BY_DEFAULT.to_vec(),
+        [] => USUALLY_GRANTED.to_vec(),
         named => named.iter().map(String::as_str).collect(),
     };
     let to = Grantee {

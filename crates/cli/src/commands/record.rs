@@ -224,7 +224,7 @@ impl Book {
                 // A new word about the same thing replaces the old one.
                 let same = |n: &Notice| std::mem::discriminant(n) == std::mem::discriminant(notice);
                 match (presence, notice) {
-                    (Presence::Begins, Notice::NotBootSafe { .. }) => {
+                    (Presence::Begins, Notice::NotBootSafe { .. } | Notice::MayNotWrite { .. }) => {
                         standing.notices.retain(|n| !same(n));
                         standing.notices.push(notice.clone());
                     }

@@ -56,6 +56,25 @@ fn badness(book: &Book, target: &TargetId, standing: &Standing) -> u8 {
         .max(if unsafe_start { 7 } else { 0 })
 }
 
+/// Why a target whose mode lets Backstay act is not acted on, if it is not.
+fn acts_not(book: &Book, standing: &Standing) -> Option<String> {
+    if mode(standing) == Mode::Observe {
+        return Some("its mode is observe".to_owned());
+    }
+    if running(&book.directory) == Running::No || standing.left_at.is_some() {
+        return Some("it is not watched".to_owned());
+    }
+    if book.paused_now().is_some() {
+        return Some("Backstay is paused".to_owned());
+    }
+    may_not_write(standing).map(ToString::to_string)
+}
+
+fn may_not_write(standing: &Standing) -> Option<&Notice> {
+    let mut notices = standing.notices.iter();
+    notices.find(|n| matches!(n, Notice::MayNotWrite { .. }))
+}
+
 fn not_boot_safe(standing: &Standing) -> Option<&Notice> {
     let mut notices = standing.notices.iter();
     notices.find(|n| matches!(n, Notice::NotBootSafe { .. }))
@@ -239,10 +258,14 @@ fn one(page: &mut Page, out: Out, book: &Book, (target, standing): (&TargetId, &
             cell(Tone::Bad, notice.to_string()),
         ]);
     }
+    if let Some(lack @ Notice::MayNotWrite { grants, .. }) = may_not_write(standing) {
+        rows.push(vec![dim("acts"), cell(Tone::Bad, format!("no: {lack}"))]);
+        rows.extend(grants.iter().map(|g| vec![dim(""), plain(g.clone())]));
+    }
     let others = standing
         .notices
         .iter()
-        .filter(|n| !matches!(n, Notice::NotBootSafe { .. }));
+        .filter(|n| !matches!(n, Notice::NotBootSafe { .. } | Notice::MayNotWrite { .. }));
     rows.extend(others.map(|n| vec![dim("note"), plain(n.to_string())]));
     if let Some((since, id)) = &standing.known_good {
         let id: String = id.0.chars().take(12).collect();
@@ -315,6 +338,8 @@ fn target_document(book: &Book, target: &TargetId, standing: &Standing) -> Value
         "condition_since": standing.condition.as_ref().map(|(at, _)| at.to_string()),
         "restarted_at": restarted,
         "boot_safe": not_boot_safe(standing).is_none(),
+        "acts": acts_not(book, standing).is_none(),
+        "acts_not_because": acts_not(book, standing),
         "notices": standing.notices.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "known_good": standing.known_good.as_ref().map(|(_, id)| id.to_string()),
         "open": open(book, target).iter().map(|c| json!({

@@ -3,7 +3,7 @@
 use backstay_guard::news::{News, Tidings, Waiting};
 use backstay_guard::report::{Done, Report};
 use backstay_guard::words::values;
-use backstay_journal::{Condition, Presence};
+use backstay_journal::{Condition, Notice, Presence};
 use backstay_model::event::WriteReply;
 use backstay_model::risk::{Reach, Risk};
 use backstay_model::verdict::{Harm, Recovery, Verdict, VerdictKind};
@@ -69,6 +69,19 @@ fn about_target(out: Out, what: &Tidings) -> Option<Vec<String>> {
         }
         Tidings::Condition(condition) => trouble_lines(out, condition),
         Tidings::Waiting(waiting) => waiting_lines(out, *waiting),
+        Tidings::Notice(notice @ Notice::MayNotWrite { grants, .. }, Presence::Begins) => {
+            let head = headed(out, Tone::Bad, "note", notice.to_string());
+            let ask = "backstay doctor DSN --mode auto    tells what is missing";
+            let grant = if grants.is_empty() {
+                None
+            } else {
+                Some("run as a superuser:")
+            };
+            let lines = grant.into_iter().chain(grants.iter().map(String::as_str));
+            std::iter::once(head)
+                .chain(lines.chain([ask]).map(below))
+                .collect()
+        }
         Tidings::Notice(notice, Presence::Begins) => {
             vec![headed(out, Tone::Warn, "note", notice.to_string())]
         }
@@ -492,6 +505,26 @@ fn rows(name: &str, text: &str, columns: usize) -> Vec<String> {
 mod tests {
     use super::*;
     use backstay_model::verdict::Calibration;
+
+    #[test]
+    fn a_role_that_may_not_write_is_told_with_what_to_run() {
+        let notice = Notice::MayNotWrite {
+            role: "weak".into(),
+            missing: vec!["set any parameter (ALTER SYSTEM)".into()],
+            grants: vec!["GRANT ALTER SYSTEM ON PARAMETER work_mem TO weak;".into()],
+        };
+        let told = |presence| {
+            let what = Tidings::Notice(notice.clone(), presence);
+            tidings(Out::plain(None), &what).join("\n")
+        };
+        insta::assert_snapshot!(told(Presence::Begins), @r"
+        note       nothing is put back here: weak may not set any parameter (ALTER SYSTEM); what hurts is held for a person
+                   run as a superuser:
+                   GRANT ALTER SYSTEM ON PARAMETER work_mem TO weak;
+                   backstay doctor DSN --mode auto    tells what is missing
+        ");
+        insta::assert_snapshot!(told(Presence::Ends), @"note       weak may put settings back now");
+    }
 
     #[test]
     fn a_restart_is_told_by_the_clock() {

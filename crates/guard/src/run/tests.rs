@@ -7,6 +7,7 @@ use backstay_model::sample::ProbeStep;
 use backstay_model::{ProbeReading, Timestamp};
 
 use super::*;
+use crate::clock::SystemClock;
 
 /// A target at whose address another server answers by now.
 #[derive(Default)]
@@ -94,9 +95,42 @@ impl Connector for Moved {
         Err(another())
     }
 
+    async fn doubts(_writer: &mut Hand) -> Option<(Notice, Presence)> {
+        let role = "weak".to_owned();
+        let notice = Notice::MayNotWrite {
+            role,
+            missing: Vec::new(),
+            grants: Vec::new(),
+        };
+        Some((notice, Presence::Begins))
+    }
+
     fn dialect(&self) -> Box<dyn Dialect + Send> {
         unreachable!("nothing is planned here")
     }
+}
+
+/// Before anything is to be written.
+#[tokio::test]
+async fn a_role_that_may_not_write_is_told_as_the_guard_begins() {
+    let (inbox, mut arrivals) = mpsc::channel(1);
+    let post = Post {
+        target: TargetId::new("shop"),
+        clock: Arc::new(SystemClock::start()),
+        inbox,
+    };
+    let (hand, tasks) = mpsc::channel(1);
+    let paused = Arc::new(AtomicBool::new(false));
+    let acting = act(Arc::new(Moved::default()), post, tasks, Open::Ahead, paused);
+    let acting = tokio::spawn(acting);
+    let told = arrivals.recv().await.unwrap().what;
+    let lacks = |n: &Notice| matches!(n, Notice::MayNotWrite { role, .. } if role == "weak");
+    assert!(
+        matches!(&told, What::Noticed(notice, Presence::Begins) if lacks(notice)),
+        "{told:?}"
+    );
+    drop(hand);
+    acting.await.unwrap();
 }
 
 /// A writer made anew would take the server that answers now for its own.

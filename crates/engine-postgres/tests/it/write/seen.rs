@@ -6,7 +6,7 @@ use backstay_engine::ConfigReader;
 use backstay_engine_postgres::doctor::{Grantee, grants};
 use backstay_engine_postgres::dsn::resolve_here;
 use backstay_engine_postgres::observer::PostgresObserver;
-use backstay_engine_postgres::write::Gate;
+use backstay_engine_postgres::write::{Gate, News};
 use backstay_model::decision::Mode;
 use backstay_model::plan::{Inverse, PlanStep, Predicted, Route};
 use backstay_model::{Scope, SettingName, Snapshot, TargetId};
@@ -142,4 +142,28 @@ async fn a_role_with_the_printed_grants_sees_and_writes_the_same() {
         }
     }
     there_and_back(&server, "backstay").await;
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_write_is_told_before_it_has_to() {
+    let Some(server) = server(&[], &[]).await else {
+        return;
+    };
+    run(&server, &["CREATE ROLE weak LOGIN"]).await;
+    let mut writer = writer_as(&server, "weak", Arc::new(|| Gate::Open));
+    assert_eq!(writer.news_of_rights().await, None, "nobody is connected");
+    writer.hold().await.unwrap();
+    let Some(News::Lacks(lack)) = writer.news_of_rights().await else {
+        panic!("it may not write")
+    };
+    assert_eq!((lack.role.as_str(), lack.missing.len()), ("weak", 2));
+    assert_eq!(writer.news_of_rights().await, None, "told once");
+    for grant in &lack.grants {
+        run(&server, &[grant]).await;
+    }
+    assert_eq!(writer.news_of_rights().await, Some(News::Granted(lack)));
+    assert_eq!(writer.news_of_rights().await, None);
+    let mut strong = writer_as(&server, "postgres", Arc::new(|| Gate::Open));
+    strong.hold().await.unwrap();
+    assert_eq!(strong.news_of_rights().await, None);
 }
