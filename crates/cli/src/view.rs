@@ -2,6 +2,7 @@
 
 mod fold;
 mod lines;
+mod notice;
 pub(crate) mod screen;
 
 pub(crate) use fold::fold;

@@ -3,13 +3,14 @@
 use backstay_guard::news::{News, Tidings, Waiting};
 use backstay_guard::report::{Done, Report};
 use backstay_guard::words::values;
-use backstay_journal::{Condition, Notice, Presence};
+use backstay_journal::{Condition, Presence};
 use backstay_model::event::WriteReply;
 use backstay_model::risk::{Reach, Risk};
 use backstay_model::verdict::{Harm, Recovery, Verdict, VerdictKind};
 use backstay_model::{Change, ChangeSet, Timestamp};
 
 use super::fold::fold;
+use super::notice::notice_lines;
 use crate::out::{Out, Tone};
 use crate::postgres::{Trouble, trouble};
 
@@ -40,13 +41,13 @@ fn tidings(out: Out, what: &Tidings) -> Vec<String> {
 }
 
 /// A line that begins with a word in its column.
-fn headed(out: Out, tone: Tone, word: &str, text: impl AsRef<str>) -> String {
+pub(super) fn headed(out: Out, tone: Tone, word: &str, text: impl AsRef<str>) -> String {
     let word = out.paint(tone, &format!("{word:<10}"));
     format!("{word} {}", text.as_ref())
 }
 
 /// A line that belongs to the one above it.
-fn below(text: impl AsRef<str>) -> String {
+pub(super) fn below(text: impl AsRef<str>) -> String {
     format!("           {}", text.as_ref())
 }
 
@@ -69,25 +70,7 @@ fn about_target(out: Out, what: &Tidings) -> Option<Vec<String>> {
         }
         Tidings::Condition(condition) => trouble_lines(out, condition),
         Tidings::Waiting(waiting) => waiting_lines(out, *waiting),
-        Tidings::Notice(notice @ Notice::MayNotWrite { grants, .. }, Presence::Begins) => {
-            let head = headed(out, Tone::Bad, "note", notice.to_string());
-            let ask = "backstay doctor DSN --mode auto    tells what is missing";
-            let grant = if grants.is_empty() {
-                None
-            } else {
-                Some("run as a superuser:")
-            };
-            let lines = grant.into_iter().chain(grants.iter().map(String::as_str));
-            std::iter::once(head)
-                .chain(lines.chain([ask]).map(below))
-                .collect()
-        }
-        Tidings::Notice(notice, Presence::Begins) => {
-            vec![headed(out, Tone::Warn, "note", notice.to_string())]
-        }
-        Tidings::Notice(notice, Presence::Ends) => {
-            vec![headed(out, Tone::Good, "note", notice.over())]
-        }
+        Tidings::Notice(notice, presence) => notice_lines(out, notice, *presence),
         Tidings::Baseline {
             settings,
             dependencies,
@@ -505,26 +488,6 @@ fn rows(name: &str, text: &str, columns: usize) -> Vec<String> {
 mod tests {
     use super::*;
     use backstay_model::verdict::Calibration;
-
-    #[test]
-    fn a_role_that_may_not_write_is_told_with_what_to_run() {
-        let notice = Notice::MayNotWrite {
-            role: "weak".into(),
-            missing: vec!["set any parameter (ALTER SYSTEM)".into()],
-            grants: vec!["GRANT ALTER SYSTEM ON PARAMETER work_mem TO weak;".into()],
-        };
-        let told = |presence| {
-            let what = Tidings::Notice(notice.clone(), presence);
-            tidings(Out::plain(None), &what).join("\n")
-        };
-        insta::assert_snapshot!(told(Presence::Begins), @r"
-        note       nothing is put back here: weak may not set any parameter (ALTER SYSTEM); what hurts is held for a person
-                   run as a superuser:
-                   GRANT ALTER SYSTEM ON PARAMETER work_mem TO weak;
-                   backstay doctor DSN --mode auto    tells what is missing
-        ");
-        insta::assert_snapshot!(told(Presence::Ends), @"note       weak may put settings back now");
-    }
 
     #[test]
     fn a_restart_is_told_by_the_clock() {

@@ -227,8 +227,7 @@ async fn every_route_is_noticed_with_author_and_reason() {
     let found = watch.changes().await;
     assert_eq!(found.len(), 1, "{}", lines(&found));
     assert!(
-        lines(&found)
-            .starts_with("pg_hba (rule 1): not set -> host all app 10.9.0.0/16 reject"),
+        lines(&found).starts_with("pg_hba (rule 1): not set -> host all app 10.9.0.0/16 reject"),
         "{}",
         lines(&found)
     );
