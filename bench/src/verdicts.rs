@@ -1,7 +1,7 @@
 //! A watch of the usual length with everything a target has after a day: own placebo banks, an hour of
 //! history.
 
-use backstay_detect::{Banks, DetectPolicy, Opening, Watch};
+use backstay_detect::{Banks, DetectPolicy, History, Opening, Watch};
 use backstay_model::{Sample, Span, Timestamp};
 use backstay_store_sqlite::ingest::example_change_sets;
 
@@ -11,6 +11,8 @@ use crate::weather::Weather;
 pub const WATCH_S: i64 = 15 * 60;
 /// History that the baseline is taken from.
 const HISTORY_S: i64 = 3_600;
+/// Newest samples that a harmless window is opened with.
+const PAST: usize = 600;
 /// Half a day, so that the banks have windows enough for p-values of their own.
 const CHANGE_S: u32 = 45_000;
 
@@ -34,7 +36,11 @@ impl Case {
         let policy = DetectPolicy::standard(Span::from_secs(WATCH_S));
         let before = weather.samples(Timestamp(0), i64::from(CHANGE_S));
         let mut banks = Banks::new(&specs, &policy);
-        before.iter().for_each(|s| banks.push(s));
+        let mut seen = History::new(HISTORY_S as usize);
+        for sample in &before {
+            seen.push(sample);
+            banks.push(sample, |since| seen.after(since, PAST));
+        }
         let history = &before[before.len() - HISTORY_S as usize..];
         let at = Timestamp::from_secs(i64::from(CHANGE_S));
         let change = example_change_sets(u64::from(CHANGE_S), 1).remove(0);

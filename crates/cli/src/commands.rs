@@ -13,6 +13,7 @@ mod graph;
 mod machine;
 mod model;
 mod pause;
+mod promises;
 mod record;
 mod replay;
 mod rescue;

@@ -5,8 +5,9 @@ use backstay_model::verdict::Finding;
 use backstay_model::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Promise;
 use crate::effect;
-use crate::placebo::Bank;
+use crate::placebo::{Bank, CHECKPOINTS, Until};
 use crate::policy::DetectPolicy;
 use crate::residual::Point;
 use crate::shipped;
@@ -32,8 +33,11 @@ const BOUND_ERRORS: f64 = 1.645 * 1.1 * 1.1;
 /// Where the false-alarm rate of one metric comes from; frozen when the watch opens.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) enum Source {
-    /// Placebo windows of this target.
-    Own(Bank),
+    /// Placebo windows of this target, each of so many bins.
+    Own { bank: Bank, bins: usize },
+    /// Maxima shipped with the product, and bounds from placebo windows of this target: there are too few
+    /// of them to show harm as surely as acting wants it.
+    Young { bank: Bank, bins: usize },
     /// Maxima shipped with the product.
     Shipped,
 }
@@ -47,6 +51,12 @@ pub(crate) struct Judged {
     pub(crate) source: Source,
     /// Bins of the whole watch.
     pub(crate) horizon: usize,
+    /// What stands in front of the levels, 0.1..=1: chances are divided by it.
+    pub(crate) strictness: f64,
+    /// Whether the realised false-alarm rate is what was promised.
+    pub(crate) promise: Promise,
+    /// Scan maximum below which it cannot be an alarm.
+    pub(crate) suspicion: f64,
 }
 
 /// What a metric says.
@@ -65,26 +75,53 @@ pub(crate) struct Evidence<'a> {
     pub(crate) still: bool,
 }
 
+impl Source {
+    /// The same for a metric that acts at level `alpha`, where shipped maxima could stand in.
+    pub(crate) fn acting_at(self, alpha: f64) -> Self {
+        match self {
+            Self::Own { bank, bins } if !bank.level(alpha).is_some_and(f64::is_finite) => {
+                Self::Young { bank, bins }
+            }
+            other => other,
+        }
+    }
+
+    /// The windows of this target and the bins of each.
+    pub(crate) const fn windows(&self) -> Option<(&Bank, usize)> {
+        match self {
+            Self::Own { bank, bins } | Self::Young { bank, bins } => Some((bank, *bins)),
+            Self::Shipped => None,
+        }
+    }
+}
+
 impl Judged {
     /// Where the false-alarm rate of a track comes from, `None` when it cannot be judged.
-    pub(crate) fn source(track: &Track, bank: Option<&Bank>) -> Option<Source> {
+    pub(crate) fn source(track: &Track, own: Option<(&Bank, usize)>) -> Option<Source> {
         if track.pre.len() < BINS_MIN || track.frame.is_none() {
             return None;
         }
-        if let Some(bank) = bank {
-            return Some(Source::Own(bank.clone()));
+        if let Some((bank, bins)) = own {
+            let bank = bank.clone();
+            return Some(Source::Own { bank, bins });
         }
         let present = track.pre.iter().filter(|p| p.value.abs() > 0.0).count() as f64;
         let common = present >= PRESENT_MIN * track.pre.len() as f64;
         (track.role != MetricRole::Errors && common).then_some(Source::Shipped)
     }
 
+    /// Windows of the bank that the whole watch is: each of them may alarm.
+    fn windows(&self, bins: usize) -> f64 {
+        (self.horizon as f64 / bins.max(1) as f64).max(1.0)
+    }
+
     /// Scan maximum that a harmless change passes with chance `alpha` (already shared by weight).
     pub(crate) fn level(&self, track: &Track, alpha: f64) -> Option<f64> {
         let frame = track.frame.as_ref()?;
+        let alpha = alpha * self.strictness;
         match &self.source {
-            Source::Own(bank) => bank.level(alpha),
-            Source::Shipped => {
+            Source::Own { bank, bins } => bank.level(alpha / self.windows(*bins)),
+            Source::Young { .. } | Source::Shipped => {
                 Some(shipped::level(alpha, frame.bins, self.horizon) * shipped::memory(frame.phi))
             }
         }
@@ -100,11 +137,12 @@ impl Judged {
         let frame = track.frame.as_ref()?;
         let max = track.scan.max();
         let p_value = match &self.source {
-            Source::Own(bank) => bank.p_value(max)?,
-            Source::Shipped => {
+            Source::Own { bank, bins } => bank.p_value(max)? * self.windows(*bins),
+            Source::Young { .. } | Source::Shipped => {
                 shipped::p_value(max / shipped::memory(frame.phi), frame.bins, self.horizon)
             }
         };
+        let p_value = (p_value / self.strictness).min(1.0);
         let act = self.level(track, policy.alpha_act * self.weight)?;
         Some(Evidence {
             track,
@@ -117,13 +155,14 @@ impl Judged {
         })
     }
 
-    /// Upper bound of the excess over the whole watch.
-    fn bound(&self, track: &Track) -> Option<f64> {
-        let upper = match &self.source {
-            Source::Own(bank) => {
-                track.median_distance(&track.post)? + bank.shift_bound(BOUND_ALPHA)?.max(0.0)
+    /// Upper bound of the excess over the watch so far: its end, or a checkpoint of it.
+    fn bound(&self, track: &Track, (alpha, until): (f64, Until)) -> Option<f64> {
+        let upper = match self.source.windows() {
+            Some((bank, _)) => {
+                track.median_distance(&track.post)? + bank.shift_bound(alpha, until)?.max(0.0)
             }
-            Source::Shipped => {
+            None if until != Until::End => return None,
+            None => {
                 let shift = Shift::of(track, &track.post)?;
                 shift.size + BOUND_ERRORS * shift.error
             }
@@ -181,7 +220,7 @@ impl Shift {
 impl Evidence<'_> {
     /// Whether the false-alarm rate is the target's own.
     pub(crate) fn own(&self) -> bool {
-        matches!(self.judged.source, Source::Own(_))
+        matches!(self.judged.source, Source::Own { .. })
     }
 
     /// How much it says against the change, comparable between metrics: decimal orders of magnitude of
@@ -194,7 +233,20 @@ impl Evidence<'_> {
     /// Upper bound of the harm over the watch, as excess factor (1.0 = twice as bad); zero when even
     /// the bound is below the floor.
     pub(crate) fn bound(&self) -> Option<f64> {
-        self.judged.bound(self.track)
+        self.judged.bound(self.track, (BOUND_ALPHA, Until::End))
+    }
+
+    /// The same at the checkpoint `index` of the watch, before its end; `None` where only placebos of
+    /// other moments could tell.
+    pub(crate) fn bound_early(&self, index: usize) -> Option<f64> {
+        let alpha = BOUND_ALPHA / CHECKPOINTS.len() as f64;
+        self.judged
+            .bound(self.track, (alpha, Until::Checkpoint(index)))
+    }
+
+    /// Whether the realised false-alarm rate is what was promised.
+    pub(crate) const fn promise(&self) -> Promise {
+        self.judged.promise
     }
 
     /// Median since the change: of the newest bins when the metric alarmed, else of all.

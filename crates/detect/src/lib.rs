@@ -12,12 +12,15 @@ pub mod clock;
 pub mod history;
 pub mod policy;
 
+pub mod audit;
+pub mod banks;
+
 pub mod baseline;
 pub mod choice;
 pub mod residual;
 
 pub mod judge;
-pub mod placebo;
+mod placebo;
 pub mod scores;
 pub mod watch;
 
@@ -44,12 +47,12 @@ mod wording;
 #[cfg(test)]
 mod testing;
 
+pub use banks::{Banks, Realised};
 pub use choice::Choice;
 pub use clock::Clock;
 pub use history::History;
 pub use judge::{Column, SeriesVerdict, Terms, judge_series, judge_series_on, judge_series_with};
 pub use names::role_of_name;
-pub use placebo::Banks;
 pub use policy::DetectPolicy;
 pub use residual::{Band, Point};
 pub use scores::scores;

@@ -14,6 +14,8 @@ use crate::track::{Track, values};
 const LEVEL: f64 = 0.75;
 /// Rise of sessions or of completed work that counts as a surge of demand.
 const SURGE: f64 = 1.2;
+/// Bins over which a surge shows.
+const SURGE_BINS: [usize; 3] = [4, 12, 40];
 /// Rise of open sessions that alone counts as a surge.
 const SESSIONS_SURGE: f64 = 1.5;
 /// Standard errors between work in flight and what a fall of demand would leave of it.
@@ -194,6 +196,12 @@ pub(crate) fn surge(tracks: &[Track], bins: usize) -> bool {
         .iter()
         .filter(|t| t.role == MetricRole::Throughput && !t.silent());
     flight && busy.any(|t| rose(t, SURGE))
+}
+
+/// Whether more is asked for than before, by the newest bins or by those of the last while: a surge
+/// that lasts is not over because a few bins of it are quieter.
+pub(crate) fn surged(tracks: &[Track]) -> bool {
+    SURGE_BINS.iter().any(|bins| surge(tracks, *bins))
 }
 
 /// How the demand moved over the newest `bins`.

@@ -4,6 +4,7 @@ use backstay_model::metric::MetricRole;
 use backstay_model::verdict::{Calibration, Finding, Harm, Refusal, Verdict, VerdictKind};
 use backstay_model::{MetricName, Timestamp};
 
+use crate::audit::Promise;
 use crate::combine;
 use crate::effect;
 use crate::evidence::{BINS_MIN, Evidence, Judged};
@@ -38,6 +39,8 @@ const WINDOW: usize = 10;
 /// Added to the score of class changes, so that they rank above all statistics.
 const CLASS_SCORE: f64 = 10.0;
 
+mod early;
+
 /// What the statistics of a watch amount to.
 struct Case<'a> {
     watch: &'a Watch,
@@ -46,6 +49,8 @@ struct Case<'a> {
     p_value: Option<f64>,
     refusals: Vec<Refusal>,
 }
+
+pub(crate) use early::cleared_early;
 
 /// The verdict of a watch at `now`.
 pub(crate) fn verdict(watch: &Watch, now: Timestamp) -> Verdict {
@@ -76,6 +81,14 @@ pub(crate) fn verdict(watch: &Watch, now: Timestamp) -> Verdict {
     }
 }
 
+/// Whether a metric says how much harm is excluded.
+fn sized(evidence: &Evidence<'_>) -> bool {
+    matches!(
+        evidence.track.role,
+        MetricRole::Throughput | MetricRole::Latency
+    ) && evidence.track.post.len() >= BINS_MIN
+}
+
 /// Whether the time before the change would itself have alarmed: its second half judged by its
 /// first.
 pub(crate) fn dirty(tracks: &[Track], judged: &[Judged], policy: &DetectPolicy) -> bool {
@@ -89,8 +102,9 @@ pub(crate) fn dirty(tracks: &[Track], judged: &[Judged], policy: &DetectPolicy) 
                 return None;
             }
             let blank = Track::open(track.name.clone(), track.role, track.worse, track.floor);
-            let (_, seen) = placebo::window(blank, near, split)?;
-            let phi = track.frame.as_ref()?.phi;
+            let mut first = blank.freeze(&near[..split]);
+            let phi = first.frame.as_ref()?.phi;
+            let seen = placebo::scanned(&mut first, &near[split..], near[split - 1].at)?;
             let max = seen.max / crate::shipped::memory(phi);
             let matters = effect::excess(seen.shift) >= policy.gate_uncalibrated;
             let p = crate::shipped::p_value(max, split, near.len() - split);
@@ -106,7 +120,7 @@ impl<'a> Case<'a> {
             .judged
             .iter()
             .map(|j| (j, &watch.tracks[j.track]))
-            .filter(|(_, t)| !t.silent() && 2 * t.post.len() >= watch.seen as usize)
+            .filter(|(_, t)| !t.silent() && 2 * t.taken >= watch.seen as usize)
             .filter_map(|(j, t)| j.evidence(t, &watch.policy, watch.step))
             .collect();
         evidence.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -123,6 +137,7 @@ impl<'a> Case<'a> {
         if blind(watch) {
             refusals.push(Refusal::BlindProbe);
         }
+        refusals.extend(&watch.standing);
         Self {
             watch,
             evidence,
@@ -153,7 +168,10 @@ impl<'a> Case<'a> {
             }
         }
         if now < self.watch.until {
-            return VerdictKind::Inconclusive;
+            return match self.watch.cleared {
+                Some(excludes) => VerdictKind::Healthy { excludes },
+                None => VerdictKind::Inconclusive,
+            };
         }
         if self.too_few(now) {
             self.refusals.push(Refusal::TooFew);
@@ -171,7 +189,7 @@ impl<'a> Case<'a> {
             t.role == MetricRole::Throughput
                 && t.pre.len() >= BINS_MIN
                 && !t.silent()
-                && (t.post.len() as f64) < COVERAGE_MIN * expected
+                && (t.taken as f64) < COVERAGE_MIN * expected
         });
         watch.seen < SAMPLES_MIN || f64::from(watch.seen) < COVERAGE_MIN * expected || lost
     }
@@ -196,11 +214,16 @@ impl<'a> Case<'a> {
             self.refusals.push(Refusal::Transient);
             return None;
         }
+        let usual = |e: &&Evidence<'_>| self.watch.discounted.contains(&e.track.name);
+        if alarms.iter().all(usual) {
+            self.refusals.push(Refusal::CommonAroundHarmlessChanges);
+            return None;
+        }
         let Some(bad) = alarms.into_iter().find(|e| e.still && e.matters(gate(e))) else {
             self.refusals.push(Refusal::BelowGate);
             return None;
         };
-        let (role, own) = (bad.track.role, bad.own());
+        let (role, own, promise) = (bad.track.role, bad.own(), bad.promise());
         let surely = own || bad.surely(policy.gate_uncalibrated);
         // A loss of half, or twice the time, even at the lower end of the interval.
         let twice = bad.surely(if role == MetricRole::Throughput {
@@ -219,11 +242,25 @@ impl<'a> Case<'a> {
         }
         let taken = host(&self.watch.tracks) == Host::Taken;
         let contended = self.refusals.contains(&Refusal::HostContention) && (taken || !twice);
-        if contended || self.watch.baseline == Baseline::Dirty {
+        let dirty = self.watch.baseline == Baseline::Dirty;
+        if self.watch.warming() {
+            // No windows after earlier restarts say how slow cold caches are.
+            self.refusals.push(Refusal::Uncalibrated);
             return Some(VerdictKind::Confounded);
         }
+        if contended || dirty || !self.watch.standing.is_empty() {
+            return Some(VerdictKind::Confounded);
+        }
+        if promise == Promise::Broken {
+            self.refusals.push(Refusal::Uncalibrated);
+            return Some(VerdictKind::Inconclusive);
+        }
         let long = self.watch.seen as usize >= ACT_BINS;
-        if p <= policy.alpha_act && long && surely && (own || self.confirmed(role)) {
+        if p <= policy.alpha_act * self.watch.strictness
+            && long
+            && surely
+            && (own || self.confirmed(role))
+        {
             return Some(VerdictKind::Hurt {
                 by: Harm::Statistical,
             });
@@ -325,14 +362,10 @@ impl<'a> Case<'a> {
 
     /// The smallest rung of the ladder that the bounds of all judged metrics allow.
     fn excludes(&self) -> Option<f64> {
-        let sized = |e: &&Evidence<'_>| {
-            matches!(e.track.role, MetricRole::Throughput | MetricRole::Latency)
-                && e.track.post.len() >= BINS_MIN
-        };
         let worst = self
             .evidence
             .iter()
-            .filter(sized)
+            .filter(|e| sized(e))
             .map(|e| e.bound().unwrap_or(f64::INFINITY))
             .max_by(f64::total_cmp)?;
         LADDER.into_iter().find(|rung| worst <= *rung)

@@ -78,7 +78,7 @@ impl<'a> Past<'a> {
         let mut bank = Bank::default();
         for (placebo, maxima) in windows {
             let max = scan::weighted_max(&maxima, &weights);
-            bank.insert(&baseline, Placebo { max, ..placebo }, 0.0);
+            bank.insert(&baseline, Placebo { max, ..placebo });
         }
         bank.level(0.5)?;
         bank.inflate();

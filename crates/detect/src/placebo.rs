@@ -1,22 +1,22 @@
 //! The guarantee: the same scan at moments of the same target at which nothing was changed. Of each
 //! such window only the maximum over the whole horizon is kept, so looking at every bin is covered.
 
-use std::collections::BTreeMap;
-
-use backstay_model::metric::{MetricRole, MetricSpec, Worse};
-use backstay_model::{MetricName, Sample, Span, Timestamp};
+use backstay_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::history::finite;
-use crate::policy::DetectPolicy;
 use crate::residual::Point;
 use crate::stats;
-use crate::track::{PRE_BINS, Track};
+use crate::track::Track;
 use tail::Ranks;
 
-/// Placebo windows kept for each metric.
-pub const PLACEBOS_MAX: usize = 500;
-/// Fewest windows worth a p-value of their own (by span, not by count: they overlap by half).
+/// Placebo windows kept of a recorded series, which overlap by half.
+pub(crate) const PLACEBOS_MAX: usize = 500;
+/// Placebo windows kept of a target that is watched, which do not.
+const DISJOINT_MAX: usize = 300;
+/// Moments at which a watch may end early, as shares of a placebo window; a watch that is as long as
+/// the window ends at the last of them anyway.
+pub(crate) const CHECKPOINTS: [f64; 3] = [1.0 / 15.0, 1.0 / 3.0, 1.0];
+/// Fewest windows worth a p-value of their own, by span.
 const WINDOWS_MIN: f64 = 8.0;
 /// Fewest windows with which a watch leaves the shipped tables: below, they say less.
 const SEASONED_MIN: f64 = 40.0;
@@ -24,8 +24,6 @@ const SEASONED_MIN: f64 = 40.0;
 const LATELY: f64 = 0.2;
 /// Windows that the belief in a steady past is worth.
 const BELIEVED: f64 = 60.0;
-/// Share of missing bins beyond which a window is not admitted.
-const MISSING_MAX: f64 = 0.1;
 
 /// What one placebo window said.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -36,15 +34,69 @@ pub(crate) struct Placebo {
     pub(crate) max: f64,
     /// Median distance over the horizon, unclipped, "worse" up.
     pub(crate) shift: f64,
+    /// The same over the bins until each of [`CHECKPOINTS`] but the last, which is the end; `None` where
+    /// nobody ends early, and of a window so long that its first bins left before its end.
+    pub(crate) early: [Option<f32>; 2],
+}
+
+impl Placebo {
+    /// What the bins since a pseudo-change said; `None` without any.
+    pub(crate) fn of(track: &Track, at: Timestamp) -> Option<Self> {
+        Some(Self {
+            at,
+            max: track.scan.max(),
+            shift: track.median_distance(&track.post)?,
+            early: [None; 2],
+        })
+    }
+
+    /// The same of a window of `horizon` bins, with what its beginning said.
+    pub(crate) fn with_beginning(track: &Track, horizon: usize, at: Timestamp) -> Option<Self> {
+        let whole = track.taken == track.post.len();
+        let until = |share: f64| {
+            let bins = checkpoint(share, horizon).min(track.post.len());
+            let distance = track.median_distance(&track.post[..bins]);
+            distance.filter(|_| whole).map(|d| d as f32)
+        };
+        Some(Self {
+            early: [until(CHECKPOINTS[0]), until(CHECKPOINTS[1])],
+            ..Self::of(track, at)?
+        })
+    }
+}
+
+/// Bins since a change at a checkpoint of a horizon.
+pub(crate) fn checkpoint(share: f64, horizon: usize) -> usize {
+    ((share * horizon as f64).round() as usize).max(1)
+}
+
+/// Until when the distance since a change is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Until {
+    /// The end of the horizon.
+    End,
+    /// The checkpoint of this index in [`CHECKPOINTS`].
+    Checkpoint(usize),
+}
+
+/// How much of a window of its own each placebo is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) enum Spacing {
+    /// Neighbours overlap by half.
+    #[default]
+    Overlapping,
+    /// One begins where the other ends.
+    Disjoint,
 }
 
 /// The windows of one metric.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Bank {
+pub(crate) struct Bank {
     /// Baseline they were made with; another one empties the bank.
     baseline: String,
     placebos: Vec<Placebo>,
-    audit: Audit,
+    #[serde(default)]
+    spacing: Spacing,
     /// Chances are multiplied by this: how much wilder the newest windows are than the older ones.
     #[serde(default = "one")]
     inflation: f64,
@@ -59,42 +111,51 @@ impl Default for Bank {
         Self {
             baseline: String::new(),
             placebos: Vec::new(),
-            audit: Audit::default(),
+            spacing: Spacing::default(),
             inflation: one(),
         }
     }
 }
 
-/// How often harmless windows would have alarmed, judged before they joined the bank.
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
-pub struct Audit {
-    /// Windows judged.
-    pub judged: u64,
-    /// Windows that would have alarmed at the nominal warning level.
-    pub alarmed: u64,
-}
-
 impl Bank {
-    pub(crate) fn insert(&mut self, baseline: &str, placebo: Placebo, alpha: f64) {
+    /// An empty bank for windows that do not overlap.
+    pub(crate) fn disjoint() -> Self {
+        Self {
+            spacing: Spacing::Disjoint,
+            ..Self::default()
+        }
+    }
+
+    /// Windows in it.
+    pub(crate) const fn len(&self) -> usize {
+        self.placebos.len()
+    }
+
+    pub(crate) fn insert(&mut self, baseline: &str, placebo: Placebo) {
         if self.baseline != baseline {
             *self = Self {
                 baseline: baseline.to_owned(),
+                spacing: self.spacing,
                 ..Self::default()
             };
         }
-        if let Some(p) = self.p_value(placebo.max) {
-            self.audit.judged += 1;
-            self.audit.alarmed += u64::from(p <= alpha);
-        }
-        if self.placebos.len() == PLACEBOS_MAX {
+        let most = match self.spacing {
+            Spacing::Overlapping => PLACEBOS_MAX,
+            Spacing::Disjoint => DISJOINT_MAX,
+        };
+        if self.placebos.len() >= most {
             self.placebos.remove(0);
         }
         self.placebos.push(placebo);
     }
 
-    /// Windows by span: neighbours overlap by half.
+    /// Windows by span.
     fn effective(&self) -> f64 {
-        self.placebos.len() as f64 / 2.0
+        let each = match self.spacing {
+            Spacing::Overlapping => 0.5,
+            Spacing::Disjoint => 1.0,
+        };
+        self.placebos.len() as f64 * each
     }
 
     /// Chance that a harmless window has a maximum of at least `max`; `None` when there are too few
@@ -103,13 +164,19 @@ impl Bank {
         Some((self.inflation * self.ranks()?.p_value(max)).min(1.0))
     }
 
-    /// Upper bound of the median distance that chance alone explains at level `alpha`.
-    pub(crate) fn shift_bound(&self, alpha: f64) -> Option<f64> {
+    /// Upper bound of the median distance that chance alone explains at level `alpha`, until the end
+    /// of the window or until a checkpoint.
+    pub(crate) fn shift_bound(&self, alpha: f64, until: Until) -> Option<f64> {
         if self.effective() < WINDOWS_MIN {
             return None;
         }
         // The bound is on the effect: what harmless windows hide, they hide downwards.
-        let mut hidden: Vec<f64> = self.placebos.iter().map(|p| -p.shift).collect();
+        let hidden = |p: &Placebo| match until {
+            Until::Checkpoint(i) if i + 1 < CHECKPOINTS.len() => p.early[i].map(|e| -f64::from(e)),
+            Until::Checkpoint(_) | Until::End => Some(-p.shift),
+        };
+        let hidden: Option<Vec<f64>> = self.placebos.iter().map(hidden).collect();
+        let mut hidden = hidden?;
         hidden.sort_by(f64::total_cmp);
         stats::quantile_sorted(&hidden, 1.0 - alpha)
     }
@@ -150,141 +217,10 @@ impl Bank {
     }
 }
 
-/// The placebo banks of one target, fed with every sample that is not inside a watch.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Banks {
-    metrics: Vec<Known>,
-    banks: BTreeMap<MetricName, Bank>,
-    /// Samples of the next window, oldest first.
-    recent: Vec<Sample>,
-    /// Samples since the last window.
-    fresh: usize,
-    horizon: usize,
-    step: Span,
-    alpha: f64,
-}
-
-/// What must be known of a metric to open a pseudo-change.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-struct Known {
-    name: MetricName,
-    role: MetricRole,
-    worse: Worse,
-    floor: f64,
-}
-
-impl Banks {
-    /// Empty banks for the metrics of one target; windows are as long as `policy.watch`.
-    #[must_use]
-    pub fn new(specs: &[MetricSpec], policy: &DetectPolicy) -> Self {
-        let known = |s: &MetricSpec| Known {
-            name: s.name.clone(),
-            role: s.role,
-            worse: s.worse,
-            floor: s.floor,
-        };
-        Self {
-            metrics: specs.iter().map(known).collect(),
-            banks: BTreeMap::new(),
-            recent: Vec::new(),
-            fresh: 0,
-            horizon: policy.horizon(),
-            step: policy.step,
-            alpha: policy.alpha_warn,
-        }
-    }
-
-    /// Takes in one sample from a time without a watch. Every half horizon it opens a pseudo-change;
-    /// otherwise it costs one copy of the sample.
-    pub fn push(&mut self, sample: &Sample) {
-        if self.recent.last().is_some_and(|last| last.at >= sample.at) {
-            return;
-        }
-        let whole = PRE_BINS + self.horizon;
-        if self.recent.len() >= whole {
-            self.recent.remove(0);
-        }
-        self.recent.push(finite(sample));
-        self.fresh += 1;
-        if self.recent.len() == whole && self.fresh >= self.horizon.div_ceil(2) {
-            self.fresh = 0;
-            self.pseudo_change();
-        }
-    }
-
-    /// Says that something happened (a change, a restart, a failover, a pause): no window touches it.
-    pub fn disturb(&mut self) {
-        self.recent.clear();
-        self.fresh = 0;
-    }
-
-    /// The self-audit of each metric, in order of names.
-    pub fn audits(&self) -> impl Iterator<Item = (&MetricName, Audit)> {
-        self.banks.iter().map(|(name, bank)| (name, bank.audit))
-    }
-
-    pub(crate) fn bank(&self, metric: &MetricName) -> Option<&Bank> {
-        self.banks.get(metric)
-    }
-
-    pub(crate) const fn horizon(&self) -> usize {
-        self.horizon
-    }
-
-    /// Bins before a pseudo-change; a change with far fewer is not exchangeable with them.
-    pub(crate) const fn pre_bins() -> usize {
-        PRE_BINS
-    }
-
-    fn pseudo_change(&mut self) {
-        let (Some(first), Some(last)) = (self.recent.first(), self.recent.last()) else {
-            return;
-        };
-        let expected = last.at.since(first.at).0 as f64 / self.step.0.max(1) as f64;
-        if self.recent.len() as f64 - 1.0 < expected * (1.0 - MISSING_MAX) {
-            return;
-        }
-        let at = self.recent[PRE_BINS - 1].at;
-        for known in &self.metrics {
-            let points: Vec<Point> = self
-                .recent
-                .iter()
-                .filter_map(|s| {
-                    s.get(known.name.as_str())
-                        .map(|value| Point { at: s.at, value })
-                })
-                .collect();
-            let enough = (PRE_BINS + self.horizon) as f64 * (1.0 - MISSING_MAX);
-            if (points.len() as f64) < enough {
-                continue;
-            }
-            let split = points.partition_point(|p| p.at <= at);
-            let track = Track::open(known.name.clone(), known.role, known.worse, known.floor);
-            if let Some((baseline, placebo)) = window(track, &points, split) {
-                let bank = self.banks.entry(known.name.clone()).or_default();
-                bank.insert(&baseline, placebo, self.alpha);
-            }
-        }
-    }
-}
-
-/// Runs one placebo window: the points before `split` freeze the frame, the others are scanned.
-pub(crate) fn window(track: Track, points: &[Point], split: usize) -> Option<(String, Placebo)> {
-    let at = points.get(split.checked_sub(1)?)?.at;
-    let mut track = track.freeze(&points[..split]);
-    let baseline = track.frame.as_ref()?.baseline();
-    Some((baseline, scanned(&mut track, &points[split..], at)?))
-}
-
 /// What a frozen track says to the points of a horizon.
 pub(crate) fn scanned(track: &mut Track, horizon: &[Point], at: Timestamp) -> Option<Placebo> {
     horizon.iter().for_each(|p| track.push(*p));
-    let shift = track.median_distance(&track.post)?;
-    Some(Placebo {
-        at,
-        max: track.scan.max(),
-        shift,
-    })
+    Placebo::of(track, at)
 }
 
 mod tail;

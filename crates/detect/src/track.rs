@@ -39,6 +39,9 @@ pub(crate) struct Track {
     pub(crate) amid: Vec<Point>,
     /// Values since the change, oldest first.
     pub(crate) post: Vec<Point>,
+    /// Values since the change, those that left included.
+    #[serde(default)]
+    pub(crate) taken: usize,
     pub(crate) scan: Scan,
     /// Largest statistic of a single moment and when it was reached.
     pub(crate) peak_at: Option<Timestamp>,
@@ -69,6 +72,7 @@ impl Track {
             pre: Vec::new(),
             amid: Vec::new(),
             post: Vec::new(),
+            taken: 0,
             scan: Scan::new(sides),
             peak_at: None,
             alarm_at: None,
@@ -131,6 +135,7 @@ impl Track {
             self.post.remove(0);
         }
         self.post.push(point);
+        self.taken += 1;
         let Some(frame) = &self.frame else { return };
         let before = self.scan.max();
         let now = self.scan.push(frame.residual(point));

@@ -39,6 +39,8 @@ const REMAINS: f64 = 0.25;
 const ERRORS_NONE: f64 = 0.5;
 /// Samples in a row without an answer on the held connection.
 const LOST_SAMPLES: u32 = 3;
+/// Error classes of servers that take no more clients: PostgreSQL's, MariaDB's.
+const FULL: [&str; 2] = ["53300", "1040"];
 /// Falls since the change that make it a suspect: one may have any reason.
 const FALLS_MIN: usize = 2;
 /// Steps after a time without an answer in which a server that comes back is not judged: its clients
@@ -273,7 +275,7 @@ fn new_sessions(scene: &Scene<'_>) -> Option<Tripped> {
     let newest = probes.newest(4);
     let failing: Vec<&Reading> = newest.iter().filter(|r| r.connect.bad()).collect();
     let was_there = 4 * probes.before_unconnected > probes.before;
-    if failing.len() < 3 || probes.held_lost > 0 || was_there {
+    if failing.len() < 3 || probes.held_lost > 0 || was_there || crowded_out(scene) {
         return None;
     }
     let text = format!(
@@ -289,6 +291,13 @@ fn new_sessions(scene: &Scene<'_>) -> Option<Tripped> {
         at: scene.now,
         finding,
     })
+}
+
+/// Whether there is no room for another client because more of them came than before: that is load.
+fn crowded_out(scene: &Scene<'_>) -> bool {
+    let newest = scene.probes.newest(BURST_BINS);
+    let full = |r: &Reading| matches!(&r.connect, Outcome::Failed(class) if FULL.contains(&class.as_str()));
+    newest.iter().any(full) && load::surged(scene.tracks)
 }
 
 /// `, 28P01` when the failures name a class.
@@ -343,6 +352,9 @@ fn probe_errors(scene: &Scene<'_>) -> Option<Tripped> {
 
 /// Errors that were not there, or many times more than before.
 fn errors(scene: &Scene<'_>) -> Option<Tripped> {
+    if crowded_out(scene) {
+        return None;
+    }
     scene.of_role(MetricRole::Errors).find_map(|track| {
         let (count, recent) = burst(scene, track)?;
         let before = stats::mean(&values(track.lately()))?;

@@ -1,39 +1,39 @@
 //! A watch: the samples since a change, judged as they come in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use backstay_model::change::TakesEffect;
 use backstay_model::metric::{MetricRole, MetricSpec};
-use backstay_model::value::Scope;
-use backstay_model::verdict::{Recovery, Trigger, Verdict, VerdictKind};
+use backstay_model::verdict::{Recovery, Refusal, Trigger, Verdict, VerdictKind};
 use backstay_model::{ChangeSet, MetricName, Sample, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::audit::Window;
+use crate::banks::Banks;
 use crate::combine;
 use crate::evidence::{Judged, Source, straddles};
 use crate::history::finite;
 use crate::matrix;
-use crate::placebo::{Bank, Banks};
+use crate::placebo::{Bank, CHECKPOINTS, checkpoint};
 use crate::policy::DetectPolicy;
 use crate::probes::Probes;
 use crate::recovery;
-use crate::residual::{Point, clean};
-use crate::stats;
+use crate::residual::Point;
 use crate::track::Track;
-use crate::trigger::{self, Host, Reach, Scene, Tripped};
+use crate::trigger::{self, Reach, Scene, Tripped};
 
-/// Standard deviations beyond which a host metric counts as busy with something else.
-const HOST_SD: f64 = 3.0;
-/// In the name of the metric of processor time that the hypervisor gave to others.
-const STEAL: &str = "steal";
-/// Part of the name of the metric of what other processes of the host take.
-const OTHERS: &str = "others";
 /// Time before the change in which an error class of the probe counts as known.
 const PROBES_LATELY: Span = Span::from_secs(120);
 /// Falls that are remembered.
 const FALLS_MAX: usize = 100;
-/// Bins of the host's recent state.
-const HOST_BINS: usize = 4;
+/// Share of the level of twice the chance below which a scan cannot be an alarm.
+const SUSPICIOUS: f64 = 0.9;
+/// A watch does not end early before this.
+const EARLY_MIN: Span = Span::from_secs(60);
+/// Caches that are still cold after this are not going to be warm.
+const WARM_UP_MAX: Span = Span::from_secs(900);
+/// Longest step at which class-change triggers make sense.
+const TRIGGER_STEP_MAX: Span = Span::from_secs(10);
 
 /// What a watch is opened with.
 #[derive(Clone, Copy, Debug)]
@@ -77,8 +77,38 @@ pub struct Watch {
     /// Triggers that held in the newest sample.
     pub(crate) holding: BTreeSet<Trigger>,
     pub(crate) baseline: Baseline,
+    /// What stands in front of the level of the decision to blame, 0.1..=1.
+    #[serde(default = "nominal")]
+    pub(crate) strictness: f64,
+    /// Reasons against blame that were brought from outside.
+    #[serde(default)]
+    pub(crate) standing: BTreeSet<Refusal>,
+    /// Metrics that move around harmless changes as well: alone they accuse nobody.
+    #[serde(default)]
+    pub(crate) discounted: BTreeSet<MetricName>,
+    /// Whether it took effect with a restart of the server.
+    #[serde(default)]
+    restarted: Restarted,
+    /// Checkpoints that were looked at.
+    #[serde(default)]
+    checked: usize,
+    /// The harm that a checkpoint excluded: the watch may end.
+    #[serde(default)]
+    pub(crate) cleared: Option<f64>,
     /// Kind of the last verdict that was given out.
     kind: VerdictKind,
+}
+
+const fn nominal() -> f64 {
+    1.0
+}
+
+/// Whether a change took effect with a restart.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) enum Restarted {
+    #[default]
+    No,
+    Yes,
 }
 
 /// What is known of the time before the change.
@@ -101,16 +131,48 @@ impl Watch {
             .changes
             .iter()
             .map(|c| c.time.exact.unwrap_or(c.time.not_before));
-        let before_at = known_before.min().unwrap_or(change_at).min(change_at);
-        let step = step_of(opening.history).unwrap_or(opening.policy.step);
-        let mut watch = Self {
-            policy: opening.policy.clone(),
+        let moment = Moment {
             change_at,
-            until: opening.until,
-            step,
+            before_at: known_before.min().unwrap_or(change_at).min(change_at),
             reach: reach(opening.change),
             roles: roles(opening.change),
-            tracks: tracks(opening, before_at),
+            restarted: match opening.change.takes_effect() {
+                TakesEffect::AtRestart => Restarted::Yes,
+                _ => Restarted::No,
+            },
+        };
+        let (specs, history) = (opening.specs, opening.history);
+        let calm = Calm {
+            at: change_at,
+            until: opening.until,
+            specs,
+            history,
+        };
+        Self::begin(moment, &calm, opening.banks, opening.policy)
+    }
+
+    /// Opens a watch at a moment at which nothing was changed.
+    pub(crate) fn on_nothing(calm: &Calm<'_>, banks: &Banks, policy: &DetectPolicy) -> Self {
+        let moment = Moment {
+            change_at: calm.at,
+            before_at: calm.at,
+            reach: Reach::Everyone,
+            roles: BTreeSet::new(),
+            restarted: Restarted::No,
+        };
+        Self::begin(moment, calm, banks, policy)
+    }
+
+    fn begin(moment: Moment, calm: &Calm<'_>, banks: &Banks, policy: &DetectPolicy) -> Self {
+        let change_at = moment.change_at;
+        let mut watch = Self {
+            policy: policy.clone(),
+            change_at,
+            until: calm.until,
+            step: step_of(calm.history).unwrap_or(policy.step),
+            reach: moment.reach,
+            roles: moment.roles,
+            tracks: tracks(calm, moment.before_at),
             judged: Vec::new(),
             probes: Probes::default(),
             seen: 0,
@@ -119,25 +181,28 @@ impl Watch {
             tripped: Vec::new(),
             holding: BTreeSet::new(),
             baseline: Baseline::Missing,
+            strictness: banks.strictness_to_blame(),
+            standing: BTreeSet::new(),
+            discounted: BTreeSet::new(),
+            restarted: moment.restarted,
+            checked: 0,
+            cleared: None,
             kind: VerdictKind::Inconclusive,
         };
-        watch.calibrate(opening);
+        watch.calibrate(banks);
         let lately = change_at - PROBES_LATELY;
-        for sample in opening
+        for sample in calm
             .history
             .iter()
             .filter(|s| s.at > lately && s.at <= change_at)
         {
             watch.probes.push(sample, change_at);
         }
-        for sample in opening
-            .history
-            .iter()
-            .filter(|s| s.at > before_at && s.at <= change_at)
-        {
+        let amid = |s: &&Sample| s.at > moment.before_at && s.at <= change_at;
+        for sample in calm.history.iter().filter(amid) {
             note_amid(&mut watch.tracks, sample);
         }
-        for sample in opening.history.iter().filter(|s| s.at > change_at) {
+        for sample in calm.history.iter().filter(|s| s.at > change_at) {
             watch.absorb(sample);
         }
         watch
@@ -147,12 +212,81 @@ impl Watch {
     /// the newest is ignored.
     pub fn push(&mut self, sample: &Sample) -> Option<Verdict> {
         self.absorb(sample);
-        let verdict = self.verdict(sample.at.max(self.newest_at));
-        if verdict.kind == self.kind {
+        let now = sample.at.max(self.newest_at);
+        self.look_early(now);
+        let verdict = if self.open_at(now) {
+            None
+        } else {
+            Some(self.verdict(now))
+        };
+        let kind = verdict
+            .as_ref()
+            .map_or(VerdictKind::Inconclusive, |v| v.kind.clone());
+        if kind == self.kind {
             return None;
         }
-        self.kind = verdict.kind.clone();
-        Some(verdict)
+        self.kind = kind;
+        Some(verdict.unwrap_or_else(|| self.verdict(now)))
+    }
+
+    /// Whether nothing decides at `now`: the watch is not over, and nothing is near an alarm.
+    fn open_at(&self, now: Timestamp) -> bool {
+        let suspicious = |j: &Judged| self.tracks[j.track].scan.max() >= j.suspicion;
+        now < self.until
+            && self.cleared.is_none()
+            && self.tripped.is_empty()
+            && !self.judged.iter().any(suspicious)
+    }
+
+    /// At a checkpoint: the watch may end when the data exclude any harm that matters.
+    fn look_early(&mut self, now: Timestamp) {
+        // Placebos know their own window; of a longer watch that is the beginning.
+        let window = |j: &Judged| match j.source.windows() {
+            Some((_, bins)) => bins.min(j.horizon),
+            None => j.horizon,
+        };
+        let Some(window) = self.judged.first().map(window) else {
+            return;
+        };
+        let Some(share) = CHECKPOINTS.get(self.checked) else {
+            return;
+        };
+        let due = Span(self.step.0 * checkpoint(*share, window) as i64);
+        if now.since(self.change_at) < due || now >= self.until {
+            return;
+        }
+        let index = self.checked;
+        self.checked += 1;
+        if due >= EARLY_MIN && self.cleared.is_none() {
+            self.cleared = matrix::cleared_early(self, index, now);
+        }
+    }
+
+    /// Says a reason against blaming the change that the samples of its target cannot show: it was
+    /// there before, others show it too. Statistics alone blame nobody then; class changes still do.
+    pub fn refuse(&mut self, reason: Refusal) {
+        self.standing.insert(reason);
+    }
+
+    /// Says which metrics move around harmless changes of this kind as well: alone they accuse nobody.
+    pub fn discount(&mut self, metrics: BTreeSet<MetricName>) {
+        self.discounted = metrics;
+    }
+
+    /// For each judged metric whether it would have warned, by itself and at its own level.
+    pub(crate) fn alarms(&self) -> Vec<(&MetricName, Window)> {
+        let alarm = |j: &Judged| {
+            let track = &self.tracks[j.track];
+            let evidence = j.evidence(track, &self.policy, self.step)?;
+            let window = if evidence.p_value <= self.policy.alpha_warn {
+                Window::Alarmed
+            } else {
+                Window::Quiet
+            };
+            Some((&track.name, window))
+        };
+        let spoke = |j: &&Judged| !self.tracks[j.track].silent();
+        self.judged.iter().filter(spoke).filter_map(alarm).collect()
     }
 
     /// The verdict at `now`; at or after the end of the watch it is final. Before the end it is
@@ -177,6 +311,12 @@ impl Watch {
         }
     }
 
+    /// When the change that it watches took effect.
+    #[must_use]
+    pub const fn change_at(&self) -> Timestamp {
+        self.change_at
+    }
+
     /// When the watch ends.
     #[must_use]
     pub const fn until(&self) -> Timestamp {
@@ -190,27 +330,64 @@ impl Watch {
         recovery::recovery(self, since, samples)
     }
 
+    /// Whether it looks at bins of many seconds: for class changes, and for the shipped table, they are
+    /// too coarse.
+    pub(crate) fn by_bins(&self) -> bool {
+        self.step > TRIGGER_STEP_MAX
+    }
+
+    fn source(&self, track: &Track, own: Option<(&Bank, usize)>) -> Option<Source> {
+        Judged::source(track, own).filter(|s| matches!(s, Source::Own { .. }) || !self.by_bins())
+    }
+
+    /// Whether the caches of a server that was just restarted are still cold: until its hit ratio is back,
+    /// only class changes are judged, and not that everything is slower.
+    pub(crate) fn warming(&self) -> bool {
+        let young = self.newest_at.since(self.change_at) < WARM_UP_MAX;
+        self.restarted == Restarted::Yes && young && cold(&self.tracks)
+    }
+
+    /// The kind of the verdict that was given last.
+    #[must_use]
+    pub const fn kind(&self) -> &VerdictKind {
+        &self.kind
+    }
+
     /// Chooses how each metric is judged, and looks whether the baseline is one.
-    fn calibrate(&mut self, opening: &Opening<'_>) {
+    fn calibrate(&mut self, banks: &Banks) {
         let horizon = horizon(self.change_at, self.until, self.step);
         let sources: Vec<(usize, Source)> = self
             .tracks
             .iter()
             .enumerate()
             .filter(|(_, t)| t.role.outcome())
-            .filter_map(|(i, t)| Some((i, Judged::source(t, own_bank(opening.banks, t, horizon))?)))
+            .filter_map(|(i, t)| Some((i, self.source(t, own_bank(banks, t, horizon))?)))
             .collect();
         let of: Vec<MetricRole> = sources.iter().map(|(i, _)| self.tracks[*i].role).collect();
         let weights = combine::weights(&of);
         for ((track, source), weight) in sources.into_iter().zip(weights) {
-            let judged = Judged {
+            let name = &self.tracks[track].name;
+            let shipped = self.source(&self.tracks[track], None).is_some();
+            let source = if shipped {
+                source.acting_at(self.policy.alpha_act * weight)
+            } else {
+                source
+            };
+            let mut judged = Judged {
                 track,
                 weight,
                 source,
                 horizon,
+                strictness: banks.strictness(name),
+                promise: banks.promise(name),
+                suspicion: 0.0,
             };
-            let level = judged.level(&self.tracks[track], self.policy.alpha_warn * weight);
-            self.tracks[track].alarm_level = level;
+            let alpha = self.policy.alpha_warn * weight;
+            let level = |alpha: f64| judged.level(&self.tracks[track], alpha);
+            let (warns, suspects) = (level(alpha), level(2.0 * alpha));
+            // Ranks and tails differ a little around a level; well below it nothing can alarm.
+            judged.suspicion = SUSPICIOUS * suspects.unwrap_or(0.0).min(f64::MAX);
+            self.tracks[track].alarm_level = warns.filter(|level| level.is_finite());
             self.judged.push(judged);
         }
         let enough = (self.policy.min_baseline.0 / self.step.0.max(1)).max(1) as usize;
@@ -245,7 +422,13 @@ impl Watch {
             }
             self.seen += u32::from(outcome);
         }
-        let fired = trigger::fire(&self.scene(sample.at));
+        let mut fired = if self.by_bins() {
+            Vec::new()
+        } else {
+            trigger::fire(&self.scene(sample.at))
+        };
+        // Cold caches make everything slower for a while: that is no class of its own yet.
+        fired.retain(|t| t.trigger != Trigger::Ratio || !self.warming());
         self.holding = fired.iter().map(|t| t.trigger).collect();
         for tripped in fired {
             if self.tripped.iter().all(|t| t.trigger != tripped.trigger) {
@@ -278,104 +461,10 @@ fn note_amid(tracks: &mut [Track], sample: &Sample) {
     }
 }
 
-/// Whether a host metric is beyond its own band. Where it is known what others take, a busier host
-/// that they do not take from is busy with the target's own work, and that excuses nothing.
-pub(crate) fn host(tracks: &[Track]) -> Host {
-    let beyond = |t: &Track| {
-        let frame = t.frame.as_ref()?;
-        let newest = t.newest(HOST_BINS);
-        let now = stats::median(&crate::track::values(newest))?;
-        let away = t.median_distance(newest)?;
-        Some(away >= HOST_SD * frame.scale && (now - t.before()?).abs() >= t.floor)
-    };
-    let (mut stolen, mut busy, mut others) = (false, false, None);
-    for track in tracks.iter().filter(|t| t.role == MetricRole::Host) {
-        let moved = beyond(track);
-        match track.name.as_str() {
-            name if name.contains(OTHERS) => others = moved,
-            name if name.contains(STEAL) => stolen |= moved.unwrap_or(false),
-            _ => busy |= moved.unwrap_or(false),
-        }
-    }
-    match others {
-        Some(true) => Host::Taken,
-        _ if stolen => Host::Stolen,
-        None if busy => Host::Busy,
-        _ => Host::Quiet,
-    }
-}
+mod opening;
 
-fn horizon(from: Timestamp, until: Timestamp, step: Span) -> usize {
-    usize::try_from(until.since(from).0 / step.0.max(1))
-        .unwrap_or(1)
-        .max(1)
-}
-
-/// The usual distance of two samples; `None` with fewer than three.
-fn step_of(history: &[Sample]) -> Option<Span> {
-    let mut steps: Vec<f64> = history
-        .windows(2)
-        .rev()
-        .take(120)
-        .map(|w| w[1].at.since(w[0].at).0 as f64)
-        .filter(|s| *s > 0.0)
-        .collect();
-    if steps.len() < 2 {
-        return None;
-    }
-    stats::median_mut(&mut steps).map(|s| Span(s as i64))
-}
-
-/// The bank of a track, when its windows are exchangeable with this watch.
-fn own_bank<'a>(banks: &'a Banks, track: &Track, horizon: usize) -> Option<&'a Bank> {
-    let (bank, frame) = (banks.bank(&track.name)?, track.frame.as_ref()?);
-    let alike = 4 * frame.bins >= 3 * Banks::pre_bins() && 4 * horizon <= 5 * banks.horizon();
-    (alike && bank.baseline() == frame.baseline() && bank.seasoned()).then_some(bank)
-}
-
-/// Whom the changes reach: new sessions only when that is true of all that work at all.
-fn reach(change: &ChangeSet) -> Reach {
-    let mut live = change
-        .changes
-        .iter()
-        .filter(|c| c.takes_effect != TakesEffect::Masked)
-        .peekable();
-    if live.peek().is_some() && live.all(|c| c.takes_effect == TakesEffect::NewSessions) {
-        Reach::NewSessions
-    } else {
-        Reach::Everyone
-    }
-}
-
-fn roles(change: &ChangeSet) -> BTreeSet<String> {
-    let role = |scope: &Scope| match scope {
-        Scope::Role { role } | Scope::RoleInDatabase { role, .. } => Some(role.clone()),
-        Scope::Instance | Scope::Database { .. } | Scope::FileRule { .. } => None,
-    };
-    change
-        .changes
-        .iter()
-        .filter_map(|c| role(&c.key.scope))
-        .collect()
-}
-
-/// One track for each metric, frozen on the samples that end at or before `before`.
-fn tracks(opening: &Opening<'_>, before: Timestamp) -> Vec<Track> {
-    let mut past: BTreeMap<&MetricName, Vec<Point>> = BTreeMap::new();
-    for sample in opening.history.iter().filter(|s| s.at <= before) {
-        for (name, value) in &sample.metrics {
-            past.entry(name).or_default().push(Point {
-                at: sample.at,
-                value: *value,
-            });
-        }
-    }
-    let open = |spec: &MetricSpec| {
-        let pre = clean(past.remove(&spec.name).unwrap_or_default());
-        Track::open(spec.name.clone(), spec.role, spec.worse, spec.floor).freeze_near(&pre)
-    };
-    opening.specs.iter().map(open).collect()
-}
+pub(crate) use opening::{Calm, host};
+use opening::{Moment, cold, horizon, own_bank, reach, roles, step_of, tracks};
 
 #[cfg(test)]
 mod tests;

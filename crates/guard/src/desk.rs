@@ -11,7 +11,6 @@ use backstay_lifecycle::policy::Policy;
 use backstay_model::decision::Mode;
 use backstay_model::metric::MetricSpec;
 use backstay_model::plan::Dialect;
-use backstay_model::sample::Held;
 use backstay_model::{
     ChangeSetId, IntentId, ProbeReading, Sample, ServiceName, SettingKey, Snapshot, Span, TargetId,
     Timestamp,
@@ -20,8 +19,10 @@ use backstay_model::{
 use crate::case::Case;
 use crate::keep::Unkept;
 
-/// Samples kept in memory: one hour at one a second.
-const SAMPLES_MAX: usize = 3_600;
+/// Samples kept in memory, at one a second: a watch with its extension, and the time before it.
+const SAMPLES_MAX: usize = 2_700;
+/// Newest samples that a harmless window is opened with: as many as a watch compares with.
+const PAST_MAX: usize = 600;
 /// Settled change sets kept in memory as cases to learn from; the journal has all.
 pub(crate) const SETTLED_MAX: usize = 1_000;
 /// Rollbacks are kept in mind for this long, whatever else is forgotten: budgets count them.
@@ -52,6 +53,8 @@ pub(crate) struct Desk {
     pub(crate) specs: Vec<MetricSpec>,
     pub(crate) history: History,
     pub(crate) banks: Banks,
+    /// Harmless windows when what was learnt was last kept.
+    pub(crate) kept_windows: u64,
     /// The last moment at which something happened that makes earlier samples another time: a
     /// restart, a loss, the end of an incident.
     pub(crate) disturbed_at: Timestamp,
@@ -177,6 +180,7 @@ impl Desk {
             specs: Vec::new(),
             history: History::new(SAMPLES_MAX),
             banks,
+            kept_windows: 0,
             disturbed_at: Timestamp(0),
             ending: Ending::Unsaid,
             away_at: Timestamp(0),
@@ -238,29 +242,33 @@ impl Desk {
     /// The observer is connected and measures these.
     pub(crate) fn connected(&mut self, specs: Vec<MetricSpec>) {
         if self.specs != specs {
-            self.banks = Banks::new(&specs, &self.detect);
+            self.banks.measure(&specs);
             self.specs = specs;
         }
     }
 
     /// Something happened to the target: samples from before are another time.
     pub(crate) fn disturb(&mut self, at: Timestamp) {
-        self.banks.disturb();
+        self.banks.disturb(at);
         self.disturbed_at = self.disturbed_at.max(at);
     }
 
     /// The history since the last disturbance; all of it where that is too short to be a baseline.
-    pub(crate) fn undisturbed(&self) -> &[Sample] {
-        let calm = self.history.since(self.disturbed_at);
-        let length = match (calm.first(), calm.last()) {
-            (Some(first), Some(last)) => last.at - first.at,
-            _ => Span::ZERO,
-        };
+    pub(crate) fn undisturbed(&self) -> Vec<Sample> {
+        let calm = self.history.span(self.disturbed_at);
+        let length = calm.map_or(Span::ZERO, |(first, last)| last - first);
         if length >= self.detect.min_baseline {
-            calm
+            self.history.since(self.disturbed_at)
         } else {
             self.history.samples()
         }
+    }
+
+    /// A sample from a time without a watch: how the target behaves while nothing is changed.
+    pub(crate) fn learn(&mut self, sample: &Sample) {
+        let history = &self.history;
+        self.banks
+            .push(sample, |since| history.after(since, PAST_MAX));
     }
 
     /// How it stands in the record of a start.
@@ -283,10 +291,9 @@ impl Desk {
 
     /// Length of the history in memory, from the first answer on: silence teaches nothing.
     pub(crate) fn learnt(&self) -> Span {
-        let samples = self.history.samples();
-        let mut answers = samples.iter().filter(|s| s.held == Held::Answers);
-        match (answers.next(), samples.last()) {
-            (Some(first), Some(last)) => last.at - first.at,
+        let (first, last) = (self.history.first_answer(), self.history.newest_at());
+        match (first, last) {
+            (Some(first), Some(last)) => last - first,
             _ => Span::ZERO,
         }
     }

@@ -28,7 +28,7 @@ impl<B: Books> Guard<B> {
         let blind_until = desk.away_at.max(self.began_at);
         let since = decided_at.max(blind_until);
         let watch = desk.watches.get(&case.change_set.id);
-        let recovery = watch.map(|w| w.recovery(since, desk.history.since(since)));
+        let recovery = watch.map(|w| w.recovery(since, &desk.history.since(since)));
         match recovery {
             Some(Recovery::Yes) => Evidence::Gone,
             Some(Recovery::No) => Evidence::StillBad,

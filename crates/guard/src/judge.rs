@@ -1,14 +1,14 @@
 //! Samples become verdicts, verdicts become events.
 
 use backstay_detect::{Opening, Watch};
-use backstay_journal::{Condition, MetricStore, Notice, Presence};
+use backstay_journal::{Condition, MetricStore, Notice, Presence, Record};
 use backstay_lifecycle::State;
 use backstay_lifecycle::policy::Brake;
 use backstay_lifecycle::state::Check;
 use backstay_model::change::{ChangeTime, TakesEffect};
 use backstay_model::decision::{HoldReason, SettingClass};
 use backstay_model::sample::{Held, ProbeStep};
-use backstay_model::verdict::{Recovery, Verdict, VerdictKind};
+use backstay_model::verdict::{Recovery, Refusal, Verdict, VerdictKind};
 use backstay_model::{
     ChangeSet, ChangeSetId, Event, MetricName, Sample, Span, TargetId, Timestamp,
 };
@@ -50,7 +50,7 @@ impl<B: Books> Guard<B> {
         unstored.samples.push(sample.clone());
         turn.tell(&desk.target, Tidings::Sampled(sample.clone()));
         if desk.quiet(turn.now) {
-            desk.banks.push(&sample);
+            desk.learn(&sample);
             tell_learning(desk, turn);
         }
         for id in desk.open_cases() {
@@ -84,7 +84,7 @@ impl<B: Books> Guard<B> {
         let watch = Watch::open(&Opening {
             change: &change_set,
             specs: &desk.specs,
-            history: desk.undisturbed(),
+            history: &desk.undisturbed(),
             banks: &desk.banks,
             policy: &desk.detect,
             until,
@@ -110,7 +110,9 @@ impl<B: Books> Guard<B> {
         };
         let over = sample.at >= watch.until();
         match verdict.kind {
-            VerdictKind::Hurt { .. } => self.judged(desk, id, verdict, turn),
+            VerdictKind::Hurt { .. } | VerdictKind::Healthy { .. } => {
+                self.judged(desk, id, verdict, turn);
+            }
             _ if over => self.judged(desk, id, verdict, turn),
             _ => turn.tell(
                 &desk.target,
@@ -242,7 +244,7 @@ impl<B: Books> Guard<B> {
     }
 
     /// The configuration on which a watch ended well is the one to go back to.
-    fn known_good(&mut self, desk: &mut Desk, id: ChangeSetId, turn: &mut Turn) {
+    pub(crate) fn known_good(&mut self, desk: &mut Desk, id: ChangeSetId, turn: &mut Turn) {
         let Some(snapshot) = desk.snapshot.clone() else {
             return;
         };
@@ -251,7 +253,7 @@ impl<B: Books> Guard<B> {
             return;
         }
         self.mark_good(&snapshot, turn.now);
-        turn.record(backstay_journal::Record::KnownGood {
+        turn.record(Record::KnownGood {
             target: desk.target.clone(),
             snapshot: snapshot.id.clone(),
             change_set: Some(id),
@@ -269,7 +271,7 @@ impl<B: Books> Guard<B> {
         let recovery = desk
             .watches
             .get(&id)
-            .map(|w| w.recovery(since, desk.history.since(since)));
+            .map(|w| w.recovery(since, &desk.history.since(since)));
         if recovery == Some(Recovery::Yes) {
             self.recovered(desk, id, Recovery::Yes, turn);
         }
@@ -284,7 +286,7 @@ impl<B: Books> Guard<B> {
     ) {
         let watch = desk.watches.get(&id);
         let recovery = watch.map_or(Recovery::Unknown, |w| {
-            w.recovery(since, desk.history.since(since))
+            w.recovery(since, &desk.history.since(since))
         });
         self.recovered(desk, id, recovery, turn);
     }
@@ -374,7 +376,7 @@ impl<B: Books> Guard<B> {
                 desk.watches.remove(&id);
             }
             match serde_json::to_value(&report) {
-                Ok(value) => turn.record(backstay_journal::Record::Reported {
+                Ok(value) => turn.record(Record::Reported {
                     change_set: id,
                     target: desk.target.clone(),
                     report: value,
@@ -453,7 +455,7 @@ fn no_data(now: Timestamp) -> Verdict {
         score: 0.0,
         alarm_at: None,
         findings: Vec::new(),
-        refusals: vec![backstay_model::verdict::Refusal::TooFew],
+        refusals: vec![Refusal::TooFew],
         calibration: backstay_model::verdict::Calibration::None,
     }
 }

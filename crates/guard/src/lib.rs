@@ -26,6 +26,7 @@ mod judge;
 mod keep;
 pub mod knowledge;
 pub mod learning;
+pub mod learnt;
 mod observe;
 mod ours;
 mod resume;

@@ -7,7 +7,6 @@ use backstay_engine::{Observation, ReadError};
 use backstay_journal::{Condition, Notice, Presence, Record, SnapshotStore};
 use backstay_model::change::{Author, AuthorEvidence, Origin, TakesEffect};
 use backstay_model::decision::SettingClass;
-use backstay_model::sample::Held;
 use backstay_model::snapshot::ServiceUse;
 use backstay_model::{Change, ChangeSet, Event, Snapshot, Span, Timestamp};
 
@@ -229,7 +228,7 @@ impl<B: Books> Guard<B> {
         });
         note_moved(desk, &change_set, Mover::Others);
         turn.tell(&desk.target, Tidings::Seen(change_set.clone()));
-        desk.banks.disturb();
+        desk.banks.disturb(turn.now);
         self.supersede(desk, &change_set, turn);
         let event = Event::SeenLive {
             at: turn.now,
@@ -344,9 +343,7 @@ impl<B: Books> Guard<B> {
 /// When an earlier guard last found nothing moved: it looked before each sample, and its cheap looks
 /// may have been blind for as long as [`BLIND_MAX`].
 fn last_looked_at(desk: &Desk, began_at: Timestamp) -> Option<Timestamp> {
-    let mut samples = desk.history.samples().iter().rev();
-    let last = samples.find(|s| s.at < began_at && s.held == Held::Answers)?;
-    Some(last.at - BLIND_MAX)
+    Some(desk.history.answered_before(began_at)? - BLIND_MAX)
 }
 
 /// Another server than the one whose configuration is known: its settings say nothing about ours. A

@@ -216,6 +216,7 @@ impl<B: Books> Guard<B> {
                 let laid = trail.lay_on(desk, &self.snapshots);
                 laid.map_err(|source| BeginError::Store { source })?;
             }
+            crate::learnt::lay_on(desk, &self.metrics);
             // Metric history may be lost without harm: then there is no baseline yet.
             for sample in self
                 .metrics

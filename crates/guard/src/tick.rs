@@ -369,6 +369,7 @@ impl<B: Books> Guard<B> {
     /// it after the commands were handed out.
     pub fn keep_books(&mut self) -> Vec<News> {
         self.ledger.catch_up();
+        self.keep_learnt();
         self.store_samples()
     }
 
@@ -405,7 +406,7 @@ impl<B: Books> Guard<B> {
     #[must_use]
     pub fn learning(&self, target: &TargetId) -> Option<bool> {
         let desk = self.desks.get(target)?;
-        Some(desk.quiet(desk.history.newest().map_or(self.began_at, |s| s.at)))
+        Some(desk.quiet(desk.history.newest_at().unwrap_or(self.began_at)))
     }
 
     /// Whether writing is paused.

@@ -302,6 +302,25 @@ pub fn metrics<S: MetricStore>(mut empty: impl FnMut() -> S) {
     samples_come_back_in_order(empty());
     late_samples_find_their_place(empty());
     targets_do_not_mix(empty());
+    the_newest_of_what_was_learnt_is_kept(empty());
+}
+
+fn the_newest_of_what_was_learnt_is_kept<S: MetricStore>(mut store: S) {
+    let (shop, till) = (TargetId::new("shop"), TargetId::new("till"));
+    assert_eq!(
+        store.learnt(&shop).expect(WHY),
+        None,
+        "nothing was learnt yet"
+    );
+    for learnt in [&b"first"[..], &[0, 255, 0]] {
+        store.keep_learnt(&shop, learnt).expect(WHY);
+        let kept = store.learnt(&shop).expect(WHY);
+        assert_eq!(kept.as_deref(), Some(learnt), "the newest stays");
+    }
+    store
+        .append(&shop, &[sample(1)])
+        .expect("conformance: samples and what was learnt do not meet");
+    assert_eq!(store.learnt(&till).expect(WHY), None, "targets do not mix");
 }
 
 fn all<S: MetricStore>(store: &S, target: &TargetId) -> Vec<Sample> {

@@ -237,6 +237,7 @@ impl SnapshotStore for MemorySnapshots {
 #[derive(Clone, Debug)]
 pub struct MemoryMetrics {
     inner: Arc<Mutex<BTreeMap<TargetId, BTreeMap<Timestamp, Sample>>>>,
+    learnt: Arc<Mutex<BTreeMap<TargetId, Vec<u8>>>>,
     samples_max: usize,
 }
 
@@ -246,8 +247,13 @@ impl MemoryMetrics {
     pub fn new(samples_max: usize) -> Self {
         Self {
             inner: Arc::default(),
+            learnt: Arc::default(),
             samples_max,
         }
+    }
+
+    fn pages(&self) -> MutexGuard<'_, BTreeMap<TargetId, Vec<u8>>> {
+        self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn rows(&self) -> MutexGuard<'_, BTreeMap<TargetId, BTreeMap<Timestamp, Sample>>> {
@@ -283,6 +289,15 @@ impl MetricStore for MemoryMetrics {
             .range(from..to)
             .map(|(_, sample)| sample.clone())
             .collect())
+    }
+
+    fn keep_learnt(&mut self, target: &TargetId, learnt: &[u8]) -> Result<(), StoreError> {
+        self.pages().insert(target.clone(), learnt.to_vec());
+        Ok(())
+    }
+
+    fn learnt(&self, target: &TargetId) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.pages().get(target).cloned())
     }
 
     fn targets(&self) -> Result<Vec<TargetId>, StoreError> {

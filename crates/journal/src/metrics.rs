@@ -30,4 +30,17 @@ pub trait MetricStore: Send {
     /// # Errors
     /// `StoreError` when they cannot be read.
     fn targets(&self) -> Result<Vec<TargetId>, StoreError>;
+
+    /// Keeps what the judge learnt about `target` from its samples, in place of what was kept before.
+    /// Opaque bytes: like samples they may be lost without harm, and are made again from new ones.
+    ///
+    /// # Errors
+    /// `StoreError`; see its variants for the effect.
+    fn keep_learnt(&mut self, target: &TargetId, learnt: &[u8]) -> Result<(), StoreError>;
+
+    /// What was last kept about `target`; `None` when nothing was.
+    ///
+    /// # Errors
+    /// `StoreError` when it cannot be read.
+    fn learnt(&self, target: &TargetId) -> Result<Option<Vec<u8>>, StoreError>;
 }

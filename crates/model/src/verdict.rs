@@ -145,6 +145,8 @@ pub enum Refusal {
     NoBaseline,
     /// Real, but smaller than what matters.
     BelowGate,
+    /// Past harmless changes of this kind showed it as well.
+    CommonAroundHarmlessChanges,
     /// Targets without the change show it too.
     CommonCause,
     /// The load is outside the range that was learnt.
@@ -171,6 +173,7 @@ impl Refusal {
             Self::Transient => "it healed by itself",
             Self::NoBaseline => "there is no baseline yet",
             Self::BelowGate => "the effect is too small to matter",
+            Self::CommonAroundHarmlessChanges => "harmless changes of this kind show it as well",
             Self::CommonCause => "targets without the change show it too",
             Self::OutsideTrainedLoad => "the load is outside what was learnt",
             Self::DirtyBaseline => "the time before the change was not normal",

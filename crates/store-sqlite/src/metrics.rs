@@ -16,6 +16,12 @@ const BYTES_MIN: u64 = 1 << 20;
 /// Chunks that go at once when the size is reached.
 const PRUNE_CHUNKS: u32 = 16;
 
+/// What the judge learnt, one row for each target.
+const LEARNT: &str = "CREATE TABLE IF NOT EXISTS learnt (
+    target TEXT PRIMARY KEY,
+    body   BLOB NOT NULL
+) STRICT, WITHOUT ROWID";
+
 /// The samples of a state directory.
 #[derive(Debug)]
 pub struct SqliteMetrics {
@@ -183,6 +189,30 @@ impl MetricStore for SqliteMetrics {
             }
         }
         Ok(found.into_values().collect())
+    }
+
+    fn keep_learnt(&mut self, target: &TargetId, learnt: &[u8]) -> Result<(), StoreError> {
+        let shared = &self.shared;
+        shared.write(|transaction| {
+            // Files of earlier versions do not have it.
+            let kept = transaction.execute_batch(LEARNT).and_then(|()| {
+                let sql = "INSERT OR REPLACE INTO learnt (target, body) VALUES (?1, ?2)";
+                transaction.execute(sql, params![target.as_str(), learnt])
+            });
+            kept.map(drop).map_err(|source| shared.error(source))
+        })
+    }
+
+    fn learnt(&self, target: &TargetId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.shared.read(|connection| {
+            let there = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'learnt'";
+            if !connection.prepare_cached(there)?.exists([])? {
+                return Ok(None);
+            }
+            let sql = "SELECT body FROM learnt WHERE target = ?1";
+            let row = |row: &Row<'_>| row.get(0);
+            connection.query_row(sql, [target.as_str()], row).optional()
+        })
     }
 
     fn targets(&self) -> Result<Vec<TargetId>, StoreError> {

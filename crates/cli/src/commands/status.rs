@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::args::{Common, Status};
 use crate::commands::changes::told;
 use crate::commands::explain::{next, short, tone, why};
+use crate::commands::promises::{self, Much};
 use crate::commands::record::{Book, Running, Standing, running};
 use crate::failure::{Exit, Failure};
 use crate::out::{Out, Tone};
@@ -200,12 +201,17 @@ fn show(out: Out, book: &Book, args: &Status) {
     let (earlier, current): (Vec<_>, Vec<_>) = worst_first(book)
         .into_iter()
         .partition(|(_, standing)| standing.left_at.is_some());
+    let much = if args.all || current.len() == 1 {
+        Much::All
+    } else {
+        Much::Odd
+    };
     for target in current {
-        one(&mut page, out, book, target);
+        one(&mut page, out, book, (target, much));
     }
     if args.all {
         for target in earlier {
-            one(&mut page, out, book, target);
+            one(&mut page, out, book, (target, much));
         }
     } else if !earlier.is_empty() {
         page.gap();
@@ -233,7 +239,8 @@ fn earlier_rows(book: &Book, earlier: &[(&TargetId, &Standing)]) -> Vec<Vec<Cell
     earlier.iter().map(row).collect()
 }
 
-fn one(page: &mut Page, out: Out, book: &Book, (target, standing): (&TargetId, &Standing)) {
+fn one(page: &mut Page, out: Out, book: &Book, (of, much): ((&TargetId, &Standing), Much)) {
+    let (target, standing) = of;
     page.gap();
     let (tone_of, words) = condition(running(&book.directory), standing);
     let server = standing
@@ -273,6 +280,7 @@ fn one(page: &mut Page, out: Out, book: &Book, (target, standing): (&TargetId, &
         rows.push(vec![dim("known good"), plain(text)]);
     }
     page.rows(2, &rows);
+    page.rows(2, &promises::rows(&promises::of(book, target), much));
     for case in open(book, target) {
         open_case(page, case);
     }
@@ -342,6 +350,7 @@ fn target_document(book: &Book, target: &TargetId, standing: &Standing) -> Value
         "acts_not_because": acts_not(book, standing),
         "notices": standing.notices.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "known_good": standing.known_good.as_ref().map(|(_, id)| id.to_string()),
+        "false_alarms": promises::document(&promises::of(book, target)),
         "open": open(book, target).iter().map(|c| json!({
             "change_set": c.change_set.id.to_string(),
             "state": c.state.word().replace(' ', "_"),

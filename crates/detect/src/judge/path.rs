@@ -4,6 +4,7 @@ use backstay_model::metric::MetricRole;
 use backstay_model::{Span, Timestamp};
 
 use super::{Column, SHIPPED_MAX, Terms};
+use crate::audit::Promise;
 use crate::baseline::Flat;
 use crate::choice::{Below, Chosen, Why};
 use crate::combine;
@@ -59,6 +60,9 @@ impl Path {
                     weight: 1.0,
                     source,
                     horizon: (column.points.len() - since).max(1),
+                    strictness: 1.0,
+                    promise: Promise::Learning,
+                    suspicion: 0.0,
                 });
             }
             path.tracks.push(opened.track);
@@ -201,7 +205,10 @@ fn open(column: &Column, terms: &Terms<'_>, step: Span) -> Opened {
             return Opened {
                 track,
                 below: chosen.below.clone(),
-                source: Some(Source::Own(bank)),
+                source: Some(Source::Own {
+                    bank,
+                    bins: usize::MAX,
+                }),
             };
         }
     }

@@ -29,6 +29,7 @@ pub(crate) struct State {
     pub(crate) sessions: f64,
     pub(crate) waiting: f64,
     pub(crate) temp_bytes: f64,
+    pub(crate) hits: f64,
     pub(crate) log_bytes: f64,
     pub(crate) host_busy: f64,
     pub(crate) host_steal: f64,
@@ -60,6 +61,7 @@ impl State {
             sessions: 12.0,
             waiting: 0.3,
             temp_bytes: 0.0,
+            hits: 0.99,
             log_bytes: 200.0,
             host_busy: 0.85,
             host_steal: 0.01,
@@ -131,7 +133,7 @@ pub(crate) struct Bed {
     drift: f64,
 }
 
-const METRICS: [(&str, MetricRole, Worse, f64); 18] = [
+const METRICS: [(&str, MetricRole, Worse, f64); 19] = [
     ("commits_per_s", MetricRole::Throughput, Worse::Down, 1.0),
     ("writes_per_s", MetricRole::Throughput, Worse::Down, 1.0),
     ("reads_per_s", MetricRole::Throughput, Worse::Down, 1.0),
@@ -147,6 +149,7 @@ const METRICS: [(&str, MetricRole, Worse, f64); 18] = [
     ("waiting_sessions", MetricRole::Saturation, Worse::Up, 1.0),
     ("temp_bytes_per_s", MetricRole::Saturation, Worse::Up, 1e5),
     ("log_bytes_per_s", MetricRole::Saturation, Worse::Up, 1e5),
+    ("hit_ratio", MetricRole::Saturation, Worse::Down, 0.02),
     ("host_cpu_busy", MetricRole::Host, Worse::Up, 0.05),
     ("host_steal", MetricRole::Host, Worse::Up, 0.05),
     ("host_cpu_others", MetricRole::Host, Worse::Up, 0.15),
@@ -208,6 +211,7 @@ impl Bed {
                 "waiting_sessions" => Some(self.random.poisson(state.waiting)),
                 "temp_bytes_per_s" => Some(self.latency(state.temp_bytes, 0.3)),
                 "log_bytes_per_s" => Some(self.latency(state.log_bytes, 0.3)),
+                "hit_ratio" => Some(state.hits),
                 "host_cpu_busy" => {
                     Some((state.host_busy + 0.05 * self.random.normal()).clamp(0.0, 1.0))
                 }

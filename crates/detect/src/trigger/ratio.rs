@@ -55,7 +55,7 @@ pub(super) fn throughput(scene: &Scene<'_>) -> Option<Tripped> {
             Flow::Fell | Flow::Unclear | Flow::Unknown => return None,
         };
         // A surge that overloads the target also halves what is done.
-        let overloaded = load::surge(scene.tracks, bins) && share > 0.25;
+        let overloaded = load::surged(scene.tracks) && share > 0.25;
         let enough = match agrees {
             Witness::Independent => true,
             // Noise that moves all of the work together halves it now and then.
@@ -71,7 +71,7 @@ pub(super) fn throughput(scene: &Scene<'_>) -> Option<Tripped> {
 
 /// Everything takes twice as long although no more is asked for.
 pub(super) fn latency(scene: &Scene<'_>) -> Option<Tripped> {
-    if load::surge(scene.tracks, WITNESS_BINS) {
+    if load::surged(scene.tracks) {
         return None;
     }
     scene.of_role(MetricRole::Latency).find_map(|track| {

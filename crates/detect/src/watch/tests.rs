@@ -6,6 +6,7 @@ use crate::testing::bed::{End, Spread, State, Story};
 mod faults;
 mod harmless;
 mod properties;
+mod refusals;
 
 /// A story on the busy target: 20 s of baseline, 20 s of watch.
 fn story(seed: u64, during: &dyn Fn(i64) -> State) -> Story<'_> {

@@ -12,4 +12,5 @@ mod tests_lives;
 mod tests_ours;
 mod tests_stop;
 mod tests_telling;
+mod tests_usual;
 mod tests_writes;

@@ -166,3 +166,12 @@ fn clients_that_are_back_after_a_few_errors_did_not_give_up() {
     });
     assert!(!ends.contains_key("hurt"), "{ends:?}");
 }
+
+#[test]
+fn a_watch_of_an_hour_is_judged_to_its_end() {
+    let mut long = story(3, &|_| State::good());
+    (long.baseline, long.length) = (120, 3_600);
+    let end = long.play();
+    assert_eq!(end.last.kind.word(), "healthy", "{:#?}", end.last);
+    assert!(end.last.p_value.is_some());
+}

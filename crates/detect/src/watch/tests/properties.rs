@@ -324,12 +324,18 @@ fn own_placebos_replace_the_shipped_table_and_find_smaller_harm() {
     );
     let busy = State::good().with(|s| s.active = 20.0);
     let past: Vec<Sample> = (1..=4_000).map(|s| bed.sample(s, &busy)).collect();
-    past.iter().for_each(|s| banks.push(s));
-    assert!(
-        banks
-            .audits()
-            .any(|(name, audit)| name.as_str() == "commits_per_s" && audit.judged > 20)
-    );
+    let mut history = crate::History::new(700);
+    for sample in &past {
+        history.push(sample);
+        banks.push(sample, |since| history.after(since, 600));
+    }
+    let realised = banks.realised();
+    let commits = realised.iter().find(|r| {
+        r.metric
+            .as_ref()
+            .is_some_and(|m| m.as_str() == "commits_per_s")
+    });
+    assert!(commits.is_some_and(|r| r.windows > 20), "{realised:#?}");
     for (factor, word) in [(1.0, "healthy"), (0.7, "hurt")] {
         let mut watch = Watch::open(&Opening {
             change: &change(4_000, TakesEffect::Now, Scope::Instance),
@@ -347,8 +353,10 @@ fn own_placebos_replace_the_shipped_table_and_find_smaller_harm() {
         assert_eq!(verdict.kind.word(), word, "{factor}: {verdict:?}");
         assert_eq!(verdict.calibration, Calibration::Own);
     }
-    banks.disturb();
-    past[..70].iter().for_each(|s| banks.push(s));
+    let windows = banks.windows();
+    banks.disturb(Timestamp::from_secs(4_000));
+    banks.push(&past[3_999], |since| history.after(since, 600));
+    assert_eq!(banks.windows(), windows);
 }
 
 #[test]
