@@ -15,6 +15,7 @@ mod checking;
 mod live;
 mod machine;
 mod process;
+mod recall;
 mod single;
 mod table;
 
@@ -34,6 +35,7 @@ backstay-bench criterion  only the criterion benches; prints
 backstay-bench single     only what is measured once, in new processes; prints
 backstay-bench check      only `check` on throw-away PostgreSQLs; prints
 backstay-bench live       only the guard on a throw-away PostgreSQL; prints
+backstay-bench recall     only how long it takes to know again what years taught; prints
 backstay-bench record DIR writes a journal of 100,000 changes into DIR, for whoever looks where time goes";
 
 fn main() -> Result<()> {
@@ -45,8 +47,9 @@ fn main() -> Result<()> {
         ["single"] => print(&[single::run(&backstay()?)?]),
         ["check"] => print(&[checking::run(&backstay()?)?]),
         ["live"] => print(&[live::run(&backstay()?, single::growth_over_hours()?)?]),
+        ["recall"] => print(&[recall::run(&backstay()?)?]),
         ["record", directory] => {
-            let entries = records::write(Path::new(directory), single::RECORDED)?;
+            let entries = records::write(Path::new(directory), recall::RECORDED)?;
             println!("{entries} entries");
             Ok(())
         }
@@ -72,6 +75,7 @@ fn everything() -> Result<()> {
     let sections = [
         board::run()?,
         single::run(&backstay)?,
+        recall::run(&backstay)?,
         checking::run(&backstay)?,
         live::run(&backstay, single::growth_over_hours()?)?,
     ];

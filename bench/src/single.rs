@@ -21,8 +21,6 @@ const MEGABYTE: f64 = 1e6;
 const TRACES: usize = 5_000;
 /// New processes of which the median is told.
 const PROCESSES: usize = 15;
-/// Changes in the journal that is read back.
-pub(crate) const RECORDED: usize = 100_000;
 /// Hours of samples after which the guard's memory is measured: what it keeps is full after two.
 pub(crate) const HOURS: i64 = 4;
 /// Seconds after which memory counts as that of a young guard.

@@ -25,7 +25,7 @@ pub use file::{
     Alias, ConstraintsFile, EffectsFile, FORMAT, OverridesFile, Retired, ReviewedEffect,
     ReviewedRule, ReviewedSetting, SettingFact, SettingsFile,
 };
-pub use shipped::{Elsewhere, elsewhere, pack, packs};
+pub use shipped::{Elsewhere, elsewhere, pack, packs, texts};
 
 /// Natural log-odds of a dependency between two settings picked at random: 0.4 % of all pairs.
 const PRIOR_LOG_ODDS: f64 = -5.5;

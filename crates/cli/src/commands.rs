@@ -10,6 +10,7 @@ mod detect;
 mod doctor;
 mod explain;
 mod graph;
+mod known;
 mod machine;
 mod model;
 mod pause;

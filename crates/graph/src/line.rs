@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use backstay_model::{Edge, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::setting::SettingVersion;
 
 /// The versions of one edge by their beginning.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct EdgeLine(BTreeMap<Timestamp, Edge>);
 
 impl EdgeLine {
@@ -49,7 +50,7 @@ impl EdgeLine {
 }
 
 /// The entries of one setting by the moment they were made. An entry ends where the next begins.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct SettingLine(BTreeMap<Timestamp, SettingVersion>);
 
 impl SettingLine {

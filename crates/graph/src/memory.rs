@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_model::{Edge, NodeKey, SettingKey, TargetId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::compact::CompactGraph;
 use crate::identity::{EdgeScope, LineKey, canonical};
@@ -17,7 +18,7 @@ use crate::store::{
 };
 
 /// Nodes, versions of edges and histories of settings, in memory.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Graph {
     pub(crate) applied_seq: u64,
     pub(crate) nodes: BTreeSet<NodeKey>,

@@ -47,7 +47,12 @@ pub(crate) fn enter<S: SnapshotStore>(
         Record::Baseline { snapshot, .. } => snapshots.get(snapshot).ok().flatten(),
         _ => None,
     };
-    let Known { graph, learning } = known;
+    let Known {
+        graph,
+        learning,
+        register,
+    } = known;
+    register.enter(at, record);
     let mut ops = means(graph, record, read.as_ref());
     let taught = {
         let mut then = graph.overlay();

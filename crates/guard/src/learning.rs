@@ -4,6 +4,9 @@
 //! Knowledge follows from the journal alone: [`Known::enter`] is called with each record in order, by
 //! the guard as it records and by everybody who reads the journal again, and gives the same.
 
+pub mod checkpoint;
+pub mod register;
+
 mod claims;
 mod observe;
 
@@ -24,9 +27,11 @@ use backstay_model::{
     Constraint, Edge, EdgeKind, MetricName, NodeKey, SettingName, Snapshot, Span, TargetId,
     Timestamp,
 };
+use serde::{Deserialize, Serialize};
 
 use self::claims::{Below, Claims, Saying, Touched, Version};
 use self::observe::Reporter;
+use self::register::Register;
 use crate::knowledge;
 
 /// What fades is weighed again after this time, when something is recorded.
@@ -52,13 +57,15 @@ pub(crate) fn at_least(impact: &Impact, at: Timestamp) -> f64 {
     impact.edges.iter().map(of).product()
 }
 
-/// The graph, and what was learnt.
-#[derive(Debug, Default)]
+/// The graph, what was learnt, and of whom something is recorded.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Known {
     /// Rules, values through time, and the overlay of what was learnt.
     pub graph: Graph,
     /// What led to the overlay.
     pub learning: Learning,
+    /// Targets, and who moved which setting last.
+    pub register: Register,
 }
 
 impl Known {
@@ -81,7 +88,7 @@ impl Known {
 }
 
 /// What the records taught so far.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Learning {
     reporter: Reporter,
     learner: Learner,

@@ -10,7 +10,7 @@ use backstay_journal::{
 use backstay_lifecycle::State;
 use backstay_model::decision::Mode;
 use backstay_model::{
-    ChangeSet, ChangeSetId, Event, Origin, Snapshot, SnapshotId, Span, TargetId, Timestamp,
+    ChangeSet, ChangeSetId, Event, Origin, Seq, Snapshot, SnapshotId, Span, TargetId, Timestamp,
 };
 
 use crate::books::Books;
@@ -18,6 +18,7 @@ use crate::case::Case;
 use crate::desk::{Desk, Moved, Mover, SETTLED_MAX};
 use crate::knowledge::Ledger;
 use crate::learning::Known;
+use crate::learning::checkpoint::Kept;
 use crate::news::Tidings;
 use crate::tick::{BY_FILE, BeginError, Guard, PausedBy};
 use crate::turn::Turn;
@@ -33,6 +34,8 @@ pub(crate) struct Past<'a, S, G> {
     /// How far the graph store was before.
     applied: u64,
     ledger: &'a mut Ledger<G>,
+    /// The entry up to which all is known from a checkpoint.
+    pub(crate) known_to: Seq,
     pub(crate) known: Known,
     pub(crate) paused: Option<PausedBy>,
     pub(crate) trails: BTreeMap<TargetId, Trail>,
@@ -55,29 +58,31 @@ pub(crate) struct Trail {
 }
 
 impl<'a, S: SnapshotStore, G: GraphStore> Past<'a, S, G> {
-    pub(crate) fn new(snapshots: &'a S, ledger: &'a mut Ledger<G>) -> Self {
+    /// Begins with what is known from a checkpoint, when the graph store needs nothing from before it.
+    pub(crate) fn new(snapshots: &'a S, ledger: &'a mut Ledger<G>, kept: Kept) -> Self {
+        let applied = ledger.applied();
+        let kept = match applied >= kept.head.seq.0 {
+            true => kept,
+            false => Kept::nothing(),
+        };
         Self {
             snapshots,
-            applied: ledger.applied(),
+            applied,
             ledger,
-            known: Known::new(),
+            known_to: kept.head.seq,
+            known: kept.known,
             paused: None,
             trails: BTreeMap::new(),
             unborn: BTreeMap::new(),
         }
     }
 
-    /// Takes in one entry: what is known is rebuilt from all of them, the graph store is handed
-    /// those that it lacks.
+    /// Takes in one entry: what is known is rebuilt from those after the checkpoint, the graph store is
+    /// handed those that it lacks.
     pub(crate) fn read(&mut self, entry: Entry) {
         let seq = entry.seq.0;
-        let place = (seq, entry.at);
-        let batch = self.known.enter(place, &entry.record, self.snapshots);
-        if seq > self.applied {
-            self.ledger.line_up(batch);
-            if self.ledger.waiting() % HAND_OVER == HAND_OVER - 1 {
-                self.ledger.catch_up();
-            }
+        if entry.seq > self.known_to {
+            self.learn(&entry);
         }
         match entry.record {
             Record::Paused { why, .. } => {
@@ -100,6 +105,17 @@ impl<'a, S: SnapshotStore, G: GraphStore> Past<'a, S, G> {
                 ..
             } => self.step(seq, change_set, (&target, &event)),
             record => self.follow(record),
+        }
+    }
+
+    fn learn(&mut self, entry: &Entry) {
+        let place = (entry.seq.0, entry.at);
+        let batch = self.known.enter(place, &entry.record, self.snapshots);
+        if entry.seq.0 > self.applied {
+            self.ledger.line_up(batch);
+            if self.ledger.waiting() % HAND_OVER == HAND_OVER - 1 {
+                self.ledger.catch_up();
+            }
         }
     }
 

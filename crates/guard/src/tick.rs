@@ -16,6 +16,7 @@ use crate::desk::{Desk, DeskSetup};
 use crate::inbox::{Arrival, What};
 use crate::knowledge::Ledger;
 use crate::learning::Known;
+use crate::learning::checkpoint::{Kept, keep};
 use crate::news::{News, Tidings};
 use crate::resume::Past;
 use crate::turn::Turn;
@@ -131,15 +132,20 @@ impl<B: Books> Guard<B> {
         now: Timestamp,
     ) -> Result<Self, BeginError> {
         let mut ledger = Ledger::new(shelf.graph);
-        let mut past = Past::new(&shelf.snapshots, &mut ledger);
+        let kept = Kept::of(&shelf.entries, |why| {
+            tracing::warn!(%why, "the journal is learnt from its beginning instead");
+        });
+        let mut past = Past::new(&shelf.snapshots, &mut ledger, kept);
         let journal = Journal::open_with(shelf.entries, |entry| past.read(entry))
             .map_err(|source| BeginError::Journal { source })?;
         let Past {
             known,
+            known_to,
             trails,
             paused,
             ..
         } = past;
+        keep(journal.store(), known_to, (journal.head(), &known));
         let mut guard = Self {
             journal,
             snapshots: shelf.snapshots,

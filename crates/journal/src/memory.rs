@@ -36,6 +36,7 @@ pub struct MemoryEntries {
 struct Log {
     entries: Vec<StoredEntry>,
     fault: Option<Fault>,
+    checkpoint: Option<Vec<u8>>,
 }
 
 impl MemoryEntries {
@@ -51,7 +52,7 @@ impl MemoryEntries {
         Self {
             inner: Arc::new(Mutex::new(Log {
                 entries,
-                fault: None,
+                ..Log::default()
             })),
         }
     }
@@ -118,6 +119,15 @@ impl EntryStore for MemoryEntries {
             .entries
             .last()
             .map_or(Head::EMPTY, StoredEntry::head))
+    }
+
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.log().checkpoint.clone())
+    }
+
+    fn keep_checkpoint(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.log().checkpoint = Some(bytes.to_vec());
+        Ok(())
     }
 
     fn of_change_set(&self, id: ChangeSetId) -> Result<Vec<StoredEntry>, StoreError> {

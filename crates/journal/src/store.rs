@@ -95,6 +95,24 @@ pub trait EntryStore: Send {
         Ok(None)
     }
 
+    /// What a reader of the log kept beside it, to spare the next one the same work. It can be rebuilt
+    /// from the log and proves nothing: whoever takes it checks that it belongs to the log.
+    ///
+    /// # Errors
+    /// `StoreError` when there is one and it cannot be read.
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(None)
+    }
+
+    /// Puts `bytes` in its place, all of them or none. Also for a log that was opened for reading: it is
+    /// no part of it.
+    ///
+    /// # Errors
+    /// `StoreError`; what was there before is there still.
+    fn keep_checkpoint(&self, _bytes: &[u8]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Every entry about one change set, in order.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use backstay_model::change::Pending;
 use backstay_model::name::EngineKind;
 use backstay_model::{EdgeKind, Scope, SettingKey, SettingName, Span, TargetId, Timestamp, Value};
+use serde::{Deserialize, Serialize};
 
 pub use self::case::DERIVED_LOG_LR;
 use self::case::{Case, TARGETS_ALONE, TARGETS_PROBED};
@@ -53,7 +54,7 @@ pub struct Derived {
 }
 
 /// A value going from one to another.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Turn {
     at: Timestamp,
     setting: SettingName,
@@ -61,7 +62,7 @@ struct Turn {
     new: Option<Value>,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Site {
     version: (EngineKind, u32),
     changes: VecDeque<Turn>,
@@ -73,14 +74,14 @@ struct Site {
 type Pair = (EngineKind, u32, SettingName, SettingName);
 
 /// What is to be looked at when its interval is over.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 enum Due {
     Change,
     Move,
 }
 
 /// Follows which values move with which changes.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Derivations {
     probed: BTreeSet<(SettingName, SettingName)>,
     sites: BTreeMap<TargetId, Site>,

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_model::name::EngineKind;
 use backstay_model::{ChangeSetId, MetricName, SettingName, Timestamp};
+use serde::{Deserialize, Serialize};
 
 pub use self::modify::{
     CELL_MIN, CORRELATION_MAX, Cells, Exposure, Modification, Question, WORKLOADS_MIN, answer,
@@ -38,7 +39,7 @@ const PRIOR_SD: f64 = 0.3;
 const DOSE_MIN: f64 = 0.05;
 
 /// Where effects may be compared. A change of any of it is a change of regime, and cuts.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Setup {
     /// Engine.
     pub engine: EngineKind,
@@ -51,7 +52,7 @@ pub struct Setup {
 }
 
 /// Effect of what, on what, where.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Subject {
     /// The setting that moves.
     pub setting: SettingName,
@@ -79,7 +80,7 @@ pub struct Watched {
 }
 
 /// One metric in one window.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Window {
     at: Timestamp,
     moves: Vec<(SettingName, f64)>,
@@ -87,7 +88,7 @@ struct Window {
 }
 
 /// Windows of one metric in one setup.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 struct Cell {
     alone: BTreeMap<SettingName, BTreeMap<ChangeSetId, Window>>,
     joint: BTreeMap<ChangeSetId, Window>,
@@ -97,7 +98,7 @@ struct Cell {
 
 /// All windows, by setup and metric. The same windows give the same effects in any order, as long as
 /// none was too old to be kept.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Effects {
     cells: BTreeMap<(Setup, MetricName), Cell>,
 }

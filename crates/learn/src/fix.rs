@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_model::dependency::{Evidence, EvidenceKind};
 use backstay_model::{ChangeSetId, SettingName, Span, TargetId, Timestamp, Value};
+use serde::{Deserialize, Serialize};
 
 use crate::belief::Source;
 
@@ -28,7 +29,7 @@ const CHANGES_MAX: usize = 256;
 const DAY: Span = Span::from_secs(86_400);
 
 /// One setting changed on one target.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Changed {
     /// When.
     pub at: Timestamp,
@@ -56,13 +57,13 @@ pub struct FixPair {
 }
 
 /// Trouble that is not over.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Trouble {
     since: Timestamp,
     blamed: Option<ChangeSetId>,
 }
 
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 struct Site {
     changes: Vec<Changed>,
     trouble: Option<Trouble>,
@@ -72,7 +73,7 @@ struct Site {
 type Incident = (SettingName, SettingName, String, String, i64);
 
 /// Finds fix pairs on a stream. The same stream gives the same pairs; what is told twice counts once.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Fixes {
     sites: BTreeMap<TargetId, Site>,
     known: BTreeSet<Incident>,

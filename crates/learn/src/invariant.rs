@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_model::name::EngineKind;
 use backstay_model::{EdgeKind, SettingName, Severity, TargetId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use self::fleet::Fleet;
 pub use self::fleet::{SETTINGS_MAX, TARGETS_MAX};
@@ -64,7 +65,7 @@ pub struct Invariant {
 }
 
 /// Whether a relation has a direction.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Symmetric {
     /// It has none.
     Yes,
@@ -73,7 +74,7 @@ pub enum Symmetric {
 }
 
 /// What holds in the snapshots of a fleet.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Invariants {
     fleets: BTreeMap<EngineKind, Fleet>,
     held: BTreeMap<EngineKind, BTreeMap<Relation, Held>>,

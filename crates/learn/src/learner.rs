@@ -3,7 +3,7 @@
 //! A [`Learner`] is told everything that happens, once and in the order of the journal, and answers
 //! each time with what it believes differently since: evidence for dependencies, never edges. It keeps
 //! no clock and draws nothing at random but from its seed, so that the same observations make the same
-//! state, bit by bit; a state is therefore never stored, but made again from the journal.
+//! state, bit by bit: a stored one only spares the time to make it again, and is never needed.
 
 mod observation;
 mod recent;
@@ -14,6 +14,7 @@ use backstay_model::change::{AuthorEvidence, Pending};
 use backstay_model::dependency::EvidenceKind;
 use backstay_model::name::EngineKind;
 use backstay_model::{Author, EdgeKind, Evidence, NodeKey, SettingName, TargetId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 pub use observation::{
     Comparable, Dimension, Direction, Effect, Extent, Harm, Learnt, Measured, Observation, Opinion,
@@ -44,7 +45,7 @@ pub struct Config {
 }
 
 /// Learns from what happens.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Learner {
     co_change: CoChange,
     derivations: Derivations,

@@ -35,10 +35,11 @@ pub use transaction::{GAP, LENGTH_MAX, OPEN_MAX, SETTINGS_MAX};
 use decision::{Mark, Tag};
 pub(crate) use decision::{Way, dose, way};
 use family::{Family, Home};
+use serde::{Deserialize, Serialize};
 use transaction::Arrival;
 
 /// What mining goes by.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Config {
     /// False-discovery rate of everything that is found, 0..1.
     pub q: f64,
@@ -63,7 +64,7 @@ impl Default for Config {
 }
 
 /// What mining has seen, in numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// Changes.
     pub changes: u64,
@@ -102,7 +103,7 @@ pub struct Changed<'a> {
 }
 
 /// What co-change says of a pair, in place of what it said before.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Hint {
     /// The engine.
     pub engine: EngineKind,
@@ -122,7 +123,7 @@ pub struct Hint {
 }
 
 /// Whether one of a pair is changed before the other (exact binomial test, at least 8 cases).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Order {
     /// It is.
     Known,
@@ -131,7 +132,7 @@ pub enum Order {
 }
 
 /// The miner of co-changes.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct CoChange {
     config: Config,
     homes: BTreeMap<Tag, Home>,

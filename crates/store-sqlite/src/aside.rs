@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::checkpoint::CHECKPOINT_FILE;
 use crate::directory::JOURNAL;
 use crate::error::OpenError;
 use crate::lock::DirectoryLock;
@@ -34,7 +35,14 @@ pub fn set_aside(directory: &Path) -> Result<PathBuf, OpenError> {
         .unwrap_or(0);
     let to = folder(directory, full + u32::from(whole));
     make_directory(&to).map_err(|source| OpenError::io(&to, source))?;
-    for name in ["journal.db-wal", "journal.db-shm", JOURNAL.name, NOTE_FILE] {
+    let names = [
+        "journal.db-wal",
+        "journal.db-shm",
+        CHECKPOINT_FILE,
+        JOURNAL.name,
+        NOTE_FILE,
+    ];
+    for name in names {
         let from = directory.join(name);
         match fs::rename(&from, to.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -12,6 +12,7 @@ pub mod directory;
 pub mod error;
 
 mod aside;
+mod checkpoint;
 mod connection;
 mod lock;
 mod note;

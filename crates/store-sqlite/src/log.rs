@@ -8,6 +8,7 @@ use backstay_model::{ChangeSetId, Seq, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
+use crate::checkpoint::Checkpoint;
 use crate::connection::Shared;
 use crate::note::HeadNote;
 
@@ -16,12 +17,18 @@ use crate::note::HeadNote;
 pub struct SqliteLog {
     shared: Shared,
     note: HeadNote,
+    checkpoint: Checkpoint,
 }
 
 impl SqliteLog {
     pub(crate) fn new(shared: Shared) -> Self {
         let note = HeadNote::beside(shared.path());
-        Self { shared, note }
+        let checkpoint = Checkpoint::beside(shared.path());
+        Self {
+            shared,
+            note,
+            checkpoint,
+        }
     }
 
     /// What SQLite's own check of the whole file finds; empty when all is well.
@@ -155,6 +162,14 @@ impl EntryStore for SqliteLog {
 
     fn noted_head(&self) -> Result<Option<Head>, StoreError> {
         self.note.read()
+    }
+
+    fn checkpoint(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.checkpoint.read()
+    }
+
+    fn keep_checkpoint(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.checkpoint.write(bytes)
     }
 
     fn of_change_set(&self, id: ChangeSetId) -> Result<Vec<StoredEntry>, StoreError> {

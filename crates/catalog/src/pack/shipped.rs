@@ -12,7 +12,7 @@ use crate::pack::{NoPack, Pack, PackChoice, PackFit, Texts};
 struct Shipped {
     engine: EngineKind,
     major: u32,
-    settings: &'static str,
+    texts: Texts<'static>,
     exact: &'static Lazy,
     carried: &'static Lazy,
 }
@@ -33,7 +33,7 @@ macro_rules! postgresql {
             Shipped {
                 engine: EngineKind::Postgresql,
                 major: $major,
-                settings: TEXTS.settings,
+                texts: TEXTS,
                 exact: &EXACT,
                 carried: &CARRIED,
             }
@@ -73,6 +73,19 @@ pub fn pack(engine: EngineKind, major: u32) -> Result<PackChoice, NoPack> {
 /// Engine and major version of every pack that is part of the program, oldest first. None is read.
 pub fn packs() -> impl Iterator<Item = (EngineKind, u32)> {
     SHIPPED.iter().map(|s| (s.engine, s.major))
+}
+
+/// Everything that the packs are made of, in a fixed order: equal texts, equal packs. None is read.
+pub fn texts() -> impl Iterator<Item = &'static str> {
+    SHIPPED.iter().flat_map(|shipped| {
+        let Texts {
+            settings,
+            constraints,
+            overrides,
+            effects,
+        } = shipped.texts;
+        [settings, constraints, overrides, effects]
+    })
 }
 
 /// What there is, for a person: `postgresql 14, 15, 16`.
@@ -144,7 +157,7 @@ static NAMES: LazyLock<BTreeMap<EngineKind, Names>> = LazyLock::new(|| {
     for shipped in SHIPPED {
         let (majors, names) = found.entry(shipped.engine).or_default();
         // A damaged pack says so when it is asked for.
-        let Ok(file) = serde_json::from_str::<File>(shipped.settings) else {
+        let Ok(file) = serde_json::from_str::<File>(shipped.texts.settings) else {
             continue;
         };
         majors.push(shipped.major);

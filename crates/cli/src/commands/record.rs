@@ -5,7 +5,6 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use backstay_guard::case::Case;
-use backstay_guard::learning::Known;
 use backstay_guard::requests::LetterBox;
 use backstay_journal::record::Watched;
 use backstay_journal::{
@@ -14,10 +13,9 @@ use backstay_journal::{
 use backstay_model::change::Origin;
 use backstay_model::snapshot::Server;
 use backstay_model::{ChangeSet, ChangeSetId, Seq, SnapshotId, TargetId, Timestamp};
-use backstay_store_sqlite::{Readers, SqliteSnapshots};
+use backstay_store_sqlite::Readers;
 
 use crate::args::Common;
-use crate::commands::graph::lens::Said;
 use crate::failure::{Code, Failure};
 use crate::out::warn_once;
 use crate::state;
@@ -67,18 +65,14 @@ impl Book {
 
     /// Reads a state directory, or the journal file in one.
     pub(crate) fn open_at(path: &Path) -> Result<Self, Failure> {
-        Self::read(path, |_, _| {})
-    }
-
-    /// The same, and `each` is shown every entry in order.
-    fn read(path: &Path, mut each: impl FnMut(&Entry, &SqliteSnapshots)) -> Result<Self, Failure> {
         let readers = state::read(path)?;
         let directory = if path.is_dir() {
             path.to_owned()
         } else {
             path.parent().unwrap_or(Path::new(".")).to_owned()
         };
-        let entries = entries(&readers, &directory).map_err(|e| journal_failure(&e, &directory))?;
+        let entries = entries(&readers, &directory, Head::EMPTY).collect::<Result<Vec<Entry>, _>>();
+        let entries = entries.map_err(|e| journal_failure(&e, &directory))?;
         let mut book = Self {
             directory,
             readers,
@@ -94,7 +88,6 @@ impl Book {
         };
         for entry in &entries {
             book.fold(entry);
-            each(entry, &book.readers.snapshots);
         }
         book.histories = entries.into_iter().collect();
         book.read_cases();
@@ -104,28 +97,6 @@ impl Book {
     /// The record of the command line's state directory, when there is one.
     pub(crate) fn if_any(common: &Common) -> Result<Option<Self>, Failure> {
         there(common).then(|| Self::open(common)).transpose()
-    }
-
-    /// The same with everything that it teaches about dependencies, and what people said of them: the
-    /// journal goes through the function that the guard itself uses.
-    pub(crate) fn if_any_with_known(
-        common: &Common,
-    ) -> Result<(Option<Self>, Known, Vec<Said>), Failure> {
-        let (mut known, mut said) = (Known::new(), Vec::new());
-        if !there(common) {
-            return Ok((None, known, said));
-        }
-        let book = Self::read(&state::directory(common), |entry, snapshots| {
-            known.enter((entry.seq.0, entry.at), &entry.record, snapshots);
-            if let Record::Judgement { by, judgement } = &entry.record {
-                said.push(Said {
-                    at: entry.at,
-                    by: by.clone(),
-                    judgement: judgement.clone(),
-                });
-            }
-        })?;
-        Ok((Some(book), known, said))
     }
 
     /// One life that cannot be told does not hide the others.
@@ -303,11 +274,14 @@ impl Book {
     }
 }
 
-/// Every entry, and a warning when one is not as it was written.
-fn entries(readers: &Readers, directory: &Path) -> Result<Vec<Entry>, ReadError> {
-    let mut head = Some(Head::EMPTY);
-    let mut entries = Vec::new();
-    for stored in Entries::new(&readers.log, Seq(1)) {
+/// The entries after `before`, and a warning when one is not as it was written.
+pub(crate) fn entries(
+    readers: &Readers,
+    directory: &Path,
+    before: Head,
+) -> impl Iterator<Item = Result<Entry, ReadError>> {
+    let mut head = Some(before);
+    Entries::new(&readers.log, before.next()).map(move |stored| {
         let stored = stored?;
         if head.is_some_and(|head| !stored.follows(head)) {
             warn_once(&format!(
@@ -319,13 +293,12 @@ fn entries(readers: &Readers, directory: &Path) -> Result<Vec<Entry>, ReadError>
         }
         head = head.map(|_| stored.head());
         let entry = stored.decode();
-        entries.push(entry.map_err(|source| ReadError::Decode { source })?);
-    }
-    Ok(entries)
+        entry.map_err(|source| ReadError::Decode { source })
+    })
 }
 
 /// Whether the command line's state directory holds a record.
-fn there(common: &Common) -> bool {
+pub(crate) fn there(common: &Common) -> bool {
     state::directory(common).join("journal.db").exists()
 }
 

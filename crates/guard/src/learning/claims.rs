@@ -9,6 +9,7 @@ use backstay_learn::belief::{Source, Standing, believe};
 use backstay_learn::learner::{Direction, Extent};
 use backstay_model::name::EngineKind;
 use backstay_model::{Edge, EdgeKind, Evidence, NodeKey, TargetId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// A confidence that moved by less is not told again.
 const MOVED_MIN: f64 = 0.005;
@@ -17,7 +18,7 @@ const MOVED_MIN: f64 = 0.005;
 pub(crate) type Version = (EngineKind, u32);
 
 /// The edge that something is said about; ends of symmetric kinds are sorted.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct EdgeRef {
     pub(crate) from: NodeKey,
     pub(crate) to: NodeKey,
@@ -52,7 +53,7 @@ fn pair(a: &NodeKey, b: &NodeKey) -> (NodeKey, NodeKey) {
 }
 
 /// What is said about one thing.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct Sayings {
     evidence: Vec<Evidence>,
     /// A relation that holds, when one was found.
@@ -60,14 +61,14 @@ struct Sayings {
 }
 
 /// Something said without a direction or a kind: it raises and lowers what is there.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Hint {
     kind: Option<EdgeKind>,
     evidence: Evidence,
 }
 
 /// Everything that was said.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct Claims {
     typed: BTreeMap<Extent, BTreeMap<EdgeRef, Sayings>>,
     hints: BTreeMap<Extent, BTreeMap<(NodeKey, NodeKey), Vec<Hint>>>,

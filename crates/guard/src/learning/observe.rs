@@ -19,6 +19,7 @@ use backstay_model::{
     Change, ChangeSet, ChangeSetId, Event, MetricName, Origin, Scope, SettingKey, SettingName,
     Snapshot, TargetId, Timestamp, Value, ValueSource,
 };
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::knowledge;
@@ -37,14 +38,14 @@ const EFFECT_MAX: f64 = 5.0;
 const CLASS: &str = "usual";
 
 /// Reads the journal for the learner. Keeps in mind what it takes to tell an outcome from a change.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Reporter {
     open: BTreeMap<ChangeSetId, ChangeSet>,
     trouble: BTreeMap<TargetId, Trouble>,
 }
 
 /// Trouble that is not over.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Trouble {
     by: ChangeSetId,
     metrics: BTreeSet<MetricName>,

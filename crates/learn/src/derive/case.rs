@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use backstay_model::{EdgeKind, TargetId, Timestamp, Value};
+use serde::{Deserialize, Serialize};
 
 use crate::mining::{Way, way};
 
@@ -14,7 +15,7 @@ pub(super) const TARGETS_PROBED: usize = 1;
 /// Targets that are told apart.
 const TARGETS_KEPT: usize = 8;
 
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Case {
     targets: BTreeSet<TargetId>,
     /// How often X moved when Y alone was changed, and how often it did not.

@@ -2,6 +2,7 @@
 
 use backstay_model::Timestamp;
 use backstay_model::dependency::{Evidence, EvidenceKind};
+use serde::{Deserialize, Serialize};
 
 use super::Subject;
 use crate::belief::{REPLICATES_MAX, Source};
@@ -47,7 +48,7 @@ pub struct Estimated {
 }
 
 /// An effect that may be shown. It always comes with its heterogeneity.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Published {
     /// Mean effect: natural logarithm of after over before, per doubling or switch.
     pub mean: f64,

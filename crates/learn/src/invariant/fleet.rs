@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use backstay_model::{SettingName, TargetId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::learner::{Comparable, Dimension, Origin, Position, Reading};
 
@@ -15,7 +16,7 @@ pub const SETTINGS_MAX: usize = 1_024;
 pub(super) type Column = u16;
 
 /// What a row holds of one setting.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct Cell {
     /// The number, for a number.
     pub(super) number: f64,
@@ -23,7 +24,7 @@ pub(super) struct Cell {
     pub(super) origin: Origin,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(super) enum Kind {
     Missing,
     Number(Dimension),
@@ -72,7 +73,7 @@ impl Cell {
 }
 
 /// One target.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct Row {
     at: Timestamp,
     cells: Vec<Cell>,
@@ -99,7 +100,7 @@ impl Row {
 }
 
 /// The snapshots of one engine.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fleet {
     columns: BTreeMap<SettingName, Column>,
     names: Vec<SettingName>,

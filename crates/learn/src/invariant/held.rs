@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_model::name::EngineKind;
 use backstay_model::{Severity, Span, TargetId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::fleet::Fleet;
 use super::search::{Relation, State};
@@ -18,7 +19,7 @@ const WELL: Span = Span::from_secs(86_400);
 /// Violators that are remembered.
 const VIOLATORS_MAX: usize = 64;
 
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Held {
     cases: usize,
     last: Timestamp,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use backstay_model::EdgeKind;
+use serde::{Deserialize, Serialize};
 
 use super::fleet::{Column, Fleet, Row};
 use super::{CASES_MIN, Symmetric};
@@ -15,7 +16,7 @@ use crate::stats::permutation::{ln_all_below, ln_all_matched};
 const TOLERANCE: f64 = 1e-9;
 
 /// A relation of two settings.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(super) struct Relation {
     pub(super) x: Column,
     pub(super) y: Column,
@@ -23,7 +24,7 @@ pub(super) struct Relation {
 }
 
 /// What holds between `x` and `y`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(super) enum Form {
     /// `x <= y`.
     Below(Dimension),
@@ -36,7 +37,7 @@ pub(super) enum Form {
 }
 
 /// How a relation stands in one snapshot.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum State {
     Holds,
     Broken,

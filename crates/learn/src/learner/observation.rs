@@ -8,6 +8,7 @@ use backstay_model::{
     Author, ChangeSetId, EdgeKind, Evidence, MetricName, NodeKey, SettingKey, SettingName,
     TargetId, Timestamp, Value,
 };
+use serde::{Deserialize, Serialize};
 
 /// Something that happened, as plain data. Observations come in the order of the journal; moments may
 /// step back by the minutes in which a change is looked for.
@@ -187,7 +188,7 @@ pub enum Comparable {
 }
 
 /// What a number counts.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Dimension {
     /// Bytes.
     Bytes,
@@ -198,7 +199,7 @@ pub enum Dimension {
 }
 
 /// How a switch stands.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Position {
     /// On.
     On,
@@ -207,7 +208,7 @@ pub enum Position {
 }
 
 /// Who chose a value.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Origin {
     /// Nobody: it is built in.
     Default,
@@ -252,7 +253,7 @@ pub enum Learnt {
 }
 
 /// What a setting does to a metric, pooled over changes.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Effect {
     /// The setting.
     pub setting: SettingName,
@@ -284,7 +285,7 @@ pub enum Direction {
 }
 
 /// For what something learnt speaks.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Extent {
     /// All targets of an engine in this installation.
     Engine(EngineKind),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use backstay_model::name::EngineKind;
 use backstay_model::{ChangeSetId, SettingName, TargetId, Timestamp, Value};
+use serde::{Deserialize, Serialize};
 
 use crate::mining::dose;
 
@@ -12,7 +13,7 @@ const CHANGES_MAX: usize = 32;
 /// Targets that are followed; effects on later ones are not learnt.
 pub(super) const TARGETS_MAX: usize = 16_384;
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Moved {
     at: Timestamp,
     change_set: ChangeSetId,
@@ -21,7 +22,7 @@ struct Moved {
     dose: Option<f64>,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Site {
     version: (EngineKind, u32),
     moved: VecDeque<Moved>,
@@ -30,7 +31,7 @@ struct Site {
 }
 
 /// Targets, their versions and their last changes.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Recent {
     sites: BTreeMap<TargetId, Site>,
 }

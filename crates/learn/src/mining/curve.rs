@@ -1,5 +1,7 @@
 //! How much a rank among co-changing pairs is worth.
 
+use serde::{Deserialize, Serialize};
+
 use crate::belief::PRIOR;
 
 /// Likelihood ratio beyond which no rank goes, and below whose inverse of 3 none falls. With the prior
@@ -14,12 +16,12 @@ const FIRST: [(usize, f64); 4] = [(100, 30.0), (300, 3.0), (1_000, 2.0), (usize:
 
 /// From the rank of a pair by G² (0 = first) to a likelihood ratio (dependencies.md, 4 and 9.1): 30 for
 /// the first hundred, then 3 to 1, until people's verdicts say otherwise.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct ReliabilityCurve {
     steps: [Step; FIRST.len()],
 }
 
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 struct Step {
     until: usize,
     first_ratio: f64,

@@ -1,11 +1,12 @@
 //! What somebody decided: which settings they changed together, and which way.
 
 use backstay_model::{Timestamp, Value};
+use serde::{Deserialize, Serialize};
 
 use crate::stats::permutation::mix;
 
 /// A number that stands for a text: equal texts, equal tags.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(crate) struct Tag(pub(crate) u64);
 
 impl Tag {
@@ -25,20 +26,20 @@ impl Tag {
 pub(crate) type Place = u16;
 
 /// A value as far as mining needs it: what it is equal to, and how large it is.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Mark {
     /// Equal values have equal tags; nothing set has its own.
     tag: Tag,
     size: Option<Size>,
 }
 
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 struct Size {
     unit: Unit,
     number: f64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 enum Unit {
     Bare,
     Bytes,

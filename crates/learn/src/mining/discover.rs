@@ -1,5 +1,7 @@
 //! Which pairs of settings go together more than chance would have it.
 
+use serde::{Deserialize, Serialize};
+
 use super::corpus::{Corpus, Counted};
 use super::decision::Place;
 use super::matrix::Square;
@@ -37,7 +39,7 @@ pub(crate) struct Discovery {
 }
 
 /// What chance alone would have found in the same decisions.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Audit {
     /// Pairs that were found.
     pub found: u32,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_model::name::EngineKind;
 use backstay_model::{SettingName, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::corpus::Corpus;
 use super::curve::ReliabilityCurve;
@@ -32,7 +33,7 @@ const DAY_US: i64 = 86_400_000_000;
 const QUARTER_US: i64 = 91 * DAY_US + DAY_US / 4;
 
 /// Where a target belongs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Home {
     pub(crate) engine: EngineKind,
     pub(crate) major: u32,
@@ -40,7 +41,7 @@ pub(crate) struct Home {
 }
 
 /// What was said of a pair.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Said {
     rank: usize,
     hint: Hint,
@@ -50,7 +51,7 @@ struct Said {
 type Pair = (Place, Place);
 
 /// What is worth saying of a pair.
-#[derive(Clone, Copy, PartialEq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
 struct Proof {
     together: u64,
     followed: u64,
@@ -58,7 +59,7 @@ struct Proof {
     last: Timestamp,
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Family {
     engine: EngineKind,
     q: f64,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use backstay_model::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::decision::{Decision, Place, Tag};
 
@@ -24,7 +25,7 @@ const ALIKE: f64 = 0.5;
 const FOLLOWED_MAX: usize = 24;
 
 /// What keeps decisions comparable: only within one stratum they are.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(crate) struct Stratum {
     /// The team, or the target where no team is known.
     pub(crate) team: Tag,
@@ -36,7 +37,7 @@ pub(crate) struct Stratum {
 }
 
 /// How many settings a decision has.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub(crate) enum Breadth {
     Few,
     Many,
@@ -56,7 +57,7 @@ impl Breadth {
 pub(crate) type Number = u64;
 
 /// A decision as it is kept.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Kept {
     pub(crate) at: Timestamp,
     pub(crate) actor: Tag,
@@ -80,7 +81,7 @@ pub(crate) enum Independent {
 }
 
 /// Strata by number, with how many decisions they hold. Numbers of empty ones are given anew.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 struct Strata {
     numbers: BTreeMap<Stratum, u32>,
     sizes: Vec<(Stratum, u32)>,
@@ -113,7 +114,7 @@ impl Strata {
 }
 
 /// The decisions of an engine, oldest first.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Log {
     kept: VecDeque<Kept>,
     strata: Strata,

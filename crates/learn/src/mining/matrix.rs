@@ -3,6 +3,7 @@
 use std::fmt;
 
 use backstay_model::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::decision::Place;
 use crate::stats::table::g2;
@@ -13,10 +14,55 @@ pub const PLACES_MAX: usize = 1_024;
 const PLACES_FIRST: usize = 64;
 
 /// One number for every ordered pair of places; it grows with the places that are used.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(
+    into = "Sparse<T>",
+    try_from = "Sparse<T>",
+    bound(
+        serialize = "T: Copy + Default + PartialEq + Serialize",
+        deserialize = "T: Copy + Default + Deserialize<'de>"
+    )
+)]
 pub(crate) struct Square<T> {
     side: usize,
     cells: Vec<T>,
+}
+
+/// A square as it is written down: most of its cells are empty.
+#[derive(Serialize, Deserialize)]
+struct Sparse<T> {
+    side: usize,
+    /// Places in the square, row by row, of the cells that are not empty.
+    set: Vec<(u32, T)>,
+}
+
+impl<T: Copy + Default + PartialEq> From<Square<T>> for Sparse<T> {
+    fn from(square: Square<T>) -> Self {
+        let cells = (0..).zip(square.cells);
+        Self {
+            side: square.side,
+            set: cells.filter(|(_, c)| *c != T::default()).collect(),
+        }
+    }
+}
+
+impl<T: Copy + Default> TryFrom<Sparse<T>> for Square<T> {
+    type Error = &'static str;
+
+    fn try_from(sparse: Sparse<T>) -> Result<Self, Self::Error> {
+        if sparse.side > PLACES_MAX {
+            return Err("a square with more places than there can be");
+        }
+        let mut cells = vec![T::default(); sparse.side * sparse.side];
+        for (place, value) in sparse.set {
+            let cell = cells.get_mut(place as usize);
+            *cell.ok_or("a cell outside of its square")? = value;
+        }
+        Ok(Self {
+            side: sparse.side,
+            cells,
+        })
+    }
 }
 
 impl<T: Copy + Default> Square<T> {
@@ -78,7 +124,7 @@ const WEIGHT_MAX: f64 = 1e6;
 /// Decayed weights of settings and pairs of one engine and major version, by forward decay (Cormode et
 /// al. 2009): what happens later weighs more, and reading divides by the weight of now. Pairs in `f32`,
 /// margins in `f64`. For ranking; tests use whole counts.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Weights {
     half_life: Span,
     /// The moment whose weight is 1.

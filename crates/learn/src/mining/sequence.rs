@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use backstay_model::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::decision::{Decision, Place, Tag};
 use super::log::Number;
@@ -21,7 +22,7 @@ pub const TARGETS_MAX: usize = 16_384;
 const PAIRED_MAX: usize = 65_536;
 
 /// A change that something may follow.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 struct Past {
     at: Timestamp,
     setting: Place,
@@ -40,7 +41,7 @@ pub(crate) struct FollowUp {
 }
 
 /// The last changes of every target.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Sequences {
     rings: BTreeMap<Tag, VecDeque<Past>>,
     /// Pairs of decisions that were counted on some target: a roll-out after a roll-out is one.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_model::{ChangeSetId, Span, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::decision::{Decision, Mark, Place, Tag, Touch, class};
 
@@ -31,7 +32,7 @@ pub(crate) struct Arrival {
 type Key = (Tag, Tag);
 
 /// One setting in an open transaction.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 struct Turned {
     first_at: Timestamp,
     old: Mark,
@@ -52,7 +53,7 @@ impl Turned {
     }
 }
 
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 struct Open {
     from: Timestamp,
     until: Timestamp,
@@ -131,7 +132,7 @@ pub(crate) enum Closed {
 }
 
 /// The open transactions.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Transactions {
     open: BTreeMap<Key, Open>,
     /// The same by their last moment.

@@ -3,10 +3,11 @@
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// One estimate of an effect.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Estimate {
     /// The effect, in its own unit.
     pub d: f64,

@@ -1,5 +1,7 @@
 //! Many tests at once: step-up procedures for a batch, LORD++ for a stream.
 
+use serde::{Deserialize, Serialize};
+
 /// p-values adjusted for the false-discovery rate under any dependence (Benjamini and Yekutieli 2001),
 /// in the order given: a test is a discovery at level `q` when its adjusted value is at most `q`.
 #[must_use]
@@ -44,7 +46,7 @@ const REMEMBERED_MAX: usize = 256;
 /// LORD++ (Ramdas, Yang, Wainwright and Jordan 2017): tests come one by one, each is decided at once,
 /// and the expected share of false discoveries among all so far stays at most `q` when p-values are
 /// independent of the past.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Lord {
     q: f64,
     tests: u64,

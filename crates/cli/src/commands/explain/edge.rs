@@ -10,12 +10,13 @@ use backstay_catalog::expr::{Closeness, Environment, Slack, Tri, eval, slack, va
 use backstay_catalog::pack::packs;
 use backstay_catalog::{Pack, pack};
 use backstay_graph::project;
+use backstay_guard::learning::register::Said;
 use backstay_learn::belief::{Belief, Group, Source, Standing, without};
 use backstay_model::{Constraint, Edge, EdgeKind, Evidence, NodeKey, Timestamp};
 use serde_json::{Value, json};
 
 use crate::commands::graph::edge::{Named, read, typed};
-use crate::commands::graph::lens::{Lens, Said};
+use crate::commands::graph::lens::Lens;
 use crate::commands::graph::words;
 use crate::commands::rules::{consequence, named, shown};
 use crate::failure::{Exit, Failure};
@@ -103,7 +104,7 @@ fn sheet<'a>(lens: &'a Lens, edge: &Edge) -> Sheet<'a> {
         constraint,
         stand: constraint.and_then(|c| stand(lens, pack, c)),
         versions: versions(lens, edge),
-        said: lens.judgements.iter().filter(about).collect(),
+        said: lens.known.register.said().iter().filter(about).collect(),
         edge: edge.clone(),
         lens,
     }

@@ -1,6 +1,7 @@
 //! The manual of a setting: what it means, what it depends on, what it moves, how it is undone; and,
 //! where there is a record, how it stands and who moved it last.
 
+mod made;
 mod words;
 
 use std::collections::BTreeSet;
@@ -10,29 +11,26 @@ use backstay_catalog::expr::Environment;
 use backstay_catalog::pack::{Context, ResourceClass, SettingDef, ValueKind};
 use backstay_catalog::units::Quantity;
 use backstay_catalog::{Secrecy, secret};
-use backstay_guard::words::values;
 use backstay_journal::SnapshotStore;
 use backstay_learn::learner::Effect;
 use backstay_model::change::{Pending, Waiting};
 use backstay_model::dependency::EvidenceKind;
-use backstay_model::{Change, Edge, EdgeKind, NodeKey, Scope, SettingName, TargetId};
+use backstay_model::{Edge, EdgeKind, NodeKey, SettingName, TargetId};
+use backstay_store_sqlite::Readers;
 use serde_json::{Value, json};
 
 use crate::commands::explain::edge::short;
 use crate::commands::graph::lens::Lens;
 use crate::commands::graph::{no_setting, words as edge_words};
-use crate::commands::record::Book;
 use crate::failure::{Code, Exit, Failure};
 use crate::out::{Out, Tone};
 use crate::page::{Page, cell, dim, plain};
-use crate::view::verdict_line;
 use crate::wire::rules::evidence;
+use made::{Made, changes};
 use words::{class, kind, masks, meanings, takes_effect, undo};
 
 /// Dependencies that are told; the rest is counted.
 const EDGES_MAX: usize = 14;
-/// Last changes that are told.
-const CHANGES_MAX: usize = 5;
 
 /// How a setting stands on a target.
 struct Here {
@@ -42,15 +40,6 @@ struct Here {
     source: String,
     pending: Pending,
     waiting: Option<Box<Waiting>>,
-}
-
-/// A change of the setting, with what became of it.
-struct Made {
-    id: String,
-    at: String,
-    who: String,
-    change: String,
-    outcome: String,
 }
 
 /// Everything about a setting.
@@ -74,8 +63,11 @@ pub(super) fn run(word: &str, lens: &Lens, out: Out) -> Result<Exit, Failure> {
         }
         None => return Err(no_setting(&lens.ground, word)),
     };
-    let (here, changes) = match &lens.book {
-        Some(book) => (here(book, def)?, changes(book, def)),
+    let (here, changes) = match &lens.readers {
+        Some(readers) => (
+            here(readers, def)?,
+            changes(readers, &lens.known.register, def)?,
+        ),
         None => (Vec::new(), Vec::new()),
     };
     let sheet = Sheet {
@@ -117,13 +109,13 @@ fn unheard_of(lens: &Lens, name: &SettingName) -> SettingDef {
     }
 }
 
-fn here(book: &Book, def: &SettingDef) -> Result<Vec<Here>, Failure> {
+fn here(readers: &Readers, def: &SettingDef) -> Result<Vec<Here>, Failure> {
     let failed = |e| Failure::of(Code::Store, &e);
-    let lines = book.readers.snapshots.list(None).map_err(failed)?;
+    let lines = readers.snapshots.list(None).map_err(failed)?;
     let targets: BTreeSet<&TargetId> = lines.iter().map(|l| &l.target).collect();
     let mut found = Vec::new();
     for target in targets {
-        let snapshot = book.readers.snapshots.latest(target).map_err(failed)?;
+        let snapshot = readers.snapshots.latest(target).map_err(failed)?;
         for (key, standing) in snapshot.iter().flat_map(|s| &s.settings) {
             if key.name != def.name {
                 continue;
@@ -144,43 +136,6 @@ fn here(book: &Book, def: &SettingDef) -> Result<Vec<Here>, Failure> {
 
 fn with_unit(def: &SettingDef, text: &str) -> String {
     backstay_catalog::units::parse(def, text).map_or_else(|_| text.to_owned(), |q| q.to_string())
-}
-
-fn changes(book: &Book, def: &SettingDef) -> Vec<Made> {
-    let told = |id: String, c: &Change, outcome: String| {
-        let (old, new) = values(c);
-        let scope = match &c.key.scope {
-            Scope::Instance => String::new(),
-            scope => format!(" ({scope})"),
-        };
-        Made {
-            id,
-            at: c.time.best().to_string(),
-            who: c.author.name().to_owned(),
-            change: format!("{old} -> {new}{scope}"),
-            outcome,
-        }
-    };
-    let about = |c: &&Change| c.key.name == def.name;
-    let lives = book.cases.iter().flat_map(|(id, case)| {
-        let verdict = case.verdict.as_ref().map(verdict_line);
-        let outcome = match verdict {
-            Some(verdict) => format!("{}; {verdict}", case.state.word()),
-            None => case.state.word().to_owned(),
-        };
-        let all = case.change_set.changes.iter().filter(about);
-        all.map(move |c| (*id, told(id.to_string(), c, outcome.clone())))
-            .collect::<Vec<_>>()
-    });
-    let ours = book.ours.iter().flat_map(|(id, set)| {
-        let all = set.changes.iter().filter(about);
-        all.map(|c| (*id, told(id.to_string(), c, "Backstay's own write".into())))
-            .collect::<Vec<_>>()
-    });
-    let mut all: Vec<_> = lives.chain(ours).collect();
-    all.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
-    let newest = all.into_iter().take(CHANGES_MAX);
-    newest.map(|(_, made)| made).collect()
 }
 
 fn default(sheet: &Sheet<'_>) -> String {

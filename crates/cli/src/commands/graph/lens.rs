@@ -7,13 +7,15 @@ use backstay_graph::export::{Told, counter_evidence};
 use backstay_graph::{CompactGraph, EdgeFilter, EdgeScope, View};
 use backstay_guard::knowledge::weighed;
 use backstay_guard::learning::Known;
-use backstay_journal::{Judgement, SnapshotStore};
+use backstay_guard::learning::register::Register;
+use backstay_journal::SnapshotStore;
 use backstay_learn::belief::{Belief, Standing, believe};
 use backstay_model::{Confidence, Edge, EdgeKind, NodeKey, TargetId, Timestamp};
+use backstay_store_sqlite::Readers;
 
 use crate::args::{Common, Place, Subject};
-use crate::commands::record::Book;
-use crate::commands::subject::{Ground, clock_now, live, offline, recorded};
+use crate::commands::known::recorded;
+use crate::commands::subject::{Ground, clock_now, live, offline, recorded as as_recorded};
 use crate::failure::{Code, Failure};
 
 /// The version that a command line has when none was named.
@@ -23,21 +25,11 @@ const VERSION_UNNAMED: u32 = 15;
 #[derive(Debug)]
 pub(crate) struct Lens {
     pub(crate) ground: Ground,
-    /// The record of the state directory, when there is one.
-    pub(crate) book: Option<Book>,
+    /// The stores of the state directory, when there is a record.
+    pub(crate) readers: Option<Readers>,
     /// The graph as it is here, and what led to it.
     pub(crate) known: Known,
-    /// What people said of edges, oldest first.
-    pub(crate) judgements: Vec<Said>,
     pub(crate) at: Timestamp,
-}
-
-/// What a person said of an edge.
-#[derive(Debug, Clone)]
-pub(crate) struct Said {
-    pub(crate) at: Timestamp,
-    pub(crate) by: String,
-    pub(crate) judgement: Judgement,
 }
 
 impl Lens {
@@ -49,13 +41,14 @@ impl Lens {
         common: &Common,
         file: Option<&std::path::Path>,
     ) -> Result<Self, Failure> {
-        let (book, mut known, judgements) = Book::if_any_with_known(common)?;
+        let (readers, mut known) = recorded(common)?;
+        let record = readers.as_ref().map(|r| (r, &known.register));
         let ground = match (dsn, &place.target) {
             (Some(_), Some(target)) => return Err(two_places(target)),
-            (Some(dsn), None) => at_server(dsn, (&place.subject, common), book.as_ref())?,
-            (None, Some(target)) => at_target(target, &place.subject, book.as_ref())?,
-            (None, None) => match only_target(&place.subject, book.as_ref(), file) {
-                Some(target) => at_target(target.as_str(), &place.subject, book.as_ref())?,
+            (Some(dsn), None) => at_server(dsn, (&place.subject, common), record)?,
+            (None, Some(target)) => at_target(target, &place.subject, record)?,
+            (None, None) => match only_target(&place.subject, record, file) {
+                Some(target) => at_target(target.as_str(), &place.subject, record)?,
                 None => offline(&place.subject, file)?,
             },
         };
@@ -63,9 +56,8 @@ impl Lens {
         let at = clock_now();
         Ok(Self {
             ground,
-            book,
+            readers,
             known,
-            judgements,
             at,
         })
     }
@@ -159,25 +151,29 @@ fn two_places(target: &str) -> Failure {
     .hint("leave out one of the two")
 }
 
+/// The stores of a record, and of whom it says something.
+type Record<'a> = (&'a Readers, &'a Register);
+
 /// The target of the record that is meant when nothing is said: the only one, unless a file or another
 /// version is asked about.
 fn only_target<'b>(
     subject: &Subject,
-    book: Option<&'b Book>,
+    record: Option<Record<'b>>,
     file: Option<&std::path::Path>,
 ) -> Option<&'b TargetId> {
-    let mut targets = book?.targets.iter();
-    let (Some((target, standing)), None) = (targets.next(), targets.next()) else {
+    let (_, register) = record?;
+    let mut targets = register.targets().iter();
+    let (Some((target, site)), None) = (targets.next(), targets.next()) else {
         return None;
     };
-    let runs = standing.server.as_ref()?.major();
+    let runs = site.server.as_ref()?.major();
     let other = subject.version != VERSION_UNNAMED && subject.version != runs;
     (file.is_none() && !other).then_some(target)
 }
 
 /// A target as it was recorded last.
-fn at_target(name: &str, subject: &Subject, book: Option<&Book>) -> Result<Ground, Failure> {
-    let Some(book) = book else {
+fn at_target(name: &str, subject: &Subject, record: Option<Record<'_>>) -> Result<Ground, Failure> {
+    let Some((readers, register)) = record else {
         return Err(Failure::new(
             Code::Unknown,
             format!("no target {name}: nothing is recorded"),
@@ -185,13 +181,13 @@ fn at_target(name: &str, subject: &Subject, book: Option<&Book>) -> Result<Groun
         .hint("give --state-dir the directory of the guard that watches it"));
     };
     let target = TargetId::new(name);
-    let standing = book.targets.get(&target).ok_or_else(|| {
-        let known: Vec<&str> = book.targets.keys().map(TargetId::as_str).collect();
+    let site = register.targets().get(&target).ok_or_else(|| {
+        let known: Vec<&str> = register.targets().keys().map(TargetId::as_str).collect();
         Failure::new(Code::Unknown, format!("no target {name} is recorded"))
             .hint(format!("recorded are {}", known.join(", ")))
     })?;
     let failed = |e| Failure::of(Code::Store, &e);
-    let snapshot = book.readers.snapshots.latest(&target).map_err(failed)?;
+    let snapshot = readers.snapshots.latest(&target).map_err(failed)?;
     let snapshot = snapshot.ok_or_else(|| {
         Failure::new(
             Code::Unknown,
@@ -199,19 +195,20 @@ fn at_target(name: &str, subject: &Subject, book: Option<&Book>) -> Result<Groun
         )
         .hint("backstay status")
     })?;
-    let address = standing.watched.as_ref().map_or(name, |w| &w.address);
-    recorded(snapshot, address, subject)
+    let address = site.watched.as_ref().map_or(name, |w| &w.address);
+    as_recorded(snapshot, address, subject)
 }
 
 /// A live server; when a guard watches it, it goes by the name that it has there.
 fn at_server(
     dsn: &str,
     (subject, common): (&Subject, &Common),
-    book: Option<&Book>,
+    record: Option<Record<'_>>,
 ) -> Result<Ground, Failure> {
     let mut ground = live(dsn, subject, common)?;
-    let named = book.iter().flat_map(|b| &b.targets).find(|(_, standing)| {
-        let watched = standing.watched.as_ref().map(|w| w.address.as_str());
+    let mut targets = record.iter().flat_map(|(_, register)| register.targets());
+    let named = targets.find(|(_, site)| {
+        let watched = site.watched.as_ref().map(|w| w.address.as_str());
         watched.is_some() && watched == ground.live.as_ref().map(|l| l.address.as_str())
     });
     if let (Some((target, _)), Some(live)) = (named, &mut ground.live) {

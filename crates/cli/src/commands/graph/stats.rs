@@ -257,7 +257,7 @@ fn learnt(page: &mut Page, lens: &Lens, stats: &Stats) {
             vec![dim("observed"), plain(when)],
             vec![
                 dim("judgements"),
-                plain(count(lens.judgements.len(), "word") + " of people"),
+                plain(count(lens.known.register.said().len(), "word") + " of people"),
             ],
         ],
     );
@@ -324,6 +324,6 @@ fn document(lens: &Lens, stats: &Stats) -> Value {
         "edges_with_counter_evidence": stats.against,
         "oldest_evidence": stats.oldest.map(|t| t.to_string()),
         "newest_evidence": stats.newest.map(|t| t.to_string()),
-        "judgements": lens.judgements.len(),
+        "judgements": lens.known.register.said().len(),
     })
 }
