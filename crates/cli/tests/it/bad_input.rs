@@ -318,13 +318,6 @@ const CASES: &[Case] = &[
         "0.05",
     ),
     case(
-        "detect kpi.csv --changed-at 1 --baseline lstm",
-        2,
-        "E-CONF-NOT-YET",
-        "the baseline `lstm` is not available yet",
-        "--baseline seasonal",
-    ),
-    case(
         "detect kpi.csv --changed-at 1 --tz Mars/Base",
         2,
         "E-CONF-USAGE",

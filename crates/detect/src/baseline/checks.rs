@@ -1,8 +1,11 @@
 //! What every baseline must do, held to by each room's own tests. Panics say what it did instead.
 
-use backstay_model::{Span, Timestamp};
+use backstay_model::metric::{MetricRole, Worse};
+use backstay_model::{MetricName, Span, Timestamp};
 
 use super::{Baseline, DAY, Fitted, Unfit};
+use crate::choice::{Below, Choice};
+use crate::judge::{Column, judge_series_with};
 use crate::residual::Point;
 
 /// From one value to the next.
@@ -118,6 +121,51 @@ pub fn is_deterministic(baseline: &dyn Baseline) {
     assert_eq!(once(), once());
 }
 
+/// What is asked together with a moment does not change the line there: one moment, a few and a day
+/// give the same values.
+///
+/// # Panics
+/// When they do not.
+pub fn looks_at_one_moment_at_a_time(baseline: &dyn Baseline) {
+    let wave = Wave {
+        days: 4.0,
+        ..Wave::default()
+    };
+    let (ahead, fitted) = (wave.ahead(), fitted(baseline, &wave.points()));
+    let day = line(fitted.as_ref(), &ahead);
+    for count in [1, 13] {
+        for (few, all) in line(fitted.as_ref(), &ahead[..count]).iter().zip(&day) {
+            assert!((few - all).abs() < 1e-5, "{few} of {count}, {all} of all");
+        }
+    }
+    let last = line(fitted.as_ref(), &ahead[287..]);
+    assert!((last[0] - day[287]).abs() < 1e-5, "{last:?}, {}", day[287]);
+}
+
+/// A history that is `factor` times as large and `offset` higher gives a line that is the same way
+/// larger and higher, to within `off` of the history's own scale.
+///
+/// # Panics
+/// When it does not.
+pub fn follows_scale_and_offset(baseline: &dyn Baseline, (factor, offset): (f64, f64), off: f64) {
+    let wave = Wave {
+        days: 4.0,
+        ..Wave::default()
+    };
+    let points = wave.points();
+    let moved = |p: &Point| Point {
+        value: factor * p.value + offset,
+        ..*p
+    };
+    let moved: Vec<Point> = points.iter().map(moved).collect();
+    let plain = line(fitted(baseline, &points).as_ref(), &wave.ahead());
+    let moved = line(fitted(baseline, &moved).as_ref(), &wave.ahead());
+    for (plain, moved) in plain.iter().zip(&moved) {
+        let back = (moved - offset) / factor;
+        assert!((back - plain).abs() < off, "{back} instead of {plain}");
+    }
+}
+
 /// A constant history gives that constant, or is refused; it never gives anything else.
 ///
 /// # Panics
@@ -135,6 +183,86 @@ pub fn holds_a_constant(baseline: &dyn Baseline) {
             assert!((value - 3.0).abs() < 0.02, "{value} instead of 3");
         }
     }
+}
+
+/// What the back-test takes of this baseline, the seasonal median and no season, one line for each shape
+/// of a history of so many days.
+///
+/// # Panics
+/// When one of them could not be tried.
+#[must_use]
+pub fn choices(baseline: &dyn Baseline, days: i64) -> String {
+    let shifts = |days: f64| if days.fract() < 1.0 / 3.0 { 0.8 } else { 0.0 };
+    let table = [
+        ("a smooth day", column(days, |d| 0.5 * wave(d), 0.0)),
+        (
+            "a steep climb",
+            column(days, |d| 0.3 * wave(d) + 0.6 * d, 0.0),
+        ),
+        ("shifts of work", column(days, shifts, 0.0)),
+        ("a walk", column(days, |_| 0.0, 0.1)),
+    ];
+    let line = |(title, column): &(&str, Column)| {
+        let below = below(baseline, column, days);
+        format!("{title}: {} ({})\n", below.id, below.why)
+    };
+    table.iter().map(line).collect()
+}
+
+/// Whatever happens since a change, the line before it, its losses and the choice stay what they were.
+///
+/// # Panics
+/// When they do not.
+pub fn sees_nothing_since_the_change(baseline: &dyn Baseline) {
+    let days = 5;
+    let calm = column(days, |d| 0.5 * wave(d), 0.0);
+    let mut wild = calm.clone();
+    let since = wild.points.len() - 24;
+    wild.points[since..].iter_mut().for_each(|p| p.value *= 9.0);
+    assert_eq!(below(baseline, &calm, days), below(baseline, &wild, days));
+}
+
+/// A latency: `days` days of five minutes, and two hours since a change that did nothing.
+fn column(days: i64, shape: impl Fn(f64) -> f64, walk: f64) -> Column {
+    let (mut draw, mut place) = (Draw(7), 0.0);
+    let points = (0..days * 288 + 24).map(|i| {
+        place += walk * (draw.unit() - 0.5);
+        let days = i as f64 / 288.0;
+        Point {
+            at: Timestamp(i * STEP.0),
+            value: 50.0 * (shape(days) + place + 0.1 * (draw.unit() - 0.5)).exp(),
+        }
+    });
+    Column {
+        name: MetricName::new("latency_ms"),
+        role: MetricRole::Latency,
+        worse: Worse::Up,
+        floor: 0.0,
+        points: points.collect(),
+    }
+}
+
+fn below(baseline: &dyn Baseline, column: &Column, days: i64) -> Below {
+    let choice = Choice::Best(vec![baseline]);
+    let (changed_at, utc) = (Timestamp(days * DAY.0), crate::Clock::utc());
+    let verdict = judge_series_with(
+        std::slice::from_ref(column),
+        changed_at,
+        0.05,
+        &choice,
+        &utc,
+    );
+    let Some(below) = verdict.below.into_iter().next() else {
+        panic!("a line below the only column");
+    };
+    assert_eq!(below.tried.len(), 3, "{below:?}");
+    assert!(below.tried.iter().all(|t| t.loss.is_ok()), "{below:?}");
+    below
+}
+
+/// A wave of one day.
+fn wave(days: f64) -> f64 {
+    (days * std::f64::consts::TAU).sin()
 }
 
 fn fitted(baseline: &dyn Baseline, points: &[Point]) -> Box<dyn Fitted> {

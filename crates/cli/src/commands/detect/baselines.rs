@@ -8,9 +8,7 @@ use crate::failure::{Code, Failure};
 /// Every word that names a baseline.
 const WORDS: &str = "seasonal, ets, prophet, lstm and auto";
 /// Baselines that are parts of the program of their own.
-const PARTS: [&str; 1] = ["ets"];
-/// Baselines that come with a later version.
-const LATER: [&str; 2] = ["prophet", "lstm"];
+const PARTS: [&str; 3] = ["ets", "prophet", "lstm"];
 
 /// What `--baseline` asks for.
 #[derive(Debug)]
@@ -28,10 +26,6 @@ impl Asked {
             part_word if PARTS.contains(&part_word) => part(part_word)
                 .map(Self::One)
                 .ok_or_else(|| not_built(part_word)),
-            later if LATER.contains(&later) => {
-                Err(Failure::not_yet(&format!("the baseline `{later}`"))
-                    .hint("--baseline seasonal works now"))
-            }
             other => Err(Failure::new(
                 Code::Usage,
                 format!("`--baseline {other}` is not a baseline"),
@@ -54,6 +48,10 @@ fn part(word: &str) -> Option<Box<dyn Baseline>> {
     match word {
         #[cfg(feature = "ets")]
         "ets" => Some(Box::new(backstay_baseline_ets::Ets)),
+        #[cfg(feature = "prophet")]
+        "prophet" => Some(Box::new(backstay_baseline_prophet::Prophet)),
+        #[cfg(feature = "lstm")]
+        "lstm" => Some(Box::new(backstay_baseline_lstm::Lstm)),
         _ => None,
     }
 }
@@ -70,7 +68,9 @@ fn not_built(word: &str) -> Failure {
         format!("this backstay was built without the baseline `{word}`"),
     )
     .hint(format!("it has seasonal{have} and auto"))
-    .hint(format!("cargo build --release --features {word}"))
+    .hint(format!(
+        "cargo build --release -p backstay-cli --features {word}"
+    ))
 }
 
 #[cfg(test)]
@@ -79,9 +79,12 @@ mod tests {
 
     #[test]
     fn what_is_not_built_says_so_and_auto_takes_what_there_is() {
-        let failure = not_built("ets");
-        assert_eq!(failure.code.entry().0, "E-MODEL-NOT-BUILT");
         for word in PARTS {
+            let failure = not_built(word);
+            assert_eq!(failure.code.entry().0, "E-MODEL-NOT-BUILT");
+            assert!(failure.primary.contains(&format!("the baseline `{word}`")));
+            let build = format!("cargo build --release -p backstay-cli --features {word}");
+            assert_eq!(failure.hints.last(), Some(&build));
             match Asked::parse(word) {
                 Ok(Asked::One(one)) => assert!(!one.id().to_string().is_empty()),
                 Ok(other) => panic!("{word}: {other:?}"),
