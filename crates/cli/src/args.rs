@@ -283,9 +283,14 @@ pub(crate) struct Detect {
     /// Which way is worse: up, down or both.
     #[arg(long, default_value = "both")]
     pub(crate) direction: String,
-    /// Role of a column: COLUMN=throughput|latency|errors|demand|saturation|other.
+    /// Role of a column: COLUMN=throughput|latency|errors|demand|saturation|other, or peer: a metric of
+    /// another target, which the change did not touch. What two or more peers do as well is not blamed
+    /// on the change.
     #[arg(long, value_name = "COLUMN=ROLE")]
     pub(crate) role: Vec<String>,
+    /// Take the roles that --role does not say from well-known names of columns, and tell which.
+    #[arg(long)]
+    pub(crate) guess_roles: bool,
     /// Time zone of times without an offset, and of the season: Europe/Berlin.
     #[arg(long, value_name = "ZONE")]
     pub(crate) tz: Option<String>,

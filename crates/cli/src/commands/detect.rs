@@ -9,7 +9,7 @@ mod table;
 
 use std::path::Path;
 
-use backstay_detect::{judge_series_with, scores};
+use backstay_detect::{Column, Terms, judge_series_on, scores};
 use backstay_model::Timestamp;
 use backstay_model::metric::Worse;
 
@@ -41,20 +41,33 @@ pub(crate) fn run(args: &Detect, out: Out) -> Result<Exit, Failure> {
         Writing::Dropped
     };
     let recorded = table::read(&args.file, &reading, writing)?;
-    let roles = columns::roles(&args.role, &recorded, &args.file)?;
+    let mut said = columns::said(&args.role, &recorded, &args.file)?;
     let note = |text: &String| out.note(format!("note: {text}"));
     recorded.notes.iter().for_each(note);
+    said.notes().iter().for_each(note);
+    if args.guess_roles {
+        said.guess(&recorded).iter().for_each(note);
+    }
     if args.scores {
-        write_scores(&recorded, &roles, out)?;
+        write_scores(&recorded, &said.roles, out)?;
         return Ok(Exit::Ok);
     }
     let changed_at = changed_at(args, &reading, &args.file)?;
     let last = recorded.at.last().copied().unwrap_or(changed_at);
     let first = recorded.at.first().copied().unwrap_or(changed_at);
     let clock = reading.clock(first.min(changed_at), last.max(changed_at));
-    let (columns, notes) = columns::columns(recorded, &roles, direction, changed_at);
+    let (columns, notes) = columns::columns(recorded, &said.roles, direction, changed_at);
     notes.iter().for_each(note);
-    let verdict = judge_series_with(&columns, changed_at, args.alpha, &asked.choice(), &clock);
+    let peer = |c: &Column| said.peers.iter().any(|name| name == c.name.as_str());
+    let (peers, columns): (Vec<Column>, Vec<Column>) = columns.into_iter().partition(peer);
+    let terms = Terms {
+        changed_at,
+        alpha: args.alpha,
+        choice: &asked.choice(),
+        clock: &clock,
+        peers: &peers,
+    };
+    let verdict = judge_series_on(&columns, &terms);
     let judged = Judged {
         verdict: &verdict,
         columns: &columns,

@@ -22,11 +22,11 @@ fn csv(head: &str, rows: impl Iterator<Item = (i64, Option<String>)>) -> String 
     text
 }
 
-/// Ten days of five minutes with a daily season, worse by `factor` for the two hours from noon of the
-/// last day.
-fn seasonal(factor: f64) -> String {
-    let rows = (0..10 * 288 + 24).map(|i| {
-        let at = NOON - 10 * DAY + i * 300;
+/// Days of five minutes with a daily season, worse by `factor` for the two hours from noon of the last
+/// day.
+fn seasonal(days: i64, factor: f64) -> String {
+    let rows = (0..days * 288 + 24).map(|i| {
+        let at = NOON - days * DAY + i * 300;
         let turn = at as f64 / DAY as f64 * std::f64::consts::TAU;
         let usual = 20.0 + 8.0 * turn.sin() + noise(i);
         let value = if at >= NOON { usual * factor } else { usual };
@@ -39,16 +39,21 @@ fn judged(bench: &Bench, words: &str) -> serde_json::Value {
     bench.say(&format!("detect {words} --json")).json()
 }
 
+/// Baselines that this build has beside the seasonal median, and their names in a verdict.
+fn parts() -> Vec<(&'static str, &'static str)> {
+    let ets = cfg!(feature = "ets").then_some(("ets", "mstl-ets-1"));
+    let prophet = cfg!(feature = "prophet").then_some(("prophet", "prophet-1"));
+    let lstm = cfg!(feature = "lstm").then_some(("lstm", "lstm-1"));
+    [ets, prophet, lstm].into_iter().flatten().collect()
+}
+
 #[test]
 fn each_column_says_which_baseline_lay_below_it_and_why() {
     let bench = Bench::new();
-    bench.file("hurt.csv", &seasonal(1.8));
-    bench.file("calm.csv", &seasonal(1.0));
-    let ets = cfg!(feature = "ets").then_some(("ets", "mstl-ets-1"));
-    let seasonal = Some(("seasonal", "seasonal-median-1"));
-    for (baseline, id) in [seasonal, ets].into_iter().flatten() {
-        let words = format!("--changed-at {NOON} --role latency_ms=latency --baseline {baseline}");
-        let hurt = judged(&bench, &format!("hurt.csv {words}"));
+    bench.file("hurt.csv", &seasonal(7, 1.8));
+    let words = format!("hurt.csv --changed-at {NOON} --role latency_ms=latency --baseline");
+    for (baseline, id) in [vec![("seasonal", "seasonal-median-1")], parts()].concat() {
+        let hurt = judged(&bench, &format!("{words} {baseline}"));
         let metric = &hurt["per_metric"]["latency_ms"];
         assert_eq!(
             (hurt["verdict"].as_str(), hurt["baseline"].as_str()),
@@ -56,34 +61,44 @@ fn each_column_says_which_baseline_lay_below_it_and_why() {
         );
         assert_eq!(metric["baseline"], id);
         assert_eq!(metric["baseline_why"], "as asked");
-        let calm = judged(&bench, &format!("calm.csv {words}"));
-        assert_ne!(calm["verdict"], "hurt", "{baseline}");
     }
-    let words = format!("hurt.csv --changed-at {NOON} --role latency_ms=latency --baseline auto");
-    let auto = judged(&bench, &words);
-    assert_eq!(auto["verdict"], "hurt");
-    let tried = auto["per_metric"]["latency_ms"]["baselines_tried"]
+}
+
+#[test]
+fn the_back_test_tries_all_that_is_built() {
+    let bench = Bench::new();
+    bench.file("hurt.csv", &seasonal(5, 1.8));
+    let words = format!("--changed-at {NOON} --role latency_ms=latency --baseline auto");
+    let hurt = judged(&bench, &format!("hurt.csv {words}"));
+    assert_eq!(hurt["verdict"], "hurt");
+    let tried = hurt["per_metric"]["latency_ms"]["baselines_tried"]
         .as_array()
         .unwrap();
     let ids: Vec<&str> = tried
         .iter()
         .filter_map(|t| t["baseline"].as_str())
         .collect();
-    assert!(ids.starts_with(&["seasonal-median-1", "flat-1"]), "{ids:?}");
-    assert_eq!(ids.contains(&"mstl-ets-1"), cfg!(feature = "ets"));
-    assert!(
-        tried
-            .iter()
-            .all(|t| t["loss_median"].is_f64() || t["refused"].is_string())
-    );
-    assert_eq!(
-        auto,
-        judged(&bench, &words),
-        "the same file, the same answer"
-    );
+    let parts = parts().into_iter().map(|(_, id)| id);
+    let wanted: Vec<&str> = ["seasonal-median-1", "flat-1"]
+        .into_iter()
+        .chain(parts)
+        .collect();
+    assert_eq!(ids, wanted);
+    assert!(tried.iter().all(|t| t["loss_median"].is_f64()), "{tried:?}");
 }
 
-#[cfg(feature = "ets")]
+#[test]
+fn a_calm_file_hurts_over_no_light_baseline() {
+    let bench = Bench::new();
+    bench.file("calm.csv", &seasonal(10, 1.0));
+    let words = format!("calm.csv --changed-at {NOON} --role latency_ms=latency --baseline");
+    let ets = cfg!(feature = "ets").then_some("ets");
+    for baseline in [Some("seasonal"), ets].into_iter().flatten() {
+        let calm = judged(&bench, &format!("{words} {baseline}"));
+        assert_ne!(calm["verdict"], "hurt", "{baseline}");
+    }
+}
+
 #[test]
 fn a_baseline_that_needs_more_history_is_refused_and_the_verdict_stands() {
     let bench = Bench::new();
@@ -98,20 +113,71 @@ fn a_baseline_that_needs_more_history_is_refused_and_the_verdict_stands() {
     });
     bench.file("short.csv", &csv("latency_ms", rows));
     let changed_at = NOON + 3_000;
+    let words = format!("short.csv --changed-at {changed_at} --role latency_ms=latency");
+    for (baseline, _) in parts() {
+        let short = judged(&bench, &format!("{words} --baseline {baseline}"));
+        assert_eq!(
+            (short["verdict"].as_str(), short["baseline"].as_str()),
+            (Some("hurt"), Some("flat-1"))
+        );
+        assert_eq!(
+            short["per_metric"]["latency_ms"]["baseline_why"],
+            "the one asked for was refused: 0.0 days of history, it needs 2",
+            "{baseline}"
+        );
+    }
+}
+
+/// Three targets behind one host, by minutes for two days: noise that all three share, and noise of each;
+/// since noon `since` is added to the first, and `elsewhere` to the others.
+fn beside_others(since: f64, elsewhere: f64) -> String {
+    let rows = (-2_880..90).map(|i| {
+        let shared = 4.0 * noise(i / 7) + 2.0 * noise(i);
+        let value = |own: i64, worse: f64| {
+            let worse = if i >= 0 { worse } else { 0.0 };
+            20.0 + shared + 0.5 * noise(i * 31 + own) + worse
+        };
+        let (a, b, c) = (value(1, since), value(2, elsewhere), value(3, elsewhere));
+        (NOON + 60 * i, Some(format!("{a:.3},{b:.3},{c:.3}")))
+    });
+    csv("latency_ms,latency_b,latency_c", rows)
+}
+
+#[test]
+fn what_the_peers_do_as_well_is_not_blamed_on_the_change() {
+    let bench = Bench::new();
+    bench.file("alone.csv", &beside_others(9.0, 0.0));
+    bench.file("common.csv", &beside_others(9.0, 9.0));
+    let words = format!("--changed-at {NOON} --role latency_ms=latency");
+    let peers = "--role latency_b=peer --role latency_c=peer";
+    let alone = judged(&bench, &format!("alone.csv {words} {peers}"));
+    assert_eq!(alone["verdict"], "hurt", "{alone}");
+    assert!(
+        alone["per_metric"]["latency_b"].is_null(),
+        "a peer is no column of the target"
+    );
+    let common = judged(&bench, &format!("common.csv {words} {peers}"));
+    assert_eq!(common["verdict"], "confounded", "{common}");
+    let one = bench.say(&format!("detect common.csv {words} --role latency_b=peer"));
+    assert!(
+        one.err.contains("latency_b is the only peer"),
+        "{}",
+        one.err
+    );
+}
+
+#[test]
+fn roles_can_be_taken_from_names_and_are_told() {
+    let bench = Bench::new();
+    bench.file("named.csv", &beside_others(9.0, 0.0));
     let words =
-        format!("short.csv --changed-at {changed_at} --role latency_ms=latency --baseline ets");
-    let short = judged(&bench, &words);
-    assert_eq!(
-        (short["verdict"].as_str(), short["baseline"].as_str()),
-        (Some("hurt"), Some("flat-1"))
-    );
-    let why = short["per_metric"]["latency_ms"]["baseline_why"]
-        .as_str()
-        .unwrap();
-    assert_eq!(
-        why,
-        "the one asked for was refused: 0.0 days of history, it needs 2"
-    );
+        format!("detect named.csv --changed-at {NOON} --guess-roles --role latency_c=other");
+    let told = bench.say(&words);
+    for name in ["latency_ms", "latency_b"] {
+        let note = format!("column {name} is taken for latency");
+        assert!(told.err.contains(&note), "{}", told.err);
+    }
+    assert!(!told.err.contains("latency_c is taken"), "{}", told.err);
 }
 
 /// Tens, then half as much again, in rows that `bend` may move, empty or drop.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use backstay_detect::{Column, Point};
+use backstay_detect::{Column, Point, role_of_name};
 use backstay_model::metric::{MetricRole, Worse};
 use backstay_model::{MetricName, Timestamp};
 
@@ -18,19 +18,98 @@ const RISES_MIN: f64 = 0.5;
 /// A reset falls to less than this share of what it was.
 const RESET_TO: f64 = 0.5;
 
+/// How the command line says that a column is a peer's.
+const PEER: &str = "=peer";
+
 /// A role that the command line gives a column.
 pub(super) type Named = (String, MetricRole);
 
-/// The roles of the command line, by column.
-pub(super) fn roles(
-    words: &[String],
-    recorded: &Recorded,
-    file: &Path,
-) -> Result<Vec<Named>, Failure> {
-    words
+/// What the command line says of columns.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// Roles, by column.
+    pub(super) roles: Vec<Named>,
+    /// Columns of other targets.
+    pub(super) peers: Vec<String>,
+}
+
+/// The roles and peers of the command line.
+pub(super) fn said(words: &[String], recorded: &Recorded, file: &Path) -> Result<Said, Failure> {
+    let peer = |word: &&String| word.ends_with(PEER);
+    let peers: Result<Vec<String>, Failure> = words
         .iter()
+        .filter(peer)
+        .map(|word| known(word.trim_end_matches(PEER), recorded, file))
+        .collect();
+    let roles: Result<Vec<Named>, Failure> = words
+        .iter()
+        .filter(|word| !peer(word))
         .map(|word| role(word, recorded, file))
-        .collect()
+        .collect();
+    let said = Said {
+        roles: roles?,
+        peers: peers?,
+    };
+    let others = |c: &&ColumnOfRows| !said.peers.contains(&c.name);
+    if recorded.columns.iter().filter(others).count() == 0 {
+        return Err(Failure::new(
+            Code::Usage,
+            format!("every column of {} is a peer", file.display()),
+        )
+        .hint("leave the columns of the changed target without that role"));
+    }
+    Ok(said)
+}
+
+impl Said {
+    /// What is to be said about the peers.
+    pub(super) fn notes(&self) -> Vec<String> {
+        match self.peers.as_slice() {
+            [only] => vec![format!(
+                "{only} is the only peer and is left aside: what one other target does is no sign of a common cause"
+            )],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Adds roles by the names of columns that have none and are no peer's, and says which.
+    pub(super) fn guess(&mut self, recorded: &Recorded) -> Vec<String> {
+        let named = |name: &String| self.roles.iter().any(|(said, _)| said == name);
+        let open = |c: &&ColumnOfRows| !named(&c.name) && !self.peers.contains(&c.name);
+        let guess = |c: &ColumnOfRows| Some((c.name.clone(), role_of_name(&c.name)?));
+        let columns = recorded.columns.iter().filter(open);
+        let guessed: Vec<Named> = columns.filter_map(guess).collect();
+        let note = |(name, role): &Named| format!("column {name} is taken for {}", word(*role));
+        let notes = guessed.iter().map(note).collect();
+        self.roles.extend(guessed);
+        notes
+    }
+}
+
+/// The word of the command line for a role.
+const fn word(role: MetricRole) -> &'static str {
+    match role {
+        MetricRole::Throughput => "throughput",
+        MetricRole::Latency => "latency",
+        MetricRole::Errors => "errors",
+        MetricRole::Demand => "demand",
+        MetricRole::Saturation => "saturation",
+        MetricRole::Host => "host",
+        MetricRole::Other => "other",
+    }
+}
+
+/// The name of a column that is there.
+fn known(column: &str, recorded: &Recorded, file: &Path) -> Result<String, Failure> {
+    if recorded.columns.iter().any(|c| c.name == column) {
+        return Ok(column.to_owned());
+    }
+    let names: Vec<&str> = recorded.columns.iter().map(|c| c.name.as_str()).collect();
+    Err(Failure::new(
+        Code::Usage,
+        format!("{} has no value column `{column}`", file.display()),
+    )
+    .hint(format!("its value columns are {}", names.join(", "))))
 }
 
 fn role(word: &str, recorded: &Recorded, file: &Path) -> Result<Named, Failure> {
@@ -41,17 +120,9 @@ fn role(word: &str, recorded: &Recorded, file: &Path) -> Result<Named, Failure> 
     })?;
     let role = MetricRole::parse(role).ok_or_else(|| {
         Failure::new(Code::Usage, format!("`{role}` is not a role"))
-            .hint("roles are throughput, latency, errors, demand, saturation and other")
+            .hint("roles are throughput, latency, errors, demand, saturation, other and peer")
     })?;
-    if !recorded.columns.iter().any(|c| c.name == column) {
-        let names: Vec<&str> = recorded.columns.iter().map(|c| c.name.as_str()).collect();
-        return Err(Failure::new(
-            Code::Usage,
-            format!("{} has no value column `{column}`", file.display()),
-        )
-        .hint(format!("its value columns are {}", names.join(", "))));
-    }
-    Ok((column.to_owned(), role))
+    Ok((known(column, recorded, file)?, role))
 }
 
 /// A role says which way is worse; the option speaks for columns without one.
@@ -147,6 +218,39 @@ mod tests {
                 value,
             })
             .collect()
+    }
+
+    fn recording(names: &[&str]) -> Recorded {
+        Recorded {
+            columns: names
+                .iter()
+                .map(|name| ColumnOfRows {
+                    name: (*name).to_owned(),
+                    values: Vec::new(),
+                })
+                .collect(),
+            ..Recorded::default()
+        }
+    }
+
+    #[test]
+    fn peers_are_told_from_roles_and_names_speak_where_nobody_did() {
+        let recorded = recording(&["tps", "tps_b", "latency_ms", "platform"]);
+        let words = ["tps=throughput", "tps_b=peer"].map(String::from);
+        let mut said = said(&words, &recorded, Path::new("x.csv")).unwrap();
+        assert_eq!(said.roles, [("tps".to_owned(), MetricRole::Throughput)]);
+        assert_eq!(said.peers, ["tps_b"]);
+        let all = ["tps=peer", "tps_b=peer", "latency_ms=peer", "platform=peer"].map(String::from);
+        assert!(super::said(&all, &recorded, Path::new("x.csv")).is_err());
+        let unknown = ["tpx=peer".to_owned()];
+        assert!(super::said(&unknown, &recorded, Path::new("x.csv")).is_err());
+        assert_eq!(said.notes().len(), 1, "one peer alone is no control");
+        assert_eq!(
+            said.guess(&recorded),
+            ["column latency_ms is taken for latency"],
+            "what was said stays, and `platform` says nothing"
+        );
+        assert_eq!(said.roles.len(), 2);
     }
 
     #[test]
