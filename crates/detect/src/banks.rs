@@ -296,14 +296,6 @@ impl Banks {
             self.learnt.decision.note(at, Window::Alarmed);
         }
     }
-
-    /// Bytes in memory that one metric takes on average, without the pseudo-change of now.
-    #[must_use]
-    pub fn bytes_per_metric(&self) -> usize {
-        let held = |bank: &Bank| bank.len() * size_of::<Placebo>();
-        let all: usize = self.learnt.banks.values().map(held).sum();
-        all / self.learnt.banks.len().max(1)
-    }
 }
 
 /// What a track of a pseudo-change that ended says; `None` when too little of it was read.
@@ -312,8 +304,7 @@ fn placebo(track: &Track, horizon: usize, enough: f64) -> Option<(String, Placeb
     if (track.taken as f64) < enough {
         return None;
     }
-    let at = track.post.first()?.at;
-    let placebo = Placebo::with_beginning(track, horizon, at)?;
+    let placebo = Placebo::with_beginning(track, horizon)?;
     Some((frame.baseline(), placebo))
 }
 

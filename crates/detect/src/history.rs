@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Samples whose probe readings are kept; older ones nobody asks about.
 const PROBED_MAX: usize = 600;
+/// Values by which a column grows: doubling would keep half of it empty.
+const GROWTH: usize = 256;
 
 /// A bounded run of samples of one target, as columns of single precision: a value of one metric takes
 /// four bytes. Values that are not finite are left out on the way in; of two samples with one timestamp
@@ -15,56 +17,51 @@ const PROBED_MAX: usize = 600;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(from = "Kept", into = "Kept")]
 pub struct History {
-    /// Names of the columns, in the order they were first met.
-    names: Vec<MetricName>,
-    columns: BTreeMap<MetricName, usize>,
-    rows: VecDeque<Row>,
     keep: usize,
+    times: VecDeque<Timestamp>,
+    /// As many values as there are times, not a number where there is none.
+    columns: BTreeMap<MetricName, VecDeque<f32>>,
+    /// Moments at which the held connection did not answer, in order of time.
+    unanswered: VecDeque<(Timestamp, Held)>,
+    /// Readings of the probe, in order of time.
+    probed: VecDeque<(Timestamp, Vec<ProbeReading>)>,
 }
 
-/// One sample: a value for each column it knows, not a number where there is none.
-#[derive(Clone, Debug)]
-struct Row {
-    at: Timestamp,
-    values: Box<[f32]>,
-    held: Held,
-    probes: Vec<ProbeReading>,
-}
-
-/// A history as it is kept: without probe readings.
+/// A history as it is kept: without probe readings, and as if all had answered.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     keep: usize,
-    names: Vec<MetricName>,
-    rows: Vec<(i64, Vec<Option<f32>>)>,
+    times: Vec<Timestamp>,
+    columns: BTreeMap<MetricName, Vec<Option<f32>>>,
 }
 
 impl From<History> for Kept {
     fn from(history: History) -> Self {
-        let finite = |v: &f32| Some(*v).filter(|v| v.is_finite());
-        let row = |r: Row| (r.at.0, r.values.iter().map(finite).collect());
+        let finite = |v: f32| Some(v).filter(|v| v.is_finite());
+        let kept = |(name, values): (MetricName, VecDeque<f32>)| {
+            (name, values.into_iter().map(finite).collect())
+        };
         Self {
             keep: history.keep,
-            names: history.names,
-            rows: history.rows.into_iter().map(row).collect(),
+            times: history.times.into(),
+            columns: history.columns.into_iter().map(kept).collect(),
         }
     }
 }
 
 impl From<Kept> for History {
     fn from(kept: Kept) -> Self {
-        let mut history = Self::new(kept.keep);
-        for name in kept.names {
-            history.column(&name);
-        }
-        let row = |(at, values): (i64, Vec<Option<f32>>)| Row {
-            at: Timestamp(at),
-            values: values.iter().map(|v| v.unwrap_or(f32::NAN)).collect(),
-            held: Held::Answers,
-            probes: Vec::new(),
+        let length = kept.times.len();
+        let column = |(name, values): (MetricName, Vec<Option<f32>>)| {
+            let values = values.into_iter().map(|v| v.unwrap_or(f32::NAN));
+            let padded = values.chain(std::iter::repeat(f32::NAN)).take(length);
+            (name, padded.collect())
         };
-        history.rows = kept.rows.into_iter().map(row).collect();
-        history
+        Self {
+            times: kept.times.into(),
+            columns: kept.columns.into_iter().map(column).collect(),
+            ..Self::new(kept.keep)
+        }
     }
 }
 
@@ -73,135 +70,171 @@ impl History {
     #[must_use]
     pub fn new(keep: usize) -> Self {
         Self {
-            names: Vec::new(),
-            columns: BTreeMap::new(),
-            rows: VecDeque::new(),
             keep: keep.max(1),
+            times: VecDeque::new(),
+            columns: BTreeMap::new(),
+            unanswered: VecDeque::new(),
+            probed: VecDeque::new(),
         }
     }
 
     /// Takes in one sample. O(metrics) for samples in order.
     pub fn push(&mut self, sample: &Sample) {
-        let mut values = vec![f32::NAN; self.names.len()];
-        for (name, value) in sample.metrics.iter().filter(|(_, v)| v.is_finite()) {
-            let column = self.column(name);
-            if column >= values.len() {
-                values.resize(column + 1, f32::NAN);
+        let place = self.place(sample.at);
+        if self.times.get(place) != Some(&sample.at) {
+            insert(&mut self.times, place, sample.at);
+            for column in self.columns.values_mut() {
+                insert(column, place, f32::NAN);
             }
-            values[column] = *value as f32;
         }
-        let row = Row {
-            at: sample.at,
-            values: values.into_boxed_slice(),
-            held: sample.held.clone(),
-            probes: sample.probes.clone(),
+        for column in self.columns.values_mut() {
+            column[place] = f32::NAN;
+        }
+        for (name, value) in sample.metrics.iter().filter(|(_, v)| v.is_finite()) {
+            if let Some(column) = self.columns.get_mut(name) {
+                column[place] = *value as f32;
+            } else {
+                let mut column: VecDeque<f32> = self.times.iter().map(|_| f32::NAN).collect();
+                column[place] = *value as f32;
+                self.columns.insert(name.clone(), column);
+            }
+        }
+        let held = Some(&sample.held).filter(|held| **held != Held::Answers);
+        note(&mut self.unanswered, sample.at, held.cloned());
+        let probes = Some(&sample.probes).filter(|probes| !probes.is_empty());
+        note(&mut self.probed, sample.at, probes.cloned());
+        self.shorten();
+    }
+
+    fn shorten(&mut self) {
+        if self.times.len() > self.keep {
+            self.times.pop_front();
+            self.columns.values_mut().for_each(|column| {
+                column.pop_front();
+            });
+        }
+        let Some(first) = self.times.front().copied() else {
+            return;
         };
-        let place = self.rows.partition_point(|r| r.at < sample.at);
-        match self.rows.get_mut(place) {
-            Some(same) if same.at == sample.at => *same = row,
-            _ => self.rows.insert(place, row),
+        let probed_from = self.times[self.times.len().saturating_sub(PROBED_MAX)];
+        while self.unanswered.front().is_some_and(|(at, _)| *at < first) {
+            self.unanswered.pop_front();
         }
-        if self.rows.len() > self.keep {
-            self.rows.pop_front();
-        }
-        let old = self.rows.len().checked_sub(PROBED_MAX + 1);
-        if let Some(old) = old.and_then(|i| self.rows.get_mut(i)) {
-            old.probes = Vec::new();
+        while self.probed.front().is_some_and(|(at, _)| *at < probed_from) {
+            self.probed.pop_front();
         }
     }
 
-    fn column(&mut self, name: &MetricName) -> usize {
-        if let Some(column) = self.columns.get(name) {
-            return *column;
-        }
-        let column = self.names.len();
-        self.names.push(name.clone());
-        self.columns.insert(name.clone(), column);
-        column
+    fn place(&self, at: Timestamp) -> usize {
+        self.times.partition_point(|t| *t < at)
     }
 
-    fn sample(&self, row: &Row) -> Sample {
-        let read = self.names.iter().zip(&row.values);
+    fn sample(&self, row: usize) -> Sample {
+        let at = self.times[row];
+        let read = self
+            .columns
+            .iter()
+            .map(|(name, values)| (name, values[row]));
         let present = read.filter(|(_, v)| v.is_finite());
         Sample {
-            at: row.at,
+            at,
             metrics: present
-                .map(|(name, v)| (name.clone(), f64::from(*v)))
+                .map(|(name, v)| (name.clone(), f64::from(v)))
                 .collect(),
-            probes: row.probes.clone(),
-            held: row.held.clone(),
+            probes: noted(&self.probed, at).cloned().unwrap_or_default(),
+            held: noted(&self.unanswered, at).cloned().unwrap_or_default(),
         }
     }
 
-    fn from_row(&self, first: usize) -> Vec<Sample> {
-        let rows = self.rows.range(first.min(self.rows.len())..);
-        rows.map(|row| self.sample(row)).collect()
+    fn rows_from(&self, first: usize) -> Vec<Sample> {
+        (first..self.times.len())
+            .map(|row| self.sample(row))
+            .collect()
     }
 
     /// All samples, oldest first.
     #[must_use]
     pub fn samples(&self) -> Vec<Sample> {
-        self.from_row(0)
+        self.rows_from(0)
     }
 
     /// The samples at or after `from`, oldest first.
     #[must_use]
     pub fn since(&self, from: Timestamp) -> Vec<Sample> {
-        self.from_row(self.rows.partition_point(|r| r.at < from))
+        self.rows_from(self.place(from))
     }
 
     /// The newest `most` samples after `moment`, oldest first.
     #[must_use]
     pub fn after(&self, moment: Timestamp, most: usize) -> Vec<Sample> {
-        let first = self.rows.partition_point(|r| r.at <= moment);
-        self.from_row(first.max(self.rows.len().saturating_sub(most)))
+        let first = self.times.partition_point(|t| *t <= moment);
+        self.rows_from(first.max(self.times.len().saturating_sub(most)))
     }
 
     /// Moments of the first sample at or after `from`, and of the newest one.
     #[must_use]
     pub fn span(&self, from: Timestamp) -> Option<(Timestamp, Timestamp)> {
-        let first = self.rows.partition_point(|r| r.at < from);
-        Some((self.rows.get(first)?.at, self.rows.back()?.at))
+        Some((*self.times.get(self.place(from))?, self.newest_at()?))
     }
 
     /// The moment of the newest sample before `moment` for which the held connection answered.
     #[must_use]
     pub fn answered_before(&self, moment: Timestamp) -> Option<Timestamp> {
-        let answered = |r: &&Row| r.at < moment && r.held == Held::Answers;
-        self.rows.iter().rev().find(answered).map(|r| r.at)
+        let earlier = self.times.range(..self.place(moment));
+        earlier.rev().find(|at| self.answered(**at)).copied()
     }
 
     /// The moment of the first sample for which the held connection answered.
     #[must_use]
     pub fn first_answer(&self) -> Option<Timestamp> {
-        let answered = |r: &&Row| r.held == Held::Answers;
-        self.rows.iter().find(answered).map(|r| r.at)
+        self.times.iter().find(|at| self.answered(**at)).copied()
+    }
+
+    fn answered(&self, at: Timestamp) -> bool {
+        noted(&self.unanswered, at).is_none()
     }
 
     /// The moment of the newest sample.
     #[must_use]
     pub fn newest_at(&self) -> Option<Timestamp> {
-        self.rows.back().map(|r| r.at)
+        self.times.back().copied()
     }
 
     /// Samples in it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.times.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.times.is_empty()
     }
+}
 
-    /// Bytes in memory, without the readings of the probe.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        let of_row = |r: &Row| size_of::<Row>() + size_of_val::<[f32]>(&r.values);
-        self.rows.iter().map(of_row).sum()
+/// Inserts at `place`, without more room than needed soon.
+fn insert<T>(column: &mut VecDeque<T>, place: usize, value: T) {
+    if column.len() == column.capacity() {
+        column.reserve_exact(GROWTH);
     }
+    column.insert(place, value);
+}
+
+/// Sets what is noted of a moment, or that nothing is.
+fn note<T>(notes: &mut VecDeque<(Timestamp, T)>, at: Timestamp, value: Option<T>) {
+    let place = notes.partition_point(|(t, _)| *t < at);
+    if notes.get(place).is_some_and(|(t, _)| *t == at) {
+        notes.remove(place);
+    }
+    if let Some(value) = value {
+        notes.insert(place, (at, value));
+    }
+}
+
+fn noted<T>(notes: &VecDeque<(Timestamp, T)>, at: Timestamp) -> Option<&T> {
+    let place = notes.partition_point(|(t, _)| *t < at);
+    notes.get(place).filter(|(t, _)| *t == at).map(|(_, v)| v)
 }
 
 /// The sample without values that are not finite.

@@ -22,6 +22,7 @@ pub mod residual;
 pub mod judge;
 mod placebo;
 pub mod scores;
+pub mod slow;
 pub mod watch;
 
 mod combine;
@@ -56,4 +57,5 @@ pub use names::role_of_name;
 pub use policy::DetectPolicy;
 pub use residual::{Band, Point};
 pub use scores::scores;
+pub use slow::Slow;
 pub use watch::{Opening, Watch};

@@ -104,7 +104,7 @@ pub(crate) fn dirty(tracks: &[Track], judged: &[Judged], policy: &DetectPolicy) 
             let blank = Track::open(track.name.clone(), track.role, track.worse, track.floor);
             let mut first = blank.freeze(&near[..split]);
             let phi = first.frame.as_ref()?.phi;
-            let seen = placebo::scanned(&mut first, &near[split..], near[split - 1].at)?;
+            let seen = placebo::scanned(&mut first, &near[split..])?;
             let max = seen.max / crate::shipped::memory(phi);
             let matters = effect::excess(seen.shift) >= policy.gate_uncalibrated;
             let p = crate::shipped::p_value(max, split, near.len() - split);
@@ -242,13 +242,7 @@ impl<'a> Case<'a> {
         }
         let taken = host(&self.watch.tracks) == Host::Taken;
         let contended = self.refusals.contains(&Refusal::HostContention) && (taken || !twice);
-        let dirty = self.watch.baseline == Baseline::Dirty;
-        if self.watch.warming() {
-            // No windows after earlier restarts say how slow cold caches are.
-            self.refusals.push(Refusal::Uncalibrated);
-            return Some(VerdictKind::Confounded);
-        }
-        if contended || dirty || !self.watch.standing.is_empty() {
+        if contended || self.clouded() {
             return Some(VerdictKind::Confounded);
         }
         if promise == Promise::Broken {
@@ -271,6 +265,16 @@ impl<'a> Case<'a> {
             Refusal::Uncalibrated
         });
         Some(VerdictKind::Inconclusive)
+    }
+
+    /// Whether the time before, or what was said from outside, keeps statistics from blaming anybody.
+    fn clouded(&mut self) -> bool {
+        let warming = self.watch.warming();
+        if warming {
+            // No windows after earlier restarts say how slow cold caches are.
+            self.refusals.push(Refusal::Uncalibrated);
+        }
+        warming || self.watch.baseline == Baseline::Dirty || !self.watch.standing.is_empty()
     }
 
     fn confounded(&mut self) -> VerdictKind {

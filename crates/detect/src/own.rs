@@ -91,7 +91,7 @@ impl<'a> Past<'a> {
         self.settle(&mut track, at, typical)?;
         let until = at + self.horizon;
         let horizon = &self.points[at..until];
-        let placebo = placebo::scanned(&mut track, horizon, self.points[at - 1].at)?;
+        let placebo = placebo::scanned(&mut track, horizon)?;
         Some((placebo, *track.scan.maxima()))
     }
 

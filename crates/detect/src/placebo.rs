@@ -1,7 +1,8 @@
 //! The guarantee: the same scan at moments of the same target at which nothing was changed. Of each
 //! such window only the maximum over the whole horizon is kept, so looking at every bin is covered.
 
-use backstay_model::Timestamp;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::residual::Point;
@@ -28,8 +29,6 @@ const BELIEVED: f64 = 60.0;
 /// What one placebo window said.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Placebo {
-    /// The pseudo-change.
-    pub(crate) at: Timestamp,
     /// Maximum of the scan over the horizon.
     pub(crate) max: f64,
     /// Median distance over the horizon, unclipped, "worse" up.
@@ -41,9 +40,8 @@ pub(crate) struct Placebo {
 
 impl Placebo {
     /// What the bins since a pseudo-change said; `None` without any.
-    pub(crate) fn of(track: &Track, at: Timestamp) -> Option<Self> {
+    pub(crate) fn of(track: &Track) -> Option<Self> {
         Some(Self {
-            at,
             max: track.scan.max(),
             shift: track.median_distance(&track.post)?,
             early: [None; 2],
@@ -51,7 +49,7 @@ impl Placebo {
     }
 
     /// The same of a window of `horizon` bins, with what its beginning said.
-    pub(crate) fn with_beginning(track: &Track, horizon: usize, at: Timestamp) -> Option<Self> {
+    pub(crate) fn with_beginning(track: &Track, horizon: usize) -> Option<Self> {
         let whole = track.taken == track.post.len();
         let until = |share: f64| {
             let bins = checkpoint(share, horizon).min(track.post.len());
@@ -60,7 +58,7 @@ impl Placebo {
         };
         Some(Self {
             early: [until(CHECKPOINTS[0]), until(CHECKPOINTS[1])],
-            ..Self::of(track, at)?
+            ..Self::of(track)?
         })
     }
 }
@@ -94,7 +92,9 @@ pub(crate) enum Spacing {
 pub(crate) struct Bank {
     /// Baseline they were made with; another one empties the bank.
     baseline: String,
-    placebos: Vec<Placebo>,
+    /// Oldest first; a watch that is going on shares them.
+    #[serde(with = "shared")]
+    placebos: Arc<Vec<Placebo>>,
     #[serde(default)]
     spacing: Spacing,
     /// Chances are multiplied by this: how much wilder the newest windows are than the older ones.
@@ -110,7 +110,7 @@ impl Default for Bank {
     fn default() -> Self {
         Self {
             baseline: String::new(),
-            placebos: Vec::new(),
+            placebos: Arc::default(),
             spacing: Spacing::default(),
             inflation: one(),
         }
@@ -127,7 +127,7 @@ impl Bank {
     }
 
     /// Windows in it.
-    pub(crate) const fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.placebos.len()
     }
 
@@ -143,10 +143,11 @@ impl Bank {
             Spacing::Overlapping => PLACEBOS_MAX,
             Spacing::Disjoint => DISJOINT_MAX,
         };
-        if self.placebos.len() >= most {
-            self.placebos.remove(0);
+        let placebos = Arc::make_mut(&mut self.placebos);
+        if placebos.len() >= most {
+            placebos.remove(0);
         }
-        self.placebos.push(placebo);
+        placebos.push(placebo);
     }
 
     /// Windows by span.
@@ -218,9 +219,31 @@ impl Bank {
 }
 
 /// What a frozen track says to the points of a horizon.
-pub(crate) fn scanned(track: &mut Track, horizon: &[Point], at: Timestamp) -> Option<Placebo> {
+pub(crate) fn scanned(track: &mut Track, horizon: &[Point]) -> Option<Placebo> {
     horizon.iter().for_each(|p| track.push(*p));
-    Placebo::of(track, at)
+    Placebo::of(track)
+}
+
+/// Shared windows are kept as what they are.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Placebo;
+
+    pub(super) fn serialize<S: Serializer>(
+        placebos: &Arc<Vec<Placebo>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        placebos.as_slice().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Arc<Vec<Placebo>>, D::Error> {
+        Vec::deserialize(from).map(Arc::new)
+    }
 }
 
 mod tail;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backstay_detect::{Banks, DetectPolicy, History, Watch};
+use backstay_detect::{Banks, DetectPolicy, History, Slow, Watch};
 use backstay_journal::Condition;
 use backstay_journal::record::Watched;
 use backstay_lifecycle::State;
@@ -53,6 +53,12 @@ pub(crate) struct Desk {
     pub(crate) specs: Vec<MetricSpec>,
     pub(crate) history: History,
     pub(crate) banks: Banks,
+    /// The same by the minute.
+    pub(crate) slow: Slow,
+    /// Slow watches, by change set.
+    pub(crate) late: BTreeMap<ChangeSetId, Watch>,
+    /// Change sets whose slow watch is over.
+    pub(crate) late_over: BTreeSet<ChangeSetId>,
     /// Harmless windows when what was learnt was last kept.
     pub(crate) kept_windows: u64,
     /// The last moment at which something happened that makes earlier samples another time: a
@@ -164,6 +170,7 @@ impl std::fmt::Debug for DeskSetup {
 impl Desk {
     pub(crate) fn new(setup: DeskSetup) -> Self {
         let banks = Banks::new(&[], &setup.detect);
+        let slow = Slow::new(&setup.detect);
         Self {
             target: setup.target,
             address: setup.address,
@@ -180,6 +187,9 @@ impl Desk {
             specs: Vec::new(),
             history: History::new(SAMPLES_MAX),
             banks,
+            slow,
+            late: BTreeMap::new(),
+            late_over: BTreeSet::new(),
             kept_windows: 0,
             disturbed_at: Timestamp(0),
             ending: Ending::Unsaid,
@@ -243,6 +253,7 @@ impl Desk {
     pub(crate) fn connected(&mut self, specs: Vec<MetricSpec>) {
         if self.specs != specs {
             self.banks.measure(&specs);
+            self.slow.measure(&specs);
             self.specs = specs;
         }
     }
@@ -250,6 +261,7 @@ impl Desk {
     /// Something happened to the target: samples from before are another time.
     pub(crate) fn disturb(&mut self, at: Timestamp) {
         self.banks.disturb(at);
+        self.slow.disturb(at);
         self.disturbed_at = self.disturbed_at.max(at);
     }
 

@@ -53,6 +53,7 @@ impl<B: Books> Guard<B> {
             desk.learn(&sample);
             tell_learning(desk, turn);
         }
+        self.minute(desk, &sample, turn);
         for id in desk.open_cases() {
             match desk.cases.get(&id).map(|c| c.state.clone()) {
                 Some(State::Watching { .. }) => self.watch(desk, id, &sample, turn),
@@ -90,6 +91,7 @@ impl<B: Books> Guard<B> {
             until,
         });
         desk.watches.insert(id, watch);
+        self.watch_slowly(desk, &change_set);
         if until > turn.now {
             turn.tell(
                 &desk.target,

@@ -2,7 +2,7 @@
 //! samples, so that a guard that starts anew need not learn it again, and so that others can tell the
 //! realised false-alarm rate.
 
-use backstay_detect::{Banks, Realised};
+use backstay_detect::{Banks, Realised, Slow};
 use backstay_journal::MetricStore;
 use backstay_model::TargetId;
 use serde::{Deserialize, Serialize};
@@ -20,12 +20,32 @@ const VERSION: u32 = 1;
 struct Learnt {
     version: u32,
     banks: Banks,
+    slow: Slow,
+}
+
+/// The part of it that tells the rates: the minutes of a week are passed over.
+#[derive(Deserialize)]
+struct Rates {
+    version: u32,
+    banks: Banks,
+    slow: SlowRates,
+}
+
+#[derive(Deserialize)]
+struct SlowRates {
+    banks: Banks,
 }
 
 /// The realised false-alarm rates of what a metric store keeps as learnt; `None` when it cannot be read.
 #[must_use]
 pub fn realised(kept: &[u8]) -> Option<Vec<Realised>> {
-    Some(read(kept)?.banks.realised())
+    let learnt: Rates = serde_json::from_slice(kept).ok()?;
+    if learnt.version != VERSION {
+        return None;
+    }
+    let mut rates = learnt.banks.realised();
+    rates.extend(learnt.slow.banks.realised());
+    Some(rates)
 }
 
 fn read(kept: &[u8]) -> Option<Learnt> {
@@ -38,13 +58,14 @@ pub(crate) fn lay_on(desk: &mut Desk, store: &impl MetricStore) {
     let kept = store.learnt(&desk.target).ok().flatten();
     if let Some(learnt) = kept.as_deref().and_then(read) {
         desk.banks.take_over(learnt.banks);
+        desk.slow.take_over(learnt.slow);
         desk.kept_windows = windows(desk);
     }
 }
 
 /// Harmless windows that were judged so far.
 fn windows(desk: &Desk) -> u64 {
-    desk.banks.windows()
+    desk.banks.windows() + desk.slow.banks().windows()
 }
 
 impl<B: Books> Guard<B> {
@@ -60,6 +81,7 @@ impl<B: Books> Guard<B> {
             let learnt = Learnt {
                 version: VERSION,
                 banks: desk.banks.clone(),
+                slow: desk.slow.clone(),
             };
             let kept = serde_json::to_vec(&learnt).map_err(|error| error.to_string());
             let kept = kept.and_then(|bytes| {
@@ -77,6 +99,8 @@ impl<B: Books> Guard<B> {
     #[must_use]
     pub fn realised(&self, target: &TargetId) -> Option<Vec<Realised>> {
         let desk = self.desks.get(target)?;
-        Some(desk.banks.realised())
+        let mut rates = desk.banks.realised();
+        rates.extend(desk.slow.banks().realised());
+        Some(rates)
     }
 }

@@ -25,6 +25,7 @@ mod files;
 mod judge;
 mod keep;
 pub mod knowledge;
+mod late;
 pub mod learning;
 pub mod learnt;
 mod observe;

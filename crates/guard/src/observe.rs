@@ -229,6 +229,7 @@ impl<B: Books> Guard<B> {
         note_moved(desk, &change_set, Mover::Others);
         turn.tell(&desk.target, Tidings::Seen(change_set.clone()));
         desk.banks.disturb(turn.now);
+        desk.slow.disturb(turn.now);
         self.supersede(desk, &change_set, turn);
         let event = Event::SeenLive {
             at: turn.now,

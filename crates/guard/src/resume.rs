@@ -297,5 +297,6 @@ impl<B: Books> Guard<B> {
                 self.open_watch(desk, id, turn);
             }
         }
+        self.reopen_slowly(desk, turn);
     }
 }

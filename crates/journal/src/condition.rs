@@ -159,6 +159,13 @@ pub enum Notice {
         /// What a reload would change, one line each: `work_mem 4MB -> 8MB, postgresql.conf line 12`.
         lines: Vec<String>,
     },
+    /// A change that stands seems to hurt, seen hours after it was made.
+    LateHarm {
+        /// The change set.
+        change_set: ChangeSetId,
+        /// What shows, and what to type.
+        text: String,
+    },
     /// A change touches durability; a rule reports it whatever the metrics say.
     Durability {
         /// Which change set.
@@ -271,7 +278,8 @@ impl fmt::Display for Notice {
             Self::NotLoaded { lines } => {
                 write!(f, "edited, not loaded yet: {}", first_of(lines))
             }
-            Self::Durability {
+            Self::LateHarm { change_set, text }
+            | Self::Durability {
                 change_set, text, ..
             } => write!(f, "{change_set}: {text}"),
             Self::InboxFull { dropped } => {

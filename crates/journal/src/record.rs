@@ -287,7 +287,7 @@ impl Record {
             Self::Operator { request, .. } => request.change_set(),
             Self::KnownGood { change_set, .. } => *change_set,
             Self::Notice {
-                notice: Notice::Durability { change_set, .. },
+                notice: Notice::Durability { change_set, .. } | Notice::LateHarm { change_set, .. },
                 ..
             } => Some(*change_set),
             _ => None,

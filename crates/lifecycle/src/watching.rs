@@ -77,9 +77,15 @@ pub(crate) fn judged(case: &Case, event: &Event) -> Stepped {
     }
 }
 
-/// From Held: the operator decides; a restart completes what was written.
+/// From Held: the operator decides, or data that decide what was undecided; a restart completes what was written.
 pub(crate) fn held(state: &State, event: &Event) -> Stepped {
-    let State::Held { case, ready, .. } = state else {
+    let State::Held {
+        case,
+        ready,
+        reason,
+        ..
+    } = state
+    else {
         return Err(no_such_step(state, event));
     };
     match (event, ready) {
@@ -94,6 +100,11 @@ pub(crate) fn held(state: &State, event: &Event) -> Stepped {
             let by = successor(event).ok_or_else(|| no_such_step(state, event))?;
             Ok(halt::give_way_amid(case.change_set, &attempt.plan, by))
         }
+        (Event::Judged { verdict, .. }, Ready::Nothing | Ready::Plan(_))
+            if undecided_by_data(reason) && matches!(verdict.kind, VerdictKind::Healthy { .. }) =>
+        {
+            Ok((healthy(case.change_set, verdict), Vec::new()))
+        }
         (Event::Approved { .. }, Ready::Nothing | Ready::Plan(_)) => approved(case.clone(), event),
         (Event::KeptByOperator { by, .. }, Ready::Nothing | Ready::Plan(_)) => {
             Ok((kept_by(case.change_set, by), Vec::new()))
@@ -102,6 +113,17 @@ pub(crate) fn held(state: &State, event: &Event) -> Stepped {
         (Event::Restarted { .. }, _) => Ok((state.clone(), Vec::new())),
         _ => Err(no_such_step(state, event)),
     }
+}
+
+/// Whether it is held only because the data decided nothing: more data may.
+const fn undecided_by_data(reason: &HoldReason) -> bool {
+    matches!(
+        reason,
+        HoldReason::Inconclusive
+            | HoldReason::NoData
+            | HoldReason::Confounded
+            | HoldReason::WorkloadShift
+    )
 }
 
 fn begin_watch(change_set: ChangeSetId, since: Timestamp, until: Timestamp) -> State {

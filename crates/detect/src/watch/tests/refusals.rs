@@ -223,8 +223,6 @@ fn a_quiet_target_with_banks_of_its_own_is_cleared_before_the_end() {
     let slower = busy().with(|s| s.statement_ms = Some(0.8 * 1.3));
     let first = (45_001..45_900).find_map(|s| watch.push(&bed.sample(s, &slower)));
     assert!(first.is_none_or(|v| v.kind.word() != "healthy"));
-    let bytes = banks.bytes_per_metric();
-    println!("{bytes} bytes of placebos a metric");
 }
 
 #[test]
