@@ -79,6 +79,15 @@ pub(crate) struct Probes {
     pub(crate) before: u32,
     pub(crate) before_unconnected: u32,
     pub(crate) before_hung: u32,
+    /// Readings in a row, up to the moment before which nothing was changed yet, that did not connect,
+    /// and that hung.
+    #[serde(default)]
+    pub(crate) last_unconnected: u32,
+    #[serde(default)]
+    pub(crate) last_hung: u32,
+    /// Until when nothing was changed for sure.
+    #[serde(default)]
+    unchanged_until: Timestamp,
     /// Readings that began since the change, and how many of them went wrong.
     pub(crate) since: u32,
     pub(crate) since_bad: u32,
@@ -118,6 +127,14 @@ pub(crate) enum Answered {
 }
 
 impl Probes {
+    /// A record for a change before which nothing was changed at `unchanged_until`.
+    pub(crate) fn since(unchanged_until: Timestamp) -> Self {
+        Self {
+            unchanged_until,
+            ..Self::default()
+        }
+    }
+
     /// Takes in what a sample says; readings that began at or before `change` are the past.
     pub(crate) fn push(&mut self, sample: &Sample, change: Timestamp) {
         match sample.held {
@@ -170,6 +187,11 @@ impl Probes {
             .into_iter()
             .any(|s| *s == Outcome::Hung);
         self.before_hung += u32::from(hung);
+        if reading.at <= self.unchanged_until {
+            let in_a_row = |last: u32, again: bool| if again { last + 1 } else { 0 };
+            self.last_unconnected = in_a_row(self.last_unconnected, reading.connect.bad());
+            self.last_hung = in_a_row(self.last_hung, hung);
+        }
         for step in [&reading.connect, &reading.read, &reading.write] {
             if let Outcome::Failed(class) = step
                 && self.known.len() < CLASSES_MAX

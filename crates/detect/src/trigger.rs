@@ -37,6 +37,9 @@ const LEFT_BUSY: usize = 4;
 const REMAINS: f64 = 0.25;
 /// Errors per second that count as none.
 const ERRORS_NONE: f64 = 0.5;
+/// Readings in a row that went wrong up to the change: what they show was there before. Shorter trouble
+/// may be what the same change did, just before it was put back.
+const READINGS_LONG: u32 = 20;
 /// Samples in a row without an answer on the held connection.
 const LOST_SAMPLES: u32 = 3;
 /// Error classes of servers that take no more clients: PostgreSQL's, MariaDB's.
@@ -245,10 +248,9 @@ fn in_flight(scene: &Scene<'_>) -> bool {
 fn hung_probe(scene: &Scene<'_>) -> Option<Tripped> {
     let newest = scene.probes.newest(BURST_BINS);
     let hung = |r: &Reading| r.write == Outcome::Hung || r.read == Outcome::Hung;
-    if newest.len() < BURST_BINS
-        || !newest.iter().all(hung)
-        || 2 * scene.probes.before_hung > scene.probes.before
-    {
+    let was_there = 2 * scene.probes.before_hung > scene.probes.before
+        || scene.probes.last_hung >= READINGS_LONG;
+    if newest.len() < BURST_BINS || !newest.iter().all(hung) || was_there {
         return None;
     }
     let write = newest.iter().any(|r| r.write == Outcome::Hung);
@@ -274,7 +276,8 @@ fn new_sessions(scene: &Scene<'_>) -> Option<Tripped> {
     let probes = scene.probes;
     let newest = probes.newest(4);
     let failing: Vec<&Reading> = newest.iter().filter(|r| r.connect.bad()).collect();
-    let was_there = 4 * probes.before_unconnected > probes.before;
+    let was_there =
+        4 * probes.before_unconnected > probes.before || probes.last_unconnected >= READINGS_LONG;
     if failing.len() < 3 || probes.held_lost > 0 || was_there || crowded_out(scene) {
         return None;
     }

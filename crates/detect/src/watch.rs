@@ -174,7 +174,7 @@ impl Watch {
             roles: moment.roles,
             tracks: tracks(calm, moment.before_at),
             judged: Vec::new(),
-            probes: Probes::default(),
+            probes: Probes::since(moment.before_at),
             seen: 0,
             newest_at: Timestamp(i64::MIN),
             falls: Vec::new(),
