@@ -15,11 +15,13 @@ pub mod policy;
 pub mod audit;
 pub mod banks;
 
+pub mod background;
 pub mod baseline;
 pub mod choice;
 pub mod residual;
 
 pub mod judge;
+pub mod others;
 mod placebo;
 pub mod scores;
 pub mod slow;

@@ -55,7 +55,10 @@ pub fn scores(rows: &[Point]) -> Vec<f64> {
             if i < PROBATION {
                 return 0.0;
             }
-            1.0 - past.chance_then_insert(statistic(&residuals))
+            let statistic = statistic(&residuals);
+            let chance = past.chance(statistic);
+            past.insert(statistic, RANKED_MAX);
+            1.0 - chance
         })
         .collect()
 }
@@ -79,8 +82,8 @@ fn statistic(residuals: &[f64]) -> f64 {
 }
 
 /// The past statistics, ascending, and in the order they came.
-#[derive(Debug, Default)]
-struct Ranked {
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Ranked {
     sorted: Vec<f64>,
     order: std::collections::VecDeque<f64>,
 }
@@ -88,7 +91,7 @@ struct Ranked {
 impl Ranked {
     /// Chance of a statistic of at least `value` among those before it, continued exponentially
     /// beyond the largest of them.
-    fn chance_then_insert(&mut self, value: f64) -> f64 {
+    pub(crate) fn chance(&self, value: f64) -> f64 {
         let n = self.sorted.len();
         let at = self.sorted.partition_point(|s| *s < value);
         let rank = (1 + n - at) as f64 / (n + 1) as f64;
@@ -101,15 +104,25 @@ impl Ranked {
                 let slope = ((max - body) / (0.1 * n as f64 + 1.0).ln().max(1.0)).max(TAIL_SLOPE);
                 (-(value - max) / slope).exp().max(1e-6)
             });
+        rank * tail
+    }
+
+    /// Statistics in it.
+    pub(crate) fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// Takes in a statistic; beyond `most` the oldest goes.
+    pub(crate) fn insert(&mut self, value: f64, most: usize) {
+        let at = self.sorted.partition_point(|s| *s < value);
         self.sorted.insert(at, value);
         self.order.push_back(value);
-        if self.order.len() > RANKED_MAX
+        if self.order.len() > most
             && let Some(old) = self.order.pop_front()
         {
             let gone = self.sorted.partition_point(|s| *s < old);
             self.sorted.remove(gone);
         }
-        rank * tail
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use backstay_detect::background::Background;
 use backstay_detect::{Banks, DetectPolicy, History, Slow, Watch};
-use backstay_journal::Condition;
 use backstay_journal::record::Watched;
+use backstay_journal::{Condition, Notice};
 use backstay_lifecycle::State;
 use backstay_lifecycle::attempt::Authority;
 use backstay_lifecycle::policy::Policy;
@@ -59,6 +60,10 @@ pub(crate) struct Desk {
     pub(crate) late: BTreeMap<ChangeSetId, Watch>,
     /// Change sets whose slow watch is over.
     pub(crate) late_over: BTreeSet<ChangeSetId>,
+    /// Whether it behaves as usual.
+    pub(crate) background: Background,
+    /// What was told of it and is not over.
+    pub(crate) told_unusual: Option<Notice>,
     /// Harmless windows when what was learnt was last kept.
     pub(crate) kept_windows: u64,
     /// The last moment at which something happened that makes earlier samples another time: a
@@ -190,6 +195,8 @@ impl Desk {
             slow,
             late: BTreeMap::new(),
             late_over: BTreeSet::new(),
+            background: Background::default(),
+            told_unusual: None,
             kept_windows: 0,
             disturbed_at: Timestamp(0),
             ending: Ending::Unsaid,

@@ -22,6 +22,7 @@ use crate::observe::class_of;
 use crate::report::Report;
 use crate::tick::Guard;
 use crate::turn::Turn;
+use crate::usual::{begun_before, common, note_unusual, shared};
 
 /// An open intent that is not answered for is asked about again after this time.
 const ASK_AGAIN: Span = Span::from_secs(10);
@@ -54,6 +55,7 @@ impl<B: Books> Guard<B> {
             tell_learning(desk, turn);
         }
         self.minute(desk, &sample, turn);
+        note_unusual(desk, &sample, turn);
         for id in desk.open_cases() {
             match desk.cases.get(&id).map(|c| c.state.clone()) {
                 Some(State::Watching { .. }) => self.watch(desk, id, &sample, turn),
@@ -82,7 +84,7 @@ impl<B: Books> Guard<B> {
             }
             _ => return,
         };
-        let watch = Watch::open(&Opening {
+        let mut watch = Watch::open(&Opening {
             change: &change_set,
             specs: &desk.specs,
             history: &desk.undisturbed(),
@@ -90,6 +92,10 @@ impl<B: Books> Guard<B> {
             policy: &desk.detect,
             until,
         });
+        if begun_before(desk, &change_set) {
+            watch.refuse(Refusal::NotNew);
+        }
+        watch.discount(common(desk, id));
         desk.watches.insert(id, watch);
         self.watch_slowly(desk, &change_set);
         if until > turn.now {
@@ -107,9 +113,14 @@ impl<B: Books> Guard<B> {
         let Some(watch) = desk.watches.get_mut(&id) else {
             return;
         };
-        let Some(verdict) = watch.push(sample) else {
+        let Some(mut verdict) = watch.push(sample) else {
             return;
         };
+        let hurts = matches!(verdict.kind, VerdictKind::Hurt { .. });
+        if hurts && shared(self.desks.values(), &desk.specs, (watch, &verdict)) {
+            watch.refuse(Refusal::CommonCause);
+            verdict = watch.verdict(sample.at);
+        }
         let over = sample.at >= watch.until();
         match verdict.kind {
             VerdictKind::Hurt { .. } | VerdictKind::Healthy { .. } => {

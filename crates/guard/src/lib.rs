@@ -35,6 +35,7 @@ mod rule;
 mod suspects;
 mod turn;
 mod unstored;
+mod usual;
 
 pub mod clock;
 pub mod config;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use backstay_model::snapshot::Spoils;
-use backstay_model::{ChangeSetId, SettingName, Span, Timestamp};
+use backstay_model::{ChangeSetId, MetricName, SettingName, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How a target stands. One holds at a time; a new one ends the one before.
@@ -159,6 +159,11 @@ pub enum Notice {
         /// What a reload would change, one line each: `work_mem 4MB -> 8MB, postgresql.conf line 12`.
         lines: Vec<String>,
     },
+    /// It does not behave as usual, though nothing is being watched.
+    Unusual {
+        /// What is most unusual, most first.
+        metrics: Vec<MetricName>,
+    },
     /// A change that stands seems to hurt, seen hours after it was made.
     LateHarm {
         /// The change set.
@@ -220,6 +225,7 @@ impl Notice {
                 "mended: the server can use every line of its configuration files".to_owned()
             }
             Self::MayNotWrite { role, .. } => format!("{role} may put settings back now"),
+            Self::Unusual { metrics } => format!("as usual again: {}", names_of(metrics)),
             other => format!("no longer so: {other}"),
         }
     }
@@ -238,6 +244,11 @@ fn first_of(lines: &[String]) -> String {
         0 => told.join("; "),
         more => format!("{}; and {more} more", told.join("; ")),
     }
+}
+
+fn names_of(metrics: &[MetricName]) -> String {
+    let names: Vec<&str> = metrics.iter().map(MetricName::as_str).collect();
+    names.join(", ")
 }
 
 impl fmt::Display for Notice {
@@ -277,6 +288,9 @@ impl fmt::Display for Notice {
             }
             Self::NotLoaded { lines } => {
                 write!(f, "edited, not loaded yet: {}", first_of(lines))
+            }
+            Self::Unusual { metrics } => {
+                write!(f, "not as usual: {}", names_of(metrics))
             }
             Self::LateHarm { change_set, text }
             | Self::Durability {

@@ -83,6 +83,7 @@ impl Learner {
             } => self.server(target, *engine, *major),
             Observation::Change { .. } => learnt.extend(self.change(observation)),
             Observation::Outcome { .. } => learnt.extend(self.outcome(observation)),
+            Observation::Troubled { target, at } => self.fixes.troubled(target, *at, None),
             Observation::Recovered { target, at } => {
                 self.invariants.recovered(target);
                 let engine = self.recent.version(target).map(|(engine, _)| engine);

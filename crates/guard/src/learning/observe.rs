@@ -6,7 +6,7 @@ use backstay_catalog::candidate::{At, Candidate};
 use backstay_catalog::expr::Environment;
 use backstay_catalog::units::{self, Quantity};
 use backstay_catalog::{Pack, SettingDef};
-use backstay_journal::{Condition, Judgement, Opinion, Record};
+use backstay_journal::{Condition, Judgement, Notice, Opinion, Presence, Record};
 use backstay_learn::learner::{
     Comparable, Dimension, Harm, Measured, Observation, Opinion as Word, Origin as Choice,
     Position, Reading,
@@ -88,8 +88,25 @@ impl Reporter {
                 event,
                 ..
             } => self.step(at, (*change_set, target), event),
+            Record::Notice {
+                target: Some(target),
+                notice: Notice::Unusual { .. },
+                presence,
+            } => vec![self.unusual(at, target, *presence)],
             Record::Judgement { by, judgement } => vec![person(at, by, judgement)],
             _ => Vec::new(),
+        }
+    }
+
+    /// Trouble that nobody is blamed for begins, or is over.
+    fn unusual(&mut self, at: Timestamp, target: &TargetId, presence: Presence) -> Observation {
+        let target = target.clone();
+        match presence {
+            Presence::Begins => Observation::Troubled { target, at },
+            Presence::Ends => {
+                self.trouble.remove(&target);
+                Observation::Recovered { target, at }
+            }
         }
     }
 

@@ -58,6 +58,13 @@ pub enum Observation {
         /// Whether it hurt.
         harm: Harm,
     },
+    /// A target does not behave as usual, and no change set is held responsible.
+    Troubled {
+        /// Which.
+        target: TargetId,
+        /// Since when that is known.
+        at: Timestamp,
+    },
     /// The harm that a target had is gone.
     Recovered {
         /// The target.
@@ -130,6 +137,7 @@ impl Observation {
             Self::Server { at, .. }
             | Self::Change { at, .. }
             | Self::Outcome { at, .. }
+            | Self::Troubled { at, .. }
             | Self::Recovered { at, .. }
             | Self::Reverted { at, .. }
             | Self::Effective { at, .. }
