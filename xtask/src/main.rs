@@ -27,6 +27,9 @@ cargo xtask <command>
   bench             run the benches and renew bench/RESULTS.md
   scoreboard        judge the change benchmark by our rule and those of others; renews docs/verdict.md
                     (--quick: our rule on the open part, in less than a minute; prints)
+  harmless          what must never be called harm: a thousand shifts of the load in the simulated world,
+                    then twenty harmless changes in a row on a throw-away PostgreSQL under load, beside
+                    two programs that keep two processors busy (about a quarter of an hour; prints)
   docs              renew generated documents: command reference, transcript, pictures
   pack build        rebuild the knowledge packs from scratch servers and documentation packages
                     (--major N: only this one)
@@ -62,6 +65,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "bench" => run::cargo(&["run", "--release", "--package", "backstay-bench"])
             .map(|()| ExitCode::SUCCESS),
         "scoreboard" => scoreboard(rest),
+        "harmless" => harmless(),
         "docs" => docs(),
         "pack" => pack(rest),
         "setup" => {
@@ -97,6 +101,18 @@ fn scoreboard(rest: &[String]) -> Result<ExitCode> {
     let package = ["--package", "backstay-scoreboard", "--"];
     let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
     run::cargo(&[&profile[..], &package, &rest].concat())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What must never be called harm, at length: the ordinary suite plays a few of each.
+fn harmless() -> Result<ExitCode> {
+    setup::postgres()?;
+    let shifts = [("BACKSTAY_SHIFTS", "1000")];
+    let world = "test --quiet --package backstay-world --test it -- load_shifts --nocapture";
+    run::cargo_with(&shifts, &world.split(' ').collect::<Vec<_>>())?;
+    let twenty = [("BACKSTAY_TWENTY", "1")];
+    let live = "test --quiet --package backstay-e2e --test it -- twenty_harmless --nocapture";
+    run::cargo_with(&twenty, &live.split(' ').collect::<Vec<_>>())?;
     Ok(ExitCode::SUCCESS)
 }
 

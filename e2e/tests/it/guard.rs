@@ -55,6 +55,8 @@ pub(crate) struct Start<'a> {
     /// Policy lines of a configuration file, in place of the options.
     pub(crate) policy: Option<&'a str>,
     pub(crate) environment: &'a [(&'a str, &'a str)],
+    /// How long it runs at most.
+    pub(crate) lasts: &'a str,
 }
 
 impl Start<'_> {
@@ -67,6 +69,7 @@ impl Start<'_> {
             control: bed.dsn(WRITER),
             policy: None,
             environment: &[],
+            lasts: "240s",
         }
     }
 
@@ -98,7 +101,7 @@ impl Guard {
         let config = bed.state().join("backstay.toml").display().to_string();
         let mut arguments = vec!["watch", "--json", "--state-dir", &state];
         // Should this process be killed, its guards end all the same.
-        arguments.extend(["--duration", "240s", "--extensions", "4"]);
+        arguments.extend(["--duration", start.lasts, "--extensions", "4"]);
         arguments.extend([
             "--watch",
             "15s",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::bed::{Bed, Wanted};
-use crate::guard::Guard;
+use crate::guard::{Guard, Start};
 use crate::say::say;
 use crate::turn::Turn;
 
@@ -90,5 +90,81 @@ async fn three_harmless_changes_are_kept() {
     drop(burner);
     assert_eq!(bed.auto_conf().len(), 3, "nothing was put back");
     assert!(guard.said("writing").is_empty());
+    guard.ends().await;
+}
+
+/// Twenty changes that hurt nobody.
+const TWENTY: [(&str, &str); 20] = [
+    ("log_rotation_age", "'2h'"),
+    ("track_io_timing", "on"),
+    ("work_mem", "'8MB'"),
+    ("default_statistics_target", "120"),
+    ("random_page_cost", "2"),
+    ("effective_io_concurrency", "8"),
+    ("log_rotation_size", "'20MB'"),
+    ("autovacuum_naptime", "'90s'"),
+    ("vacuum_cost_limit", "300"),
+    ("seq_page_cost", "1.01"),
+    ("cpu_tuple_cost", "0.011"),
+    ("log_autovacuum_min_duration", "'5s'"),
+    ("checkpoint_warning", "'40s'"),
+    ("deadlock_timeout", "'2s'"),
+    ("log_temp_files", "'100MB'"),
+    ("maintenance_work_mem", "'80MB'"),
+    ("gin_pending_list_limit", "'5MB'"),
+    ("geqo_threshold", "13"),
+    ("from_collapse_limit", "9"),
+    ("join_collapse_limit", "9"),
+];
+
+/// Twenty changes in a row under load, each watched to its end, while two burners take two processors:
+/// none is said to hurt. Ten minutes, so only when `cargo xtask harmless` asks for it; it prints its figures.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_harmless_changes_in_a_row_are_none_of_them_said_to_hurt() {
+    if std::env::var_os("BACKSTAY_TWENTY").is_none() {
+        say("SKIPPED: twenty harmless changes in a row: `cargo xtask harmless` plays them");
+        return;
+    }
+    let names = TWENTY.map(|(name, _)| name);
+    let wanted = Wanted {
+        turn: Turn::Alone,
+        grants: &names,
+        ..Wanted::default()
+    };
+    let Some(bed) = Bed::make(wanted).await else {
+        return;
+    };
+    let person = bed.person().await;
+    let start = Start {
+        lasts: "1800s",
+        ..Start::on(&bed)
+    };
+    let mut guard = Guard::start(&bed, &start);
+    guard.learns().await;
+    let burners = [Burner::light(), Burner::light()];
+    let mut counts = std::collections::BTreeMap::<String, u32>::new();
+    for (name, value) in TWENTY {
+        person
+            .changes(&[&format!("ALTER SYSTEM SET {name} = {value}")])
+            .await;
+        let id = guard.sees(name).await.text("change_set").to_owned();
+        let report = guard.about("report", &id).await;
+        let kind = &report.said["verdict"]["kind"];
+        let word = kind
+            .as_str()
+            .map_or_else(|| kind.to_string(), str::to_owned);
+        say(&format!(
+            "| {name:<30} | {:<8} | {word}",
+            report.text("outcome")
+        ));
+        let hurt = word.contains("hurt");
+        assert!(!hurt, "{name}: {}", guard.told());
+        *counts.entry(report.text("outcome").to_owned()).or_default() += 1;
+    }
+    say(&format!(
+        "20 harmless changes beside two burners: {counts:?}, none said to hurt"
+    ));
+    drop(burners);
+    assert!(guard.said("writing").is_empty(), "nothing was put back");
     guard.ends().await;
 }
