@@ -272,7 +272,8 @@ fn one(page: &mut Page, out: Out, book: &Book, (of, much): ((&TargetId, &Standin
     let others = standing
         .notices
         .iter()
-        .filter(|n| !matches!(n, Notice::NotBootSafe { .. } | Notice::MayNotWrite { .. }));
+        .filter(|n| !matches!(n, Notice::NotBootSafe { .. } | Notice::MayNotWrite { .. }))
+        .filter(|n| stands(book, n));
     rows.extend(others.map(|n| vec![dim("note"), plain(n.to_string())]));
     if let Some((since, id)) = &standing.known_good {
         let id: String = id.0.chars().take(12).collect();
@@ -284,6 +285,15 @@ fn one(page: &mut Page, out: Out, book: &Book, (of, much): ((&TargetId, &Standin
     for case in open(book, target) {
         open_case(page, case);
     }
+}
+
+/// Whether a notice about a change still holds: late harm ends with the change that does it.
+fn stands(book: &Book, notice: &Notice) -> bool {
+    let Notice::LateHarm { change_set, .. } = notice else {
+        return true;
+    };
+    let state = book.cases.get(change_set).map(|case| &case.state);
+    matches!(state, Some(State::Kept { .. } | State::Held { .. }))
 }
 
 /// A change set that is not over: what it is, why it stands so, and what a person can type.
@@ -348,7 +358,7 @@ fn target_document(book: &Book, target: &TargetId, standing: &Standing) -> Value
         "boot_safe": not_boot_safe(standing).is_none(),
         "acts": acts_not(book, standing).is_none(),
         "acts_not_because": acts_not(book, standing),
-        "notices": standing.notices.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "notices": standing.notices.iter().filter(|n| stands(book, n)).map(ToString::to_string).collect::<Vec<_>>(),
         "known_good": standing.known_good.as_ref().map(|(_, id)| id.to_string()),
         "false_alarms": promises::document(&promises::of(book, target)),
         "open": open(book, target).iter().map(|c| json!({
