@@ -270,12 +270,12 @@ impl PostgresObserver {
         let moved = self.known.as_ref().is_none_or(news);
         let (digest, log) = if due || moved {
             let answer = self.link().await?.digest().await;
-            let (digest, log, others) = self.judge(answer)?;
-            self.board.replace("guards", self.guards.see(&others, now));
+            let (digest, log) = self.judge(answer)?;
             (Some(digest), Some(log))
         } else {
             (None, None)
         };
+        self.look_for_guards(now).await?;
         let Some(known) = self.known.as_mut() else {
             return Ok(Look {
                 marks,
@@ -300,6 +300,15 @@ impl PostgresObserver {
             log,
             moved: moved || other,
         })
+    }
+
+    async fn look_for_guards(&mut self, now: Timestamp) -> Result<(), ReadError> {
+        if self.guards.due(now) {
+            let others = self.link().await?.others().await;
+            let others = self.judge(others)?;
+            self.board.replace("guards", self.guards.see(&others, now));
+        }
+        Ok(())
     }
 
     /// Reads everything and pairs it with what is known; the look was begun at `now`, which was `begun`.

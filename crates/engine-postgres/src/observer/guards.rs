@@ -17,6 +17,9 @@ pub const WATCH_CLASS: i32 = 0x626B_7761;
 /// it for a moment.
 const STAYS: Span = Span::from_secs(5);
 
+/// Time from look to look: each copies the table of locks, which may be long.
+const EVERY: Span = Span::from_secs(60);
+
 /// The number of this process among guards.
 fn own() -> i32 {
     static OWN: OnceLock<i32> = OnceLock::new();
@@ -37,9 +40,9 @@ pub(super) fn watch_sql() -> String {
 /// every role.
 pub(super) fn others_sql() -> String {
     format!(
-        "(SELECT string_agg(DISTINCT objid::text || '/' || pid::text, ',') FROM pg_locks \
+        "SELECT string_agg(DISTINCT objid::text || '/' || pid::text, ',') FROM pg_locks \
          WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid::int8 = {WATCH_CLASS} \
-         AND objid::int8 <> {})",
+         AND objid::int8 <> {}",
         own()
     )
 }
@@ -48,11 +51,22 @@ pub(super) fn others_sql() -> String {
 #[derive(Debug, Default)]
 pub(super) struct Guards {
     since: BTreeMap<String, Timestamp>,
+    looked_at: Option<Timestamp>,
 }
 
 impl Guards {
+    /// Whether it is time to look: each minute, and once more for one that was seen for the first time.
+    pub(super) fn due(&self, now: Timestamp) -> bool {
+        let Some(looked_at) = self.looked_at else {
+            return true;
+        };
+        let new = self.since.values().any(|since| *since == looked_at);
+        now.since(looked_at) >= if new { STAYS } else { EVERY }
+    }
+
     /// What to tell when `others` are there now.
     pub(super) fn see(&mut self, others: &str, now: Timestamp) -> Vec<Notice> {
+        self.looked_at = Some(now);
         let pairs = others.split(',').filter_map(|other| other.split_once('/'));
         // One guard may observe the server by several sessions.
         let sessions: BTreeMap<&str, &str> = pairs.collect();
@@ -94,5 +108,18 @@ mod tests {
         let told = guards.see("7/102,8/201", at(10));
         assert_eq!(told, [another("201")]);
         assert!(guards.see("", at(20)).is_empty());
+    }
+
+    #[test]
+    fn the_table_of_locks_is_read_each_minute_and_soon_again_for_who_is_new() {
+        let at = Timestamp::from_secs;
+        let mut guards = Guards::default();
+        assert!(guards.due(at(0)));
+        guards.see("", at(0));
+        assert!(!guards.due(at(59)) && guards.due(at(60)));
+        guards.see("7/100", at(60));
+        assert!(!guards.due(at(64)) && guards.due(at(65)));
+        guards.see("7/100", at(65));
+        assert!(!guards.due(at(124)));
     }
 }

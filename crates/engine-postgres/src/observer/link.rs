@@ -236,10 +236,9 @@ fn digest_sql(facts: &Facts) -> String {
             || '/' || pending_restart::text, '|')) FROM pg_show_all_settings()), \
          {}, {}, {json}, {csv}, {plain}, current_setting('log_line_prefix'), \
          extract(epoch FROM (now() AT TIME ZONE current_setting('log_timezone')) \
-            - (now() AT TIME ZONE 'UTC'))::int8, {}",
+            - (now() AT TIME ZONE 'UTC'))::int8",
         if_allowed(facts.file_settings, files),
         if_allowed(facts.hba_rules, rules),
-        guards::others_sql(),
     )
 }
 
@@ -262,6 +261,7 @@ pub(super) struct Link {
     pub(super) place: Place,
     marks: Statement,
     digest: Statement,
+    others: Statement,
     pub(super) metrics: Statement,
 }
 
@@ -288,6 +288,7 @@ impl Link {
         }
         let marks = prepared(client, &marks_sql(&facts)).await?;
         let digest = prepared(client, &digest_sql(&facts)).await?;
+        let others = prepared(client, &guards::others_sql()).await?;
         let metrics = prepared(client, &crate::metrics::sql(&facts)).await?;
         let here = dialer.over_unix_socket() || facts.same_address;
         let place = if here && process_is_postgres(facts.pid) {
@@ -301,6 +302,7 @@ impl Link {
             place,
             marks,
             digest,
+            others,
             metrics,
             facts,
         })
@@ -319,8 +321,15 @@ impl Link {
         })
     }
 
-    /// The digest of everything, where the log is, and who else watches.
-    pub(super) async fn digest(&self) -> Result<(Digest, LogPlace, String), ReadError> {
+    /// Sessions of other guards.
+    pub(super) async fn others(&self) -> Result<String, ReadError> {
+        let row = self.session.client().query_one(&self.others, &[]);
+        let row = within(LOOK_MAX, "other guards", row).await?;
+        Ok(row.get::<_, Option<String>>(0).unwrap_or_default())
+    }
+
+    /// The digest of everything, and where the log is.
+    pub(super) async fn digest(&self) -> Result<(Digest, LogPlace), ReadError> {
         let row = self.session.client().query_one(&self.digest, &[]);
         let row = within(LOOK_MAX, "the settings' digest", row).await?;
         let digest = Digest {
@@ -335,8 +344,7 @@ impl Link {
             prefix: row.get(6),
             ahead_s: row.get(7),
         };
-        let others: Option<String> = row.get(8);
-        Ok((digest, place, others.unwrap_or_default()))
+        Ok((digest, place))
     }
 }
 

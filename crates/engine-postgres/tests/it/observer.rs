@@ -654,19 +654,19 @@ async fn another_guard_of_the_same_server_is_told_and_its_leave() {
             .filter(|n| n.what.contains("another Backstay"));
         others.map(|n| n.what).collect::<Vec<_>>()
     };
-    watch.observer.poll(later(11)).await.unwrap();
+    watch.observer.poll(later(61)).await.unwrap();
     assert!(
         about(watch.observer.notices()).is_empty(),
         "it may only pass"
     );
-    watch.observer.poll(later(22)).await.unwrap();
+    watch.observer.poll(later(67)).await.unwrap();
     let told = about(watch.observer.notices());
     assert!(told.len() == 1 && told[0].contains(&pid), "{told:?}");
     other.close().await;
     // The server's side ends a moment later.
     let mut gone = Vec::new();
     for beat in 3..100 {
-        watch.observer.poll(later(11 * beat)).await.unwrap();
+        watch.observer.poll(later(61 * beat)).await.unwrap();
         gone.extend(about(watch.observer.mended()));
         if !gone.is_empty() {
             break;
