@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backstay_engine::ReadError;
 use backstay_model::plan::{PlanStep, Route};
+use tokio::time::Instant;
 use tokio_postgres::SimpleQueryRow;
 
 use super::control::{self, Control, ControlError};
@@ -17,8 +18,9 @@ use crate::sql;
 
 /// Longest time for a fresh connection.
 const FRESH_MAX: Duration = Duration::from_secs(2);
-/// Attempts of a fresh session to free itself of a very short `statement_timeout`.
-const ATTEMPTS_MAX: u32 = 5;
+/// No new attempt after so long: a very short `statement_timeout` or `idle_session_timeout` ends a fresh
+/// session before it can free itself, now and then.
+const ATTEMPTS_FOR: Duration = Duration::from_secs(2);
 
 /// What a fresh session sets for itself AFTER the login, where `reset_val` still follows the server.
 /// A value set by the session hides its source, so a setting that is being looked at is left alone;
@@ -101,10 +103,10 @@ async fn running(
     let shield: String = kept
         .map(|(_, (name, value))| format!("SET {name} = {value};"))
         .collect();
-    let mut attempt = 1;
+    let last = Instant::now() + ATTEMPTS_FOR;
     loop {
         match running_once(control, dialer, &shield).await {
-            Err(_) if attempt < ATTEMPTS_MAX => attempt += 1,
+            Err(_) if Instant::now() < last => {}
             answer => return answer,
         }
     }
@@ -119,21 +121,18 @@ async fn running_once(
         .connect()
         .await
         .map_err(|e| ControlError::Lost { why: e.to_string() })?;
-    control::rows(&session, shield).await?;
-    let who = control::rows(
-        &session,
-        "SELECT system_identifier FROM pg_control_system()",
-    )
-    .await?;
-    let system = who.first().and_then(|r| r.get(0)).unwrap_or_default();
+    // One message: between two the session is idle, and may be ended for it.
+    let sql = format!("{shield} SELECT system_identifier FROM pg_control_system(); {RUNNING_SQL}");
+    let mut rows = control::rows(&session, &sql).await?;
+    session.close().await;
+    let who = (!rows.is_empty()).then(|| rows.remove(0));
+    let system = who.as_ref().and_then(|r| r.get(0)).unwrap_or_default();
     if system != control.system {
         return Err(ControlError::Lost {
             why: format!("another server answers: system identifier {system}"),
         });
     }
-    let rows = control::rows(&session, RUNNING_SQL).await;
-    session.close().await;
-    rows
+    Ok(rows)
 }
 
 /// Whether `edit` may be one: not when the server itself turns its text into the running value, and
