@@ -38,7 +38,7 @@ pub enum Unusable {
     #[error("the checkpoint is damaged: {0}")]
     Damaged(String),
     /// It cannot be read.
-    #[error(transparent)]
+    #[error("the checkpoint cannot be read: {0}")]
     Store(StoreError),
 }
 
