@@ -4,7 +4,7 @@
 use backstay_engine_postgres::write::{LOCK_CLASS, LOCK_KEY};
 use tokio::time::Instant;
 
-use crate::bed::{Bed, Person, Wanted, until};
+use crate::bed::{Bed, Person, WRITER, Wanted, until};
 use crate::guard::{Guard, PATIENCE, Start};
 
 const NAME: &str = "default_transaction_read_only";
@@ -77,7 +77,12 @@ async fn before_the_read_back() {
     let mut guard = Guard::learnt(&bed).await;
     person.changes(&[HARM]).await;
     guard.sees(NAME).await;
-    // The last question before the write is the one for the right to it.
+    // The last question before the write is the one for the right to it; what the guard's session
+    // remembers of an earlier answer becomes void by another grant.
+    let again = format!("GRANT ALTER SYSTEM ON PARAMETER {NAME} TO {WRITER}");
+    person
+        .says(&format!("BEGIN READ WRITE; {again}; COMMIT"))
+        .await;
     person.says("BEGIN READ WRITE").await;
     person
         .says("LOCK TABLE pg_catalog.pg_parameter_acl IN ACCESS EXCLUSIVE MODE")

@@ -282,7 +282,11 @@ fn heads(bare: &Bare) -> Vec<String> {
         words.collect::<Vec<_>>().join(" ")
     };
     // How much a checkpoint wrote differs each time, and whether our own session was gone before the stop.
-    let passing = ["checkpoint ", "terminating connection due to administrator"];
+    let passing = [
+        "checkpoint ",
+        "terminating connection due to administrator",
+        "could not send data to client",
+    ];
     let told = |message: &str| !passing.iter().any(|p| message.starts_with(p));
     let said = bare.said.iter().filter(|l| told(&l.message));
     said.map(|l| format!("{}: {}", l.severity, head(&l.message)))
