@@ -14,7 +14,16 @@ const LOCK_FILE: &str = "LOCK";
 /// however it ends.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for DirectoryLock {
+    /// Closing is not enough: a child that was just forked, and has not become another program yet, holds
+    /// the file open too.
+    fn drop(&mut self) {
+        // Should that fail, the lock goes with the process.
+        self.file.unlock().ok();
+    }
 }
 
 impl DirectoryLock {
@@ -37,7 +46,7 @@ impl DirectoryLock {
         }
         private::narrow(&path).map_err(|source| OpenError::io(&path, source))?;
         sign(&mut file).map_err(|source| OpenError::io(&path, source))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
@@ -46,4 +55,23 @@ fn sign(file: &mut File) -> std::io::Result<()> {
     file.set_len(0)?;
     file.seek(SeekFrom::Start(0))?;
     writeln!(file, "{}", std::process::id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lets_go_lets_go_also_for_children_that_hold_the_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = DirectoryLock::take(folder.path()).unwrap();
+        let of_a_child = held.file.try_clone().unwrap();
+        assert!(matches!(
+            DirectoryLock::take(folder.path()),
+            Err(OpenError::Locked { .. })
+        ));
+        drop(held);
+        assert!(DirectoryLock::take(folder.path()).is_ok());
+        drop(of_a_child);
+    }
 }
