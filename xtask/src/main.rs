@@ -5,6 +5,7 @@
     reason = "a command-line tool talks"
 )]
 
+mod neo4j;
 mod run;
 mod servers;
 mod setup;
@@ -15,6 +16,7 @@ mod tidy;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use backstay_scratch::neo4j::Release;
 
 const USAGE: &str = "\
 cargo xtask <command>
@@ -37,6 +39,7 @@ cargo xtask <command>
   pack score        measure the packs against check lists, with simpler means beside them;
                     renews docs/scores.md
   pack diff A B     what changed in settings and rules between two major versions
+  neo4j start|stop  a throw-away Neo4j to look at, or to test with; start prints how to reach it
   setup             only install what is missing
 ";
 
@@ -68,9 +71,13 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "harmless" => harmless(),
         "docs" => docs(),
         "pack" => pack(rest),
+        "neo4j" => neo4j::command(rest),
         "setup" => {
             setup::postgres()?;
             servers::ensure(&servers::majors());
+            if let Err(error) = neo4j::ensure(Release::Supported) {
+                eprintln!("SKIPPED: everything on Neo4j: {error:#}");
+            }
             Ok(ExitCode::SUCCESS)
         }
         "help" | "--help" | "-h" => {

@@ -1,6 +1,6 @@
 //! Running other programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
 use anyhow::{Context, Result, bail};
@@ -91,6 +91,21 @@ pub(crate) fn as_root(program: &str, arguments: &[&str]) -> Result<()> {
         .env("DEBIAN_FRONTEND", "noninteractive")
         .status();
     check(status.with_context(|| format!("starting {line}"))?, &line)
+}
+
+/// Runs a program in `folder` quietly; what it complains of is in the error.
+pub(crate) fn in_folder(program: &str, arguments: &[&str], folder: &Path) -> Result<()> {
+    let line = format!("{program} {}", arguments.join(" "));
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .with_context(|| format!("starting `{line}`"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("`{line}` ended with {}: {}", output.status, said.trim());
+    }
+    Ok(())
 }
 
 pub(crate) fn am_root() -> Result<bool> {

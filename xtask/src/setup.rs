@@ -47,6 +47,30 @@ pub(crate) fn documentation(majors: &[u32]) -> Result<()> {
     apt_install(&offered.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
+/// Packages of a Java compiler that is new enough, the best first.
+const JAVAS: [&str; 2] = ["openjdk-21-jdk-headless", "openjdk-17-jdk-headless"];
+
+/// Makes sure there are a Java compiler and Maven; installs the distribution's where one is missing.
+pub(crate) fn java() -> Result<()> {
+    let mut missing = Vec::new();
+    if !on_path("javac") {
+        let offered = JAVAS.into_iter().find(|package| offers(package));
+        missing.push(offered.context("this distribution has no Java 17 or 21")?);
+    }
+    if !on_path("mvn") {
+        missing.push("maven");
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    apt_install(&missing)
+}
+
+fn on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
 /// Whether the distribution has a package.
 fn offers(package: &str) -> bool {
     let shown = std::process::Command::new("apt-cache")

@@ -7,9 +7,10 @@ mod tally;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
+use backstay_scratch::neo4j::{Options, Release, SHARED, Server};
 
-use crate::{run, servers, setup};
+use crate::{neo4j, run, servers, setup};
 use programs::Program;
 use tally::Tally;
 
@@ -32,7 +33,7 @@ const LONGEST: [&str; 4] = [
 pub(crate) fn test(rest: &[String]) -> Result<ExitCode> {
     let mut tally = Tally::default();
     step("servers", || install(&mut tally))?;
-    let built = step("build", programs::build)?;
+    let (built, neo4j) = built_beside_a_neo4j(&mut tally)?;
     let began = now();
     let (stories, mut others): (Vec<_>, Vec<_>) =
         built.into_iter().partition(|p| p.package == STORIES);
@@ -43,8 +44,16 @@ pub(crate) fn test(rest: &[String]) -> Result<ExitCode> {
     step("unit, property, scenario and doc tests", || {
         let mut jobs: Vec<_> = others.iter().map(|p| p.job(cores(), &filter)).collect();
         jobs.push(programs::documentation(&filter));
+        if let Some(server) = &neo4j {
+            let access = server.access().to_string();
+            for job in &mut jobs {
+                job.command.env(SHARED, &access);
+            }
+        }
         lanes::side_by_side(jobs, cores(), &mut tally)
     })?;
+    // The stories judge seconds: nothing runs beside them.
+    drop(neo4j);
     let stories_began = now();
     step("end to end, on a real PostgreSQL", || {
         let jobs = stories.iter().map(|p| p.job(STORY_THREADS, &filter));
@@ -54,6 +63,26 @@ pub(crate) fn test(rest: &[String]) -> Result<ExitCode> {
     tally.close();
     say_times(began.elapsed(), stories_began.elapsed());
     Ok(tally.code())
+}
+
+/// Builds the tests while a Neo4j for them starts; without one, theirs are skipped.
+fn built_beside_a_neo4j(tally: &mut Tally) -> Result<(Vec<Program>, Option<Server>)> {
+    let (built, neo4j) = std::thread::scope(|scope| {
+        let neo4j = scope.spawn(|| Server::start(Options::default()));
+        (step("build", programs::build), neo4j.join())
+    });
+    let neo4j = match neo4j {
+        Ok(Ok(server)) => Some(server),
+        Ok(Err(error)) => {
+            tally.skip(&format!(
+                "everything that needs a Neo4j: {:#}",
+                anyhow!(error)
+            ));
+            None
+        }
+        Err(_) => bail!("the thread that starts a Neo4j fell"),
+    };
+    Ok((built?, neo4j))
 }
 
 /// Installs what is missing; what cannot be had is counted as skipped.
@@ -69,6 +98,9 @@ fn install(tally: &mut Tally) -> Result<()> {
         tally.skip(&format!(
             "everything on PostgreSQL {major}: no server of it"
         ));
+    }
+    if let Err(error) = neo4j::ensure(Release::Supported) {
+        eprintln!("no Neo4j: {error:#}");
     }
     Ok(())
 }

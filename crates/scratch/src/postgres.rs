@@ -8,7 +8,6 @@ mod errors;
 mod log;
 mod server;
 mod session;
-mod spawn;
 mod sweep;
 
 pub use bare::{Bare, BareEnd};

@@ -13,7 +13,7 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use super::data_dir::DataDir;
 use super::log::{self, LogLine};
-use super::spawn;
+use crate::spawn;
 
 /// Pause between two looks at a server that is starting or stopping.
 const LOOK_EVERY: Duration = Duration::from_millis(10);

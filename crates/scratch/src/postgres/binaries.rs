@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::caches::caches;
+
 /// The programs of one PostgreSQL installation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Binaries {
@@ -162,21 +164,6 @@ fn distribution_folders(root: &Path) -> Vec<PathBuf> {
     };
     entries
         .filter_map(|e| Some(e.ok()?.path().join("bin")))
-        .collect()
-}
-
-/// Cache folders that may exist, the same as `cargo xtask setup` chooses from. Root's own home is closed
-/// to the account that servers run under, so root's is a common one.
-fn caches() -> Vec<PathBuf> {
-    let named = std::env::var_os("BACKSTAY_CACHE").map(PathBuf::from);
-    let xdg = std::env::var_os("XDG_CACHE_HOME").map(|p| PathBuf::from(p).join("backstay"));
-    let home = std::env::var_os("HOME").map(|p| PathBuf::from(p).join(".cache/backstay"));
-    let common = PathBuf::from("/var/cache/backstay");
-    named
-        .into_iter()
-        .chain(xdg)
-        .chain(home)
-        .chain([common])
         .collect()
 }
 

@@ -17,7 +17,7 @@ use super::data_dir::{DataDir, JSON_LOG_SINCE};
 use super::errors::{SignalError, StartError, StopError};
 use super::log::{self, LogLine};
 use super::session::cells;
-use super::spawn;
+use crate::spawn;
 
 /// How a server is to be started.
 #[derive(Clone, Debug)]

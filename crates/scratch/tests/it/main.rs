@@ -1,5 +1,7 @@
 //! Scratch servers and loads on the PostgreSQL that is installed here.
 
+mod neo4j;
+
 use std::io::Write;
 use std::time::Duration;
 
