@@ -20,4 +20,4 @@ pub use access::{Access, NotShared, SHARED, shared};
 pub use errors::{ServerError, StopError};
 pub use installation::{FindError, Installation, LAUNCHER, POM, Release};
 pub use lasting::{Lasting, LastingError};
-pub use server::{Jvm, Options, Server, Tls};
+pub use server::{Jvm, KeepClasses, Options, Server, Tls};

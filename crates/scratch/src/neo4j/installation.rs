@@ -39,7 +39,7 @@ impl Release {
 pub struct Installation {
     /// Which release.
     pub release: Release,
-    /// The folder with `lib` (the jars), `classes` (the launcher) and its source.
+    /// The folder with `lib` (the jars), `launcher.jar` and its source.
     pub folder: PathBuf,
     /// The Java program.
     pub java: PathBuf,
@@ -90,18 +90,19 @@ impl Installation {
     pub fn complete(folder: &Path) -> bool {
         let launcher = std::fs::read_to_string(folder.join("Main.java"));
         launcher.is_ok_and(|text| text == LAUNCHER)
-            && folder.join("classes/Main.class").is_file()
+            && folder.join("launcher.jar").is_file()
             && folder.join("lib").is_dir()
     }
 
     /// What `java -cp` takes.
     #[must_use]
     pub fn class_path(&self) -> String {
-        let (classes, lib) = (self.folder.join("classes"), self.folder.join("lib"));
-        format!("{}:{}/*", classes.display(), lib.display())
+        let (launcher, lib) = (self.folder.join("launcher.jar"), self.folder.join("lib"));
+        format!("{}:{}/*", launcher.display(), lib.display())
     }
 
-    /// Classes as Java keeps them for a quick start; used when it is there.
+    /// Classes as Java keeps them for a quick start. Used when it is there, and when the Java that made
+    /// it is the one that runs.
     #[must_use]
     pub fn shared_classes(&self) -> PathBuf {
         self.folder.join("classes.jsa")
@@ -151,8 +152,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         std::fs::create_dir_all(at("lib")).unwrap();
-        std::fs::create_dir_all(at("classes")).unwrap();
-        std::fs::write(at("classes/Main.class"), "x").unwrap();
+        std::fs::write(at("launcher.jar"), "x").unwrap();
         std::fs::write(at("Main.java"), LAUNCHER).unwrap();
         assert!(Installation::complete(folder.path()));
         std::fs::write(at("Main.java"), "class Main {}").unwrap();

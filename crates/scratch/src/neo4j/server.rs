@@ -36,8 +36,19 @@ pub struct Options {
     pub tls: Tls,
     /// What its Java is tuned for.
     pub jvm: Jvm,
+    /// Whether Java keeps what it loads, for the quick start of others.
+    pub keep_classes: KeepClasses,
     /// How long the start may take.
     pub ready_within: Duration,
+}
+
+/// Whether a server's Java keeps the classes it loads in [`Installation::shared_classes`], as it stops.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeepClasses {
+    /// It does; done once, when the jars are new. The stop takes long then.
+    Yes,
+    /// It uses what was kept.
+    No,
 }
 
 /// Whether a server speaks TLS on Bolt; its certificate is one that it signed itself.
@@ -67,6 +78,7 @@ impl Default for Options {
             settings: Vec::new(),
             tls: Tls::Refused,
             jvm: Jvm::QuickStart,
+            keep_classes: KeepClasses::No,
             ready_within: Duration::from_secs(120),
         }
     }
@@ -253,7 +265,7 @@ fn launch(
     let failed = |what| move |source| ServerError::System { what, source };
     let log = home.join("said.log");
     let said = || fs::read_to_string(&log).unwrap_or_default();
-    let mut command = java(installation, home, options.jvm, leash);
+    let mut command = java(installation, home, options, leash);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -277,25 +289,22 @@ fn launch(
     }
 }
 
-fn java(installation: &Installation, home: &Path, jvm: Jvm, leash: Leash) -> Command {
+fn java(installation: &Installation, home: &Path, options: &Options, leash: Leash) -> Command {
     let mut command = match leash {
         Leash::Ours => spawn::leashed(&installation.java),
         Leash::Free => Command::new(&installation.java),
     };
-    let tuning: &[&str] = match jvm {
+    let tuning: &[&str] = match options.jvm {
         Jvm::QuickStart => &["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
         Jvm::Usual => &["-Xmx1g"],
     };
     command.args(tuning);
     let shared = installation.shared_classes();
-    if shared.is_file() {
-        let flag = format!("-XX:SharedArchiveFile={}", shared.display());
-        command.args([
-            flag.as_str(),
-            "-Xshare:auto",
-            "-Xlog:cds=off",
-            "-Xlog:cds+dynamic=off",
-        ]);
+    if options.keep_classes == KeepClasses::Yes {
+        command.arg(format!("-XX:ArchiveClassesAtExit={}", shared.display()));
+    } else if shared.is_file() {
+        command.arg(format!("-XX:SharedArchiveFile={}", shared.display()));
+        command.args(["-Xshare:auto", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]);
     }
     if installation.release == Release::Older {
         command.args(OPENED.iter().flat_map(|p| ["--add-opens", p]));
