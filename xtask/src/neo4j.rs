@@ -15,8 +15,18 @@ use crate::{run, setup};
 const FETCH: &str =
     "-q -B dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=lib";
 
+/// Makes sure that the releases that tests run on are there; says loudly what cannot be had and why.
+pub(crate) fn ensure_all() {
+    for release in [Release::Supported, Release::Older] {
+        if let Err(error) = ensure(release) {
+            let version = release.version();
+            eprintln!("SKIPPED: everything on Neo4j {version}: {error:#}");
+        }
+    }
+}
+
 /// Makes sure that the jars of `release` and a Java for them are there.
-pub(crate) fn ensure(release: Release) -> Result<()> {
+fn ensure(release: Release) -> Result<()> {
     if Installation::find(release).is_ok() {
         return Ok(());
     }

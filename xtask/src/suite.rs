@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
-use backstay_scratch::neo4j::{Options, Release, SHARED, Server};
+use backstay_scratch::neo4j::{Options, SHARED, Server};
 
 use crate::{neo4j, run, servers, setup};
 use programs::Program;
@@ -99,9 +99,7 @@ fn install(tally: &mut Tally) -> Result<()> {
             "everything on PostgreSQL {major}: no server of it"
         ));
     }
-    if let Err(error) = neo4j::ensure(Release::Supported) {
-        eprintln!("no Neo4j: {error:#}");
-    }
+    neo4j::ensure_all();
     Ok(())
 }
 

@@ -320,7 +320,8 @@ fn java(installation: &Installation, home: &Path, options: &Options, leash: Leas
 }
 
 /// Packages of Java that the older release reaches into.
-const OPENED: [&str; 4] = [
+const OPENED: [&str; 5] = [
+    "java.base/java.lang=ALL-UNNAMED",
     "java.base/java.nio=ALL-UNNAMED",
     "java.base/java.io=ALL-UNNAMED",
     "java.base/sun.nio.ch=ALL-UNNAMED",
