@@ -6,8 +6,9 @@
 mod oracle;
 mod runs;
 
+pub use runs::random_batch;
 #[cfg(test)]
-pub(crate) use runs::{random_batch, random_node};
+pub(crate) use runs::random_node;
 
 use backstay_model::name::EngineKind;
 use backstay_model::{
@@ -59,6 +60,7 @@ pub fn run<H: Harness>(
     texts_and_numbers_come_back_unchanged(harness)?;
     an_overlay_wins_and_mutes(harness)?;
     absence_is_one_state(harness)?;
+    whole_numbers_keep_every_bit(harness)?;
     for seed in seeds {
         runs::random(harness, seed)?;
     }
@@ -345,6 +347,43 @@ fn absence_is_one_state<H: Harness>(harness: &mut H) -> Result<(), Mismatch> {
         CHECK,
         &got,
         &vec![(10, 20, true), (20, 30, false), (30, i64::MAX, true)],
+    )
+}
+
+/// Moments and identities up to the ends of their range; 2^53 + 1 is the first that a float cannot hold.
+fn whole_numbers_keep_every_bit<H: Harness>(harness: &mut H) -> Result<(), Mismatch> {
+    const CHECK: &str = "whole numbers keep every bit";
+    const ODD: i64 = (1 << 53) + 1;
+    let moments = [i64::MIN, -ODD, -1, 0, 1, ODD, i64::MAX - 1];
+    let mut store = harness.create();
+    let mut ops = Vec::new();
+    for (i, at) in moments.into_iter().enumerate() {
+        let mut version = edge("a", "b", EdgeKind::Requires, at, i64::MAX);
+        version.evidence[0].observed_at = Some(Timestamp(at));
+        ops.push(Op::open(&rules(), version));
+        let mut value = set("a", Some(Value::text(i.to_string())), at);
+        if let Op::SetValue { change_set, .. } = &mut value {
+            *change_set = Some(ChangeSetId(u64::MAX - i as u64));
+        }
+        ops.push(value);
+    }
+    let batch = Batch { seq: 1, ops };
+    works(CHECK, store.apply(&batch))?;
+    let store = harness.reopen(store);
+    let mut want = oracle::Oracle::default();
+    want.apply(&batch);
+    for at in moments.map(Timestamp) {
+        expect(
+            CHECK,
+            &works(CHECK, store.snapshot(at))?,
+            &want.snapshot(at),
+        )?;
+    }
+    let last = Timestamp(i64::MAX);
+    expect(
+        CHECK,
+        &works(CHECK, store.snapshot(last))?,
+        &want.snapshot(last),
     )
 }
 

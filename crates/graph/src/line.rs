@@ -47,6 +47,11 @@ impl EdgeLine {
         let (_, edge) = self.0.range(..=at).next_back()?;
         (edge.valid_to > at).then_some(edge)
     }
+
+    /// Every version, oldest first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Edge> {
+        self.0.values()
+    }
 }
 
 /// The entries of one setting by the moment they were made. An entry ends where the next begins.

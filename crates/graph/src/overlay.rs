@@ -10,7 +10,7 @@ use crate::impact::{Impact, ImpactSpec};
 use crate::line::{EdgeLine, SettingLine};
 use crate::memory::{Graph, edges_of, set_value, snapshot_of};
 use crate::op::Op;
-use crate::setting::SettingState;
+use crate::setting::{SettingState, SettingVersion};
 use crate::store::{EdgeFilter, GraphSnapshot};
 
 /// A what-if copy of a graph. A line is copied when it is first written to; all else is read from the
@@ -79,6 +79,22 @@ impl<'a> Overlay<'a> {
             Some(own) => own.at(at),
             None => self.base.edge(line, at),
         }
+    }
+
+    /// Every version of one line, oldest first.
+    #[must_use]
+    pub fn versions(&self, line: &LineKey) -> Vec<Edge> {
+        let own = self.edges.get(line).or_else(|| self.base.edges.get(line));
+        own.map(|l| l.all().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Every entry of a setting, oldest first.
+    #[must_use]
+    pub fn history(&self, target: &TargetId, key: &SettingKey) -> Vec<SettingVersion> {
+        let key = (target.clone(), key.clone());
+        let own = self.settings.get(&key);
+        let line = own.or_else(|| self.base.settings.get(&key));
+        line.map(SettingLine::all).unwrap_or_default()
     }
 
     /// How a setting stands at `at`; `None` when nothing is set.

@@ -23,6 +23,7 @@ const LAYERS: &[(&str, u8, &[&str])] = &[
     ("engine", 4, &["journal"]),
     ("engine-postgres", 5, &[]),
     ("store-sqlite", 5, &["graph"]),
+    ("store-neo4j", 5, &["graph", "learn"]),
     ("host", 5, &[]),
     ("scratch", 5, &[]),
     (

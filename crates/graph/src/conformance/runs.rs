@@ -11,7 +11,7 @@ use super::{Harness, Mismatch, edge, effective_view, rules, target};
 use crate::direction::KindSet;
 use crate::identity::EdgeScope;
 use crate::impact::{Felt, Impact, ImpactSpec};
-use crate::op::{Batch, Op};
+use crate::op::{Applied, Batch, Op};
 use crate::store::{EdgeFilter, GraphStore, View};
 use backstay_chance::Dice;
 
@@ -23,7 +23,8 @@ pub(crate) fn random<H: Harness>(harness: &mut H, seed: u64) -> Result<(), Misma
     let mut dice = Dice::new(seed);
     let mut store = harness.create();
     let mut oracle = Oracle::default();
-    let mut log = Vec::new();
+    let mut log: Vec<Batch> = Vec::new();
+    let crash_after = dice.below(BATCHES) + 1;
     for seq in 1..=BATCHES {
         let batch = random_batch(&mut dice, seq);
         oracle.apply(&batch);
@@ -40,6 +41,18 @@ pub(crate) fn random<H: Harness>(harness: &mut H, seed: u64) -> Result<(), Misma
             store = harness.reopen(store);
         }
         log.push(batch);
+        if seq == crash_after {
+            // Whoever feeds it has forgotten how far it was, and begins with the first batch.
+            store = harness.reopen(store);
+            for old in &log {
+                let again = run.works("offer the whole log again", store.apply(old))?;
+                run.equal(
+                    "what is there is not applied again",
+                    &again,
+                    &Applied::Before,
+                )?;
+            }
+        }
         for at in [
             moment(&mut dice),
             moment(&mut dice),
@@ -245,7 +258,8 @@ pub(crate) fn random_node(dice: &mut Dice) -> NodeKey {
     }
 }
 
-pub(crate) fn random_batch(dice: &mut Dice, seq: u64) -> Batch {
+/// A batch of up to a dozen ops on few names and moments (0 to 40 µs), for runs of a store's own.
+pub fn random_batch(dice: &mut Dice, seq: u64) -> Batch {
     let ops = (0..dice.below(OPS_MAX + 1))
         .map(|_| random_op(dice))
         .collect();

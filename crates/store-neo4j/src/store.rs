@@ -1,0 +1,360 @@
+//! The graph as a store: batches in, answers out.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use backstay_graph::store::{EdgeFilter, GraphSnapshot, GraphStore, ReadError};
+use backstay_graph::{
+    Applied, ApplyError, Batch, Impact, ImpactSpec, Op, SettingState, SettingVersion,
+};
+use backstay_model::{Edge, NodeKey, SettingKey, TargetId, Timestamp};
+use neo4rs::Txn;
+use serde::Deserialize;
+
+use crate::address::{Address, Deployment, Password};
+use crate::cone;
+use crate::error::NeoError;
+use crate::read;
+use crate::schema;
+use crate::session::Session;
+use crate::uid;
+use crate::write::Work;
+
+/// Most nodes remembered as already stored, so that a burst of changes does not store them again.
+const KNOWN_NODES_MAX: usize = 65_536;
+/// How often a transaction that others were in the way of is begun.
+const ATTEMPTS_MAX: u32 = 8;
+/// Wait before the second attempt; doubled each time up to [`WAIT_MAX`], and of it a random part.
+const WAIT_MIN: Duration = Duration::from_millis(20);
+/// Longest wait between two attempts.
+const WAIT_MAX: Duration = Duration::from_secs(2);
+
+/// The dependency graph of one deployment in a Neo4j database.
+///
+/// Every batch, or group of batches, is one transaction, which first locks the node that says how far the
+/// deployment is: two writers never write at once, and after a crash on either side a replay of the
+/// journal goes on exactly where it stopped.
+#[derive(Debug)]
+pub struct Neo4jGraph {
+    session: Session,
+    deployment: Deployment,
+    known: BTreeSet<NodeKey>,
+}
+
+impl Neo4jGraph {
+    /// Opens the graph of `deployment` in a database that [`schema::prepare`] has prepared.
+    ///
+    /// # Errors
+    /// `NeoError`, with a hint; nothing was changed.
+    pub fn open(
+        address: &Address,
+        password: &Password,
+        deployment: Deployment,
+    ) -> Result<Self, NeoError> {
+        let session = Session::new(address, password)?;
+        session.wait(schema::check(&session))?;
+        Ok(Self {
+            session,
+            deployment,
+            known: BTreeSet::new(),
+        })
+    }
+
+    /// Which deployment it is of.
+    #[must_use]
+    pub const fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// Makes sure that this graph is fed from `journal`, a word that no other journal has; the first who
+    /// asks decides.
+    ///
+    /// # Errors
+    /// `NeoError::OtherJournal` when it is fed from another one; else as [`Self::open`].
+    pub fn claim(&mut self, journal: &str) -> Result<(), NeoError> {
+        let session = &self.session;
+        session.wait(async {
+            let mut txn = session.begin().await?;
+            match claimed(session, &mut txn, (&self.deployment, journal)).await {
+                Ok(()) => session.commit(txn).await,
+                Err(error) => {
+                    session.undo(txn).await;
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    /// Applies several batches in one transaction, all of those that are taken or nothing; gives the
+    /// number of the last batch that is in the graph now. Batches that are there already count as taken.
+    /// A batch that cannot be kept is only told when it comes first: those before it are applied.
+    ///
+    /// # Errors
+    /// As [`GraphStore::apply`]. After `Store` the effect is what `applied_seq` says.
+    pub fn apply_group(&mut self, batches: &[Batch]) -> Result<u64, ApplyError> {
+        let mut attempt = 1;
+        loop {
+            let (session, known) = (&self.session, &self.known);
+            let tried = session.wait(one_group(session, &self.deployment, batches, known));
+            let error = match tried {
+                Ok((seq, nodes)) => {
+                    if self.known.len() + nodes.len() > KNOWN_NODES_MAX {
+                        self.known.clear();
+                    }
+                    self.known.extend(nodes);
+                    return Ok(seq);
+                }
+                Err(Failure::Refused(error)) => return Err(error),
+                Err(Failure::Store(error)) => error,
+            };
+            // Whoever was in the way may have taken away what we know.
+            self.known.clear();
+            if !error.passes() || attempt == ATTEMPTS_MAX {
+                return Err(ApplyError::Store {
+                    source: Box::new(given_up(error, attempt)),
+                });
+            }
+            tracing::debug!(%error, attempt, "a batch is begun anew");
+            std::thread::sleep(wait_before(attempt));
+            attempt += 1;
+        }
+    }
+
+    /// Everything that makes the graph what it is, as ops in an order in which another store can take
+    /// them, and the number of the last batch that is in it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn everything(&self) -> Result<(Vec<Op>, u64), NeoError> {
+        self.session
+            .wait(read::everything(&self.session, &self.deployment))
+    }
+}
+
+/// A random part, at least half, of the wait after `attempt` failed attempts.
+fn wait_before(attempt: u32) -> Duration {
+    let whole = WAIT_MIN
+        .saturating_mul(1 << attempt.saturating_sub(1).min(16))
+        .min(WAIT_MAX);
+    let mut byte = [0; 1];
+    // Without random bytes everybody waits for the same time, which is no harm.
+    let share = match getrandom::fill(&mut byte) {
+        Ok(()) => f64::from(byte[0]) / 255.0,
+        Err(_) => 1.0,
+    };
+    whole.mul_f64(0.5 + share / 2.0)
+}
+
+fn given_up(error: NeoError, attempts: u32) -> NeoError {
+    match error {
+        NeoError::Busy { source, .. } => NeoError::Busy { attempts, source },
+        other => other,
+    }
+}
+
+/// Why a group was not applied.
+enum Failure {
+    Store(NeoError),
+    Refused(ApplyError),
+}
+
+impl From<NeoError> for Failure {
+    fn from(error: NeoError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Number of the last batch in the graph, and the nodes that are known to be stored.
+type Done = (u64, BTreeSet<NodeKey>);
+
+async fn one_group(
+    session: &Session,
+    deployment: &Deployment,
+    batches: &[Batch],
+    known: &BTreeSet<NodeKey>,
+) -> Result<Done, Failure> {
+    let mut txn = session.begin().await?;
+    match within(session, &mut txn, (deployment, batches, known)).await {
+        Ok(done) => {
+            session.commit(txn).await?;
+            Ok(done)
+        }
+        Err(failure) => {
+            session.undo(txn).await;
+            Err(failure)
+        }
+    }
+}
+
+async fn within(
+    session: &Session,
+    txn: &mut Txn,
+    (deployment, batches, known): (&Deployment, &[Batch], &BTreeSet<NodeKey>),
+) -> Result<Done, Failure> {
+    let have = lock(session, txn, deployment).await?.seq.cast_unsigned();
+    let wanted = admitted(batches, have).map_err(Failure::Refused)?;
+    let Some(last) = wanted.last() else {
+        return Ok((have, BTreeSet::new()));
+    };
+    let mut work = Work::of(wanted, deployment, known);
+    work.read(session, txn).await?;
+    work.write(session, txn).await?;
+    let statement =
+        "MATCH (m:Backstay {uid: $uid}) SET m.seq = $seq REMOVE m.locked RETURN m.seq AS seq";
+    let parameters = vec![
+        ("uid", uid::applied(deployment).into()),
+        ("seq", last.seq.cast_signed().into()),
+    ];
+    session.ask::<Moved>(txn, (statement, parameters)).await?;
+    Ok((last.seq, work.into_nodes()))
+}
+
+/// Those of `batches` that come next after `have`, up to one that cannot be kept.
+fn admitted(batches: &[Batch], have: u64) -> Result<&[Batch], ApplyError> {
+    let before = batches.iter().take_while(|b| b.seq <= have).count();
+    let new = batches.get(before..).unwrap_or_default();
+    let mut last = have;
+    for (count, batch) in new.iter().enumerate() {
+        match batch.admit(last) {
+            Ok(_) => last = batch.seq,
+            Err(error) if count == 0 => return Err(error),
+            Err(_) => return Ok(new.get(..count).unwrap_or_default()),
+        }
+    }
+    Ok(new)
+}
+
+/// How far a deployment is.
+#[derive(Deserialize)]
+struct Standing {
+    seq: i64,
+    journal: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Moved {
+    #[expect(dead_code, reason = "only that there is a row counts")]
+    seq: i64,
+}
+
+/// Locks the node that says how far the deployment is, until the transaction ends.
+async fn lock(
+    session: &Session,
+    txn: &mut Txn,
+    deployment: &Deployment,
+) -> Result<Standing, NeoError> {
+    let statement = "MERGE (m:Backstay {uid: $uid}) \
+         ON CREATE SET m:Applied, m.deployment = $deployment, m.seq = 0 \
+         SET m.locked = true RETURN m.seq AS seq, m.journal AS journal";
+    let parameters = vec![
+        ("uid", uid::applied(deployment).into()),
+        ("deployment", deployment.as_str().into()),
+    ];
+    let found: Vec<Standing> = session.ask(txn, (statement, parameters)).await?;
+    // Two of them can only be where the constraint was dropped.
+    match <[Standing; 1]>::try_from(found) {
+        Ok([standing]) => Ok(standing),
+        Err(found) => Err(NeoError::Altered {
+            what: format!(
+                "{} nodes say how far deployment {deployment} is",
+                found.len()
+            ),
+        }),
+    }
+}
+
+async fn claimed(
+    session: &Session,
+    txn: &mut Txn,
+    (deployment, journal): (&Deployment, &str),
+) -> Result<(), NeoError> {
+    let standing = lock(session, txn, deployment).await?;
+    let other = match &standing.journal {
+        Some(known) => known != journal,
+        None => false,
+    };
+    if other {
+        return Err(NeoError::OtherJournal {
+            deployment: deployment.to_string(),
+        });
+    }
+    let statement = "MATCH (m:Backstay {uid: $uid}) SET m.journal = $journal REMOVE m.locked \
+                     RETURN m.seq AS seq";
+    let parameters = vec![
+        ("uid", uid::applied(deployment).into()),
+        ("journal", journal.into()),
+    ];
+    session
+        .ask::<Moved>(txn, (statement, parameters))
+        .await
+        .map(drop)
+}
+
+fn unreadable(error: NeoError) -> ReadError {
+    match error {
+        NeoError::Odd { what } => ReadError::Corrupt { what },
+        other => ReadError::Unavailable {
+            source: Box::new(other),
+        },
+    }
+}
+
+impl GraphStore for Neo4jGraph {
+    fn apply(&mut self, batch: &Batch) -> Result<Applied, ApplyError> {
+        // What was there before the first attempt is told apart from what an attempt put there.
+        let before = self.applied_seq().map_err(|e| ApplyError::Store {
+            source: Box::new(e),
+        })?;
+        self.apply_group(std::slice::from_ref(batch))?;
+        Ok(match batch.seq <= before {
+            true => Applied::Before,
+            false => Applied::Now,
+        })
+    }
+
+    fn applied_seq(&self) -> Result<u64, ReadError> {
+        let session = &self.session;
+        let seq = session.wait(read::applied_seq(session, &self.deployment));
+        seq.map_err(unreadable)
+    }
+
+    fn edges(&self, at: Timestamp, filter: &EdgeFilter) -> Result<Vec<Edge>, ReadError> {
+        let session = &self.session;
+        let edges = session.wait(read::edges(session, &self.deployment, (at, filter)));
+        edges.map_err(unreadable)
+    }
+
+    fn snapshot(&self, at: Timestamp) -> Result<GraphSnapshot, ReadError> {
+        let session = &self.session;
+        let snapshot = session.wait(read::snapshot(session, &self.deployment, at));
+        snapshot.map_err(unreadable)
+    }
+
+    fn setting_state(
+        &self,
+        target: &TargetId,
+        key: &SettingKey,
+        at: Timestamp,
+    ) -> Result<Option<SettingState>, ReadError> {
+        let visible = self.history(target, key)?.into_iter().rev();
+        let mut visible = visible.filter(|v| v.changed_at <= at && v.valid_to > at);
+        Ok(visible.next().and_then(SettingVersion::state))
+    }
+
+    fn history(
+        &self,
+        target: &TargetId,
+        key: &SettingKey,
+    ) -> Result<Vec<SettingVersion>, ReadError> {
+        let session = &self.session;
+        let place = (target.clone(), key.clone());
+        let history = session.wait(read::history(session, &self.deployment, &place));
+        history.map_err(unreadable)
+    }
+
+    fn impact(&self, start: &[NodeKey], spec: &ImpactSpec) -> Result<Vec<Impact>, ReadError> {
+        let session = &self.session;
+        let found = session.wait(cone::impact(session, &self.deployment, (start, spec)));
+        found.map_err(unreadable)
+    }
+}
