@@ -5,6 +5,7 @@ use backstay_model::verdict::Trigger;
 
 use super::{BUSY_MIN, Host, Scene, Tripped, about, slower};
 use crate::load::{self, Flow};
+use crate::residual::Point;
 use crate::stats;
 use crate::track::Track;
 
@@ -32,6 +33,9 @@ const ALMOST: f64 = 1.6;
 const AGREES: f64 = 1.5;
 /// How much worse than the worst window before the change, against what was there already.
 const WORSE_THAN_EVER: f64 = 1.15;
+/// Bins by which a mechanism may move before what it is a witness of, and bins that show a beginning.
+const AHEAD_MAX: i64 = 2;
+const BEGINS: usize = 3;
 /// Standard deviations of a mechanism metric that count as moved.
 const MOVED_SD: f64 = 4.0;
 /// Standard errors of a difference of medians that the ratio must also be, and those of a witness.
@@ -180,7 +184,7 @@ fn witness(scene: &Scene<'_>, accused: &Track) -> Witness {
         scene
             .tracks
             .iter()
-            .filter(|t| t.name != accused.name && agrees(scene, t))
+            .filter(|t| t.name != accused.name && agrees(scene, t) && !earlier(scene, t, accused))
     };
     let independent = others().any(|t| kind(t) != kind(accused));
     let same = others().any(|t| kind(t) == kind(accused));
@@ -189,6 +193,24 @@ fn witness(scene: &Scene<'_>, accused: &Track) -> Witness {
         (false, true) => Witness::SameKind,
         (false, false) => Witness::None,
     }
+}
+
+/// Whether a mechanism moved clearly before anything was bad: what it shows is the change, and not why
+/// there is less work or more waiting now.
+fn earlier(scene: &Scene<'_>, track: &Track, accused: &Track) -> bool {
+    let begins = |t: &Track, moved: &dyn Fn(f64) -> bool| {
+        let all = |w: &&[Point]| w.iter().all(|p| moved(p.value));
+        t.post.windows(BEGINS).find(all).map(|w| w[0].at)
+    };
+    let now = stats::median(&crate::track::values(track.newest(WITNESS_BINS)));
+    let (Some(before), Some(now), Some(usual)) = (track.before(), now, accused.before()) else {
+        return false;
+    };
+    let half = |value: f64| 2.0 * (value - before).abs() >= (now - before).abs();
+    let bad = |value: f64| worse_by(accused, usual, value).is_some_and(|t| t >= AGREES);
+    let ahead = begins(accused, &bad).zip(begins(track, &half));
+    track.role == MetricRole::Saturation
+        && ahead.is_some_and(|(harm, witness)| harm.since(witness).0 > AHEAD_MAX * scene.step.0)
 }
 
 /// Metrics of one kind see the target through the same hole: the probe, the application's
