@@ -118,9 +118,11 @@ fn lasting(scene: &Scene<'_>, track: &Track, windows: &[usize]) -> Option<(usize
         Host::Stolen => THRICE,
         Host::Taken => MANYFOLD,
     };
-    let worst = worst_window(track)
-        .and_then(|worst| worse_by(track, before, worst))
-        .unwrap_or(1.0);
+    // Harmless windows are judged each second of each target: what is costly is asked last.
+    let worst = || {
+        let worst = worst_window(track).and_then(|worst| worse_by(track, before, worst));
+        worst.unwrap_or(1.0)
+    };
     windows.iter().find_map(|&bins| {
         let recent = scene.recent(track, bins)?;
         let after = stats::median(&recent)?;
@@ -130,9 +132,9 @@ fn lasting(scene: &Scene<'_>, track: &Track, windows: &[usize]) -> Option<(usize
         let nearly = |v: &&f64| worse_by(track, before, **v).is_some_and(|t| t >= bar);
         let holds = times >= least
             && 4 * recent.iter().filter(nearly).count() >= 3 * bins
-            && times >= WORSE_THAN_EVER * worst
             && times.ln() >= SURE_ERRORS * error(track, bins)?
-            && (after - before).abs() >= track.floor;
+            && (after - before).abs() >= track.floor
+            && times >= WORSE_THAN_EVER * worst();
         holds.then_some((bins, after))
     })
 }
