@@ -15,7 +15,7 @@ use backstay_model::metric::{MetricRole, MetricSpec, Worse};
 use backstay_model::{MetricName, Sample, Span, Timestamp};
 
 /// Targets that are filled: their sum is what counts.
-const TARGETS: usize = 6;
+const TARGETS: usize = 3;
 /// Samples by the second that a guard keeps, and that a harmless window is opened with.
 const SECONDS: usize = 2_700;
 const PAST: usize = 600;
