@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::bed::{Bed, OBSERVER, Wanted, until};
 use crate::guard::{Guard, Line, PATIENCE, Start};
+use crate::turn::Turn;
 
 /// Waits for a condition of the target.
 async fn stands(guard: &mut Guard, word: &str) -> Line {
@@ -14,7 +15,11 @@ async fn stands(guard: &mut Guard, word: &str) -> Line {
 }
 
 async fn goes_away_while_a_change_is_watched() {
-    let Some(mut bed) = Bed::make(Wanted::default()).await else {
+    let wanted = Wanted {
+        turn: Turn::Long,
+        ..Wanted::default()
+    };
+    let Some(mut bed) = Bed::make(wanted).await else {
         return;
     };
     let person = bed.person().await;

@@ -10,6 +10,7 @@ const BESIDE_MAX: u32 = 8;
 
 static TURNS: Mutex<Turns> = Mutex::new(Turns {
     want: 0,
+    long: 0,
     beside: 0,
     alone: false,
 });
@@ -19,6 +20,8 @@ static ENDED: Notify = Notify::const_new();
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
     Beside,
+    /// The same, and before all others: it takes longest.
+    Long,
     /// Its seconds count, or it takes the whole machine.
     Alone,
 }
@@ -26,6 +29,8 @@ pub(crate) enum Turn {
 struct Turns {
     /// Those that would go beside others and have not yet ended, the ones that go included.
     want: u32,
+    /// Long ones that wait.
+    long: u32,
     beside: u32,
     alone: bool,
 }
@@ -38,12 +43,19 @@ impl Turns {
     /// Takes the turn if it is free.
     fn take(&mut self, turn: Turn) -> bool {
         let free = match turn {
-            Turn::Beside => !self.alone && self.beside < BESIDE_MAX,
+            Turn::Beside => !self.alone && self.beside < BESIDE_MAX && self.long == 0,
+            Turn::Long => !self.alone && self.beside < BESIDE_MAX,
             Turn::Alone => !self.alone && self.want == 0,
         };
-        match turn {
-            Turn::Beside => self.beside += u32::from(free),
-            Turn::Alone => self.alone |= free,
+        if free {
+            match turn {
+                Turn::Beside => self.beside += 1,
+                Turn::Long => {
+                    self.beside += 1;
+                    self.long -= 1;
+                }
+                Turn::Alone => self.alone = true,
+            }
         }
         free
     }
@@ -58,8 +70,10 @@ pub(crate) struct MyTurn {
 impl MyTurn {
     /// Waits until it is our turn.
     pub(crate) async fn comes(turn: Turn) -> Self {
-        if turn == Turn::Beside {
-            Turns::lock().want += 1;
+        if turn != Turn::Alone {
+            let mut turns = Turns::lock();
+            turns.want += 1;
+            turns.long += u32::from(turn == Turn::Long);
         }
         let mut queued = Self { turn, mine: false };
         loop {
@@ -78,9 +92,10 @@ impl Drop for MyTurn {
     fn drop(&mut self) {
         let mut turns = Turns::lock();
         match self.turn {
-            Turn::Beside => {
+            Turn::Beside | Turn::Long => {
                 turns.want -= 1;
                 turns.beside -= u32::from(self.mine);
+                turns.long -= u32::from(self.turn == Turn::Long && !self.mine);
             }
             Turn::Alone => turns.alone &= !self.mine,
         }
