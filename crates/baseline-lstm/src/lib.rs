@@ -9,7 +9,6 @@
 //! It knows nothing of how values are judged: it supplies a centre line.
 #![deny(missing_docs)]
 
-mod draw;
 mod net;
 
 use backstay_detect::Point;

@@ -1,13 +1,12 @@
 //! The net and its training.
 
+use backstay_chance::Dice;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::rnn::{LSTM, LSTMConfig, RNN, lstm};
 use candle_nn::{AdamW, Linear, Module, Optimizer, ParamsAdamW, VarBuilder, VarMap};
 
 use backstay_detect::baseline::DAY;
 use backstay_model::Timestamp;
-
-use crate::draw::Draw;
 
 /// Newest values that are read.
 pub(crate) const WINDOW: usize = 12;
@@ -58,14 +57,14 @@ impl Net {
         lead: usize,
         moment: impl Fn(usize, usize) -> Moment,
     ) -> Result<Self> {
-        let mut draw = Draw::new(SEED);
+        let mut dice = Dice::new(SEED);
         let weights = VarMap::new();
         let net = Self::blank(&weights)?;
-        let mut optimiser = AdamW::new(seeded(&weights, &mut draw)?, ParamsAdamW::default())?;
+        let mut optimiser = AdamW::new(seeded(&weights, &mut dice)?, ParamsAdamW::default())?;
         for step in 0..STEPS {
             let done = step as f64 / STEPS as f64;
             optimiser.set_learning_rate(RATE.0 * (RATE.1 / RATE.0).powf(done));
-            let examples = Examples::drawn(values, lead, &moment, &mut draw)?;
+            let examples = Examples::drawn(values, lead, &moment, &mut dice)?;
             let answers = net.forward(&examples.windows, &examples.moments)?;
             let loss = candle_nn::loss::huber(&answers, &examples.truths, 1.0)?;
             optimiser.backward_step(&loss)?;
@@ -114,7 +113,7 @@ fn told(moments: &[Moment]) -> Result<Tensor> {
 }
 
 /// The weights, in order of their names, drawn anew: thresholds zero, others uniform by fan-in.
-fn seeded(weights: &VarMap, draw: &mut Draw) -> Result<Vec<Var>> {
+fn seeded(weights: &VarMap, dice: &mut Dice) -> Result<Vec<Var>> {
     let mut named: Vec<(String, Var)> = {
         let data = weights.data().lock();
         let data = data.map_err(|_| candle_core::Error::msg("the weights are in use"))?;
@@ -127,11 +126,16 @@ fn seeded(weights: &VarMap, draw: &mut Draw) -> Result<Vec<Var>> {
             _ => 0.0,
         };
         let numbers: Vec<f32> = (0..weight.elem_count())
-            .map(|_| ((2.0 * draw.unit() - 1.0) * bound) as f32)
+            .map(|_| ((2.0 * dice.unit() - 1.0) * bound) as f32)
             .collect();
         weight.set(&Tensor::from_vec(numbers, weight.shape(), &Device::Cpu)?)?;
     }
     Ok(named.into_iter().map(|(_, weight)| weight).collect())
+}
+
+/// A whole number in `0..end`; zero when that is empty.
+fn below(end: usize, dice: &mut Dice) -> usize {
+    ((dice.unit() * end as f64) as usize).min(end.saturating_sub(1))
 }
 
 /// One step's worth of examples.
@@ -146,12 +150,12 @@ impl Examples {
         values: &[f32],
         lead: usize,
         moment: &impl Fn(usize, usize) -> Moment,
-        draw: &mut Draw,
+        dice: &mut Dice,
     ) -> Result<Self> {
         let (mut windows, mut moments, mut truths) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..BATCH {
-            let now = WINDOW + draw.below(values.len() - WINDOW);
-            let to = now + draw.below(lead.min(values.len() - now));
+            let now = WINDOW + below(values.len() - WINDOW, dice);
+            let to = now + below(lead.min(values.len() - now), dice);
             windows.extend_from_slice(&values[now - WINDOW..now]);
             moments.push(moment(now, to));
             truths.push(values[to]);

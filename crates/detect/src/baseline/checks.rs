@@ -1,5 +1,6 @@
 //! What every baseline must do, held to by each room's own tests. Panics say what it did instead.
 
+use backstay_chance::Dice;
 use backstay_model::metric::{MetricRole, Worse};
 use backstay_model::{MetricName, Span, Timestamp};
 
@@ -50,12 +51,12 @@ impl Wave {
     /// The history.
     #[must_use]
     pub fn points(&self) -> Vec<Point> {
-        let mut draw = Draw(11);
+        let mut dice = Dice::new(11);
         let count = (self.days * DAY.0 as f64 / STEP.0 as f64) as i64;
         let all = (0..count).map(|i| {
             let at = Timestamp(i * STEP.0);
-            let value = self.truth(at) + self.noise * draw.bell();
-            (Point { at, value }, draw.unit() >= self.missing)
+            let value = self.truth(at) + self.noise * bell(&mut dice);
+            (Point { at, value }, dice.unit() >= self.missing)
         });
         all.filter_map(|(point, there)| there.then_some(point))
             .collect()
@@ -224,13 +225,13 @@ pub fn sees_nothing_since_the_change(baseline: &dyn Baseline) {
 
 /// A latency: `days` days of five minutes, and two hours since a change that did nothing.
 fn column(days: i64, shape: impl Fn(f64) -> f64, walk: f64) -> Column {
-    let (mut draw, mut place) = (Draw(7), 0.0);
+    let (mut dice, mut place) = (Dice::new(7), 0.0);
     let points = (0..days * 288 + 24).map(|i| {
-        place += walk * (draw.unit() - 0.5);
+        place += walk * (dice.unit() - 0.5);
         let days = i as f64 / 288.0;
         Point {
             at: Timestamp(i * STEP.0),
-            value: 50.0 * (shape(days) + place + 0.1 * (draw.unit() - 0.5)).exp(),
+            value: 50.0 * (shape(days) + place + 0.1 * (dice.unit() - 0.5)).exp(),
         }
     });
     Column {
@@ -279,19 +280,7 @@ fn line(fitted: &dyn Fitted, at: &[Timestamp]) -> Vec<f64> {
     line
 }
 
-/// Seeded numbers (splitmix64).
-struct Draw(u64);
-
-impl Draw {
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// Nearly normal, mean zero, variance one: twelve uniform numbers added.
-    fn bell(&mut self) -> f64 {
-        (0..12).map(|_| self.unit()).sum::<f64>() - 6.0
-    }
+/// Nearly normal, mean zero, variance one: twelve uniform numbers added.
+fn bell(dice: &mut Dice) -> f64 {
+    (0..12).map(|_| dice.unit()).sum::<f64>() - 6.0
 }

@@ -1,21 +1,21 @@
 //! Random rearrangements from a seed: what chance alone would make of the same data.
 
-/// A stream of numbers from a seed (SplitMix64, Steele et al. 2014): equal seeds, equal numbers on
-/// every platform.
+use backstay_chance::Dice;
+
+/// Random orders from a seed.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Shuffle(u64);
+pub struct Shuffle(Dice);
 
 impl Shuffle {
     /// The stream of `seed`.
     #[must_use]
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
+    pub fn new(seed: u64) -> Self {
+        Self(Dice::new(seed))
     }
 
     /// The next number.
     pub fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
+        self.0.roll()
     }
 
     /// A number in `0..n`, each equally likely but for less than one in 2³²; 0 when `n` is 0.
