@@ -106,6 +106,8 @@ struct Known {
     digest_at: Timestamp,
     looked_at: Timestamp,
     waits: Waits,
+    /// By a session that is gone: what ended it may show in a whole reading only.
+    by_another: bool,
 }
 
 impl PostgresObserver {
@@ -167,6 +169,9 @@ impl PostgresObserver {
                     self.board.replace("rights", link.facts.notices());
                     self.measured = None;
                     self.link = Some(link);
+                    if let Some(known) = &mut self.known {
+                        known.by_another = true;
+                    }
                 }
                 Err(error) if closed => return Err(error),
                 Err(error) => tracing::debug!(%error, "the open connection is kept"),
@@ -263,7 +268,8 @@ impl PostgresObserver {
         let marks = self.link().await?.marks().await;
         let marks = self.judge(marks)?;
         let news = |known: &Known| {
-            known.marks != marks
+            known.by_another
+                || known.marks != marks
                 || known.waits.due(now)
                 || self.services.news(&known.snapshot.services)
         };
@@ -358,6 +364,7 @@ impl PostgresObserver {
             digest_at: now,
             looked_at: now,
             waits: seen.waits,
+            by_another: false,
         });
         if same {
             Ok(Poll::Quiet)

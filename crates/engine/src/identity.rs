@@ -16,6 +16,7 @@ pub fn snapshot_id(snapshot: &Snapshot) -> SnapshotId {
     content.id = SnapshotId(String::new());
     content.taken_at = Timestamp::default();
     content.server.started_at = Timestamp::default();
+    content.server.processes_since = None;
     content.server.system_identifier = None;
     content.services.clear();
     content

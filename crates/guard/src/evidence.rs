@@ -8,6 +8,7 @@ use backstay_model::decision::HoldReason;
 use backstay_model::event::Evidence;
 use backstay_model::plan::Found;
 use backstay_model::sample::Held;
+use backstay_model::snapshot::Server;
 use backstay_model::verdict::{Harm, Recovery, Trigger, VerdictKind};
 use backstay_model::{ChangeSetId, Event, IntentId, Sample, Timestamp};
 
@@ -115,6 +116,13 @@ pub(crate) const fn away(condition: &Condition) -> bool {
         condition,
         Condition::Unreachable { .. } | Condition::TooSlow { .. } | Condition::AnotherServer { .. }
     )
+}
+
+/// When a server that is back from an end began anew.
+pub(crate) fn began(server: &Server) -> Timestamp {
+    server
+        .processes_since
+        .map_or(server.started_at, |p| p.max(server.started_at))
 }
 
 /// The server is back from an end at `at`: one that was not in order counts against what was changed

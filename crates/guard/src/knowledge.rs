@@ -399,6 +399,7 @@ pub(crate) fn empty_snapshot(target: &TargetId) -> Snapshot {
             engine: EngineKind::Postgresql,
             version: String::new(),
             started_at: Timestamp(0),
+            processes_since: None,
             system_identifier: None,
             data_directory: String::new(),
             role: backstay_model::snapshot::NodeRole::Primary,

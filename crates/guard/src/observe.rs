@@ -13,7 +13,7 @@ use backstay_model::{Change, ChangeSet, Event, Snapshot, Span, Timestamp};
 use crate::books::Books;
 use crate::case::Case;
 use crate::desk::{Desk, Ending, Moved, Mover, Sight};
-use crate::evidence::{away, note_end};
+use crate::evidence::{away, began, note_end};
 use crate::files::{not_boot_safe, tell_file_errors, tell_unloaded};
 use crate::keep::{record_reading, stored};
 use crate::knowledge::knowledge;
@@ -54,8 +54,8 @@ impl<B: Books> Guard<B> {
         // What ended it while no guard looked is not known.
         match sight {
             Sight::NotYet => self.first_look(desk, new, turn),
-            Sight::Itself if new.server.started_at > old.server.started_at => {
-                note_end(desk, new.server.started_at);
+            Sight::Itself if new.server.began_anew(&old.server) => {
+                note_end(desk, began(&new.server));
             }
             Sight::Itself | Sight::Another => {}
         }

@@ -14,7 +14,7 @@ use crate::value::{Fingerprint, SettingKey, Value};
 /// fingerprints already.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Hash of everything below but `taken_at`, `started_at`, `system_identifier` and `services`.
+    /// Hash of everything below but `taken_at`, `started_at`, `processes_since`, `system_identifier` and `services`.
     pub id: SnapshotId,
     /// Whose configuration.
     pub target: TargetId,
@@ -46,6 +46,10 @@ pub struct Server {
     pub version: String,
     /// When it was started.
     pub started_at: Timestamp,
+    /// Since when its own processes run: later than [`Self::started_at`] once one of them crashed and
+    /// all began anew. `None` when it may not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes_since: Option<Timestamp>,
     /// The identifier that its cluster got when it was made, which tells one server from another
     /// behind the same address; `None` when it may not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,6 +61,13 @@ pub struct Server {
 }
 
 impl Server {
+    /// Whether it ended, in order or not, since it was `before`.
+    #[must_use]
+    pub fn began_anew(&self, before: &Self) -> bool {
+        let processes = self.processes_since.zip(before.processes_since);
+        self.started_at > before.started_at || processes.is_some_and(|(now, then)| now > then)
+    }
+
     /// The major version: 15 for `15.18`; 0 when the text has no number.
     #[must_use]
     pub fn major(&self) -> u32 {

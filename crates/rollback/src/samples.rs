@@ -198,6 +198,7 @@ fn snapshot(id: &str, settings: BTreeMap<SettingKey, Standing>) -> Snapshot {
             engine: EngineKind::Postgresql,
             version: "15.18".into(),
             started_at: Timestamp::from_secs(1),
+            processes_since: None,
             system_identifier: None,
             data_directory: "/data".into(),
             role: NodeRole::Primary,

@@ -334,6 +334,7 @@ impl Server {
                 engine: EngineKind::Postgresql,
                 version: "15.18".to_owned(),
                 started_at: self.started_at,
+                processes_since: None,
                 system_identifier: None,
                 data_directory: "/var/lib/postgresql".to_owned(),
                 role: NodeRole::Primary,

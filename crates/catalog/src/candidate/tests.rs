@@ -155,6 +155,7 @@ fn snapshot() -> Snapshot {
             engine: EngineKind::Postgresql,
             version: "15.20".into(),
             started_at: Timestamp::default(),
+            processes_since: None,
             system_identifier: None,
             data_directory: String::new(),
             role: NodeRole::Primary,

@@ -46,6 +46,7 @@ impl PostgresObserver {
             engine: EngineKind::Postgresql,
             version: reading.version.clone(),
             started_at: Timestamp(reading.started),
+            processes_since: reading.processes_since.map(Timestamp),
             system_identifier: reading.system_identifier.clone(),
             data_directory: self.directory.clone().unwrap_or_else(unnamed),
             role: if reading.in_recovery {

@@ -89,6 +89,7 @@ pub(super) struct ServiceRow {
 pub(super) struct Reading {
     pub(super) version: String,
     pub(super) started: i64,
+    pub(super) processes_since: Option<i64>,
     /// When this connection's process last read the files, in microseconds. It does so between two
     /// messages only, so everything in one reading belongs together.
     pub(super) loaded: i64,
@@ -120,7 +121,9 @@ const SERVER_SQL: &str = "SELECT current_setting('server_version'), \
     (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8, pg_is_in_recovery(), \
     CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') \
         THEN (SELECT system_identifier::text FROM pg_control_system()) END, \
-    (extract(epoch FROM pg_conf_load_time()) * 1000000)::int8";
+    (extract(epoch FROM pg_conf_load_time()) * 1000000)::int8, \
+    (SELECT (extract(epoch FROM backend_start) * 1000000)::int8 FROM pg_stat_activity \
+        WHERE backend_type = 'checkpointer')";
 const SETTINGS_SQL: &str = "SELECT name, reset_val, boot_val, source, sourcefile, context, vartype, \
     pending_restart FROM pg_settings";
 const FILES_SQL: &str = "SELECT sourcefile, sourceline, name, setting, applied, error FROM pg_file_settings ORDER BY seqno";
@@ -177,6 +180,7 @@ pub(super) async fn read(link: &Link) -> Result<Reading, ReadError> {
         version: server(0).map(short_version).unwrap_or_default(),
         started: server(1).and_then(|t| t.parse().ok()).unwrap_or_default(),
         loaded: server(4).and_then(|t| t.parse().ok()).unwrap_or_default(),
+        processes_since: server(5).and_then(|t| t.parse().ok()),
         in_recovery: server(2) == Some("t"),
         system_identifier: server(3).map(str::to_owned),
         origins: link.origins.clone(),

@@ -35,6 +35,7 @@ fn snapshot(at_s: i64, lines: &str) -> Snapshot {
             engine: EngineKind::Postgresql,
             version: "15.18".into(),
             started_at: Timestamp::default(),
+            processes_since: None,
             system_identifier: None,
             data_directory: "/data".into(),
             role: NodeRole::Primary,

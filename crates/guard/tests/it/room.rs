@@ -387,6 +387,7 @@ pub(crate) fn configuration() -> Snapshot {
             engine: EngineKind::Postgresql,
             version: "15.18".to_owned(),
             started_at: BEGIN - Span::from_secs(3_600),
+            processes_since: None,
             system_identifier: None,
             data_directory: "/data".to_owned(),
             role: NodeRole::Primary,

@@ -7,6 +7,7 @@ use backstay_journal::memory::Fault;
 use backstay_journal::{MemorySnapshots, Record, Request};
 use backstay_model::decision::Mode;
 use backstay_model::name::EngineKind;
+use backstay_model::verdict::Finding;
 use backstay_model::{NodeKey, ServiceName, Span};
 
 use crate::room::{KEY, Load, Room, effective, service, shop};
@@ -332,4 +333,29 @@ fn a_snapshot_of_a_target_that_is_not_watched_is_refused() {
             ..
         }
     ));
+}
+
+/// The word of a crash may be lost with the session; the age of the server's processes is not.
+#[test]
+fn a_server_that_crashes_again_and_again_under_a_change_is_put_back() {
+    let mut room = Room::calm(Mode::Auto);
+    room.shown.server.processes_since = Some(room.shown.server.started_at);
+    room.observe();
+    room.set(KEY, "on");
+    room.observe();
+    let id = room.newest();
+    for _ in 0..2 {
+        room.seconds(3);
+        room.tick(vec![unreachable()]);
+        room.load = Load::Gone;
+        room.seconds(2);
+        room.load = Load::Calm;
+        room.shown.server.processes_since = Some(room.now);
+        room.observe();
+    }
+    room.seconds(3);
+    assert_eq!(room.state(id), "reverting", "{:#?}", room.told());
+    let findings = room.case(id).verdict.unwrap().findings;
+    let fell = |f: &Finding| f.text.contains("the server fell 2 times");
+    assert!(findings.iter().any(fell), "{findings:?}");
 }

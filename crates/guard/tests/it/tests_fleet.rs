@@ -58,6 +58,7 @@ impl Fleet {
             engine: EngineKind::Postgresql,
             version: format!("{MAJOR}.18"),
             started_at: Timestamp::from_secs(BEGIN),
+            processes_since: None,
             system_identifier: None,
             data_directory: format!("/data/{target}"),
             role: NodeRole::Primary,

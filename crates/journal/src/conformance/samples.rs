@@ -113,6 +113,7 @@ pub fn snapshot(target: &str, value: &str, at: i64) -> Snapshot {
             engine: EngineKind::Postgresql,
             version: "15.18".to_owned(),
             started_at: Timestamp::from_secs(at / 100),
+            processes_since: None,
             system_identifier: None,
             data_directory: "/data".to_owned(),
             role: NodeRole::Primary,

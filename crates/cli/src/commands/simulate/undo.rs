@@ -63,6 +63,7 @@ fn snapshot(ground: &Ground) -> Snapshot {
             engine: EngineKind::Postgresql,
             version: ground.choice.pack.major.to_string(),
             started_at: Timestamp(0),
+            processes_since: None,
             system_identifier: None,
             data_directory: String::new(),
             role: NodeRole::Primary,

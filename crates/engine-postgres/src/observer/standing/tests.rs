@@ -105,6 +105,7 @@ fn snapshot(found: Standings) -> Snapshot {
             engine: EngineKind::Postgresql,
             version: "15.18".into(),
             started_at: Timestamp::default(),
+            processes_since: None,
             system_identifier: None,
             data_directory: "/d".into(),
             role: NodeRole::Primary,

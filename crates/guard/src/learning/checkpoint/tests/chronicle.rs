@@ -56,6 +56,7 @@ fn server() -> Server {
         engine: EngineKind::Postgresql,
         version: format!("{MAJOR}.18"),
         started_at: Timestamp::from_secs(BEGIN),
+        processes_since: None,
         system_identifier: None,
         data_directory: "/data".into(),
         role: NodeRole::Primary,
