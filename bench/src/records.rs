@@ -72,6 +72,7 @@ fn baseline(n: u32) -> Record {
             engine: EngineKind::Postgresql,
             version: format!("{MAJOR}.1"),
             started_at: Timestamp(0),
+            processes_since: None,
             system_identifier: None,
             data_directory: "/data".to_owned(),
             role: NodeRole::Primary,
