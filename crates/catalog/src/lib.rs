@@ -20,6 +20,8 @@ pub mod pack;
 pub mod conf;
 pub mod pooler;
 
+pub mod metric;
+
 pub mod candidate;
 pub mod check;
 pub mod overlay;
