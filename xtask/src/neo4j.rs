@@ -93,7 +93,17 @@ fn fill(release: Release, work: &Path) -> Result<()> {
     run::in_folder("jar", &pack, work)
 }
 
-/// `cargo xtask neo4j start|stop`.
+/// Kills writers and servers in the middle of batches, at length: the ordinary suite plays a few rounds.
+fn kill() -> Result<()> {
+    ensure(Release::Supported)?;
+    let server = Server::start(Options::default())?;
+    let access = server.access().to_string();
+    let at_length = [(SHARED, access.as_str()), ("BACKSTAY_NEO4J_ROUNDS", "20")];
+    let test = "test --quiet --package backstay-store-neo4j --test it -- killed --nocapture";
+    run::cargo_with(&at_length, &test.split(' ').collect::<Vec<_>>())
+}
+
+/// `cargo xtask neo4j start|stop|kill`.
 pub(crate) fn command(rest: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = rest.iter().map(String::as_str).collect();
     match words.as_slice() {
@@ -109,7 +119,8 @@ pub(crate) fn command(rest: &[String]) -> Result<ExitCode> {
             Some(server) => server.stop()?,
             None => println!("no Neo4j of ours is running"),
         },
-        _ => bail!("usage: cargo xtask neo4j start|stop"),
+        ["kill"] => kill()?,
+        _ => bail!("usage: cargo xtask neo4j start|stop|kill"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -66,7 +66,9 @@ fn write_password(home: &Path) -> io::Result<()> {
 fn certify(folder: &Path) -> Result<(), ServerError> {
     let failed = |what| move |source| ServerError::System { what, source };
     fs::create_dir_all(folder).map_err(failed("make a folder"))?;
+    // Not of an authority: no client takes such a one from a server.
     let fixed = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost \
+                 -addext basicConstraints=critical,CA:FALSE \
                  -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout private.key -out public.crt";
     let output = Command::new("openssl")
         .args(fixed.split_whitespace())

@@ -4,11 +4,11 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use backstay_scratch::neo4j::{Access, Installation, Lasting, Options, Release, Server, Tls};
+use backstay_scratch::neo4j::{Access, Installation, Lasting, Options, Release, Server};
 
 /// True, and says so loudly, when there is no Neo4j to test with.
-fn skipped(test: &str, release: Release) -> bool {
-    let missing = Installation::find(release).err();
+fn skipped(test: &str) -> bool {
+    let missing = Installation::find(Release::Supported).err();
     if let Some(error) = &missing {
         // Past the harness, which would keep it to itself.
         writeln!(std::io::stdout(), "SKIPPED: {test}: {error}")
@@ -33,7 +33,7 @@ fn bolt(access: &Access) -> Option<[u8; 4]> {
 
 #[test]
 fn a_server_starts_falls_rises_and_goes() {
-    if skipped("a_server_starts_falls_rises_and_goes", Release::Supported) {
+    if skipped("a_server_starts_falls_rises_and_goes") {
         return;
     }
     let mut server = Server::start(Options::default()).unwrap();
@@ -55,10 +55,7 @@ fn a_server_starts_falls_rises_and_goes() {
 
 #[test]
 fn a_lasting_server_is_found_again_and_stopped() {
-    if skipped(
-        "a_lasting_server_is_found_again_and_stopped",
-        Release::Supported,
-    ) {
+    if skipped("a_lasting_server_is_found_again_and_stopped") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -79,10 +76,7 @@ fn a_lasting_server_is_found_again_and_stopped() {
 
 #[test]
 fn what_a_server_says_against_its_start_is_told() {
-    if skipped(
-        "what_a_server_says_against_its_start_is_told",
-        Release::Supported,
-    ) {
+    if skipped("what_a_server_says_against_its_start_is_told") {
         return;
     }
     let settings = vec![("server.memory.pagecache.size".into(), "much".into())];
@@ -92,36 +86,4 @@ fn what_a_server_says_against_its_start_is_told() {
     };
     let error = Server::start(options).unwrap_err().to_string();
     assert!(error.contains("'much' is not a valid size"), "{error}");
-}
-
-#[test]
-fn an_older_release_speaks_bolt_too() {
-    if skipped("an_older_release_speaks_bolt_too", Release::Older) {
-        return;
-    }
-    let options = Options {
-        release: Release::Older,
-        ..Options::default()
-    };
-    let server = Server::start(options).unwrap();
-    assert_eq!(bolt(&server.access()), Some([0, 0, 4, 4]));
-}
-
-#[test]
-fn a_server_that_requires_tls_has_a_certificate() {
-    if skipped(
-        "a_server_that_requires_tls_has_a_certificate",
-        Release::Supported,
-    ) {
-        return;
-    }
-    let options = Options {
-        tls: Tls::Required,
-        ..Options::default()
-    };
-    let server = Server::start(options).unwrap();
-    let shown = std::fs::read_to_string(server.certificate()).unwrap();
-    assert!(shown.starts_with("-----BEGIN CERTIFICATE-----"));
-    // Whoever does not begin with TLS hears nothing.
-    assert_eq!(bolt(&server.access()), None);
 }
