@@ -1,6 +1,7 @@
 //! The command line, defined once: parser, help, completion and reference come from here.
 
 mod check;
+mod far;
 mod graph;
 mod record;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::commands::demo::{SCENARIOS, Scenario};
 
 pub(crate) use check::{Check, HostFacts};
+pub(crate) use far::{FarCommand, FarOptions};
 pub(crate) use graph::{Explain, Graph, Judge, Place};
 pub(crate) use record::{Audit, Changes, Pause, Replay, Rescue, Rollback, Snapshot, Status};
 

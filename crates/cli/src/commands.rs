@@ -26,7 +26,7 @@ mod status;
 mod subject;
 mod topic;
 mod tree;
-mod watch;
+pub(crate) mod watch;
 
 use clap::CommandFactory;
 

@@ -5,6 +5,8 @@ mod args;
 mod chart;
 mod commands;
 mod failure;
+mod far;
+mod kept;
 mod out;
 mod page;
 mod postgres;

@@ -5,14 +5,17 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use backstay_graph::GraphStore;
 use backstay_guard::books::{Books, Shelf};
+use backstay_guard::config::GraphConfig;
+use backstay_journal::EntryStore;
 use backstay_store_sqlite::{
-    Limits, OpenError, Readers, SqliteGraph, SqliteLog, SqliteMetrics, SqliteSnapshots, Stores,
-    make_directory,
+    Limits, OpenError, Readers, SqliteLog, SqliteMetrics, SqliteSnapshots, Stores, make_directory,
 };
 
 use crate::args::Common;
 use crate::failure::{Code, Failure};
+use crate::kept::KeptGraph;
 
 /// Bytes of the installation's key.
 const KEY_BYTES: usize = 32;
@@ -25,7 +28,7 @@ impl Books for OnDisk {
     type Entries = SqliteLog;
     type Snapshots = SqliteSnapshots;
     type Metrics = SqliteMetrics;
-    type Graph = SqliteGraph;
+    type Graph = KeptGraph;
 }
 
 /// The state directory: `--state-dir`, `BACKSTAY_STATE_DIR`, or the user's own state folder.
@@ -40,19 +43,39 @@ pub(crate) fn directory(common: &Common) -> PathBuf {
     base.unwrap_or_else(|| PathBuf::from(".")).join("backstay")
 }
 
-/// Opens the directory as its one owner.
-pub(crate) fn own(directory: &Path, metrics_bytes_max: u64) -> Result<Shelf<OnDisk>, Failure> {
-    let limits = Limits {
-        metrics_bytes_max,
-        journal_bytes_max: journal_limit(),
-    };
-    let stores = Stores::open(directory, &limits).map_err(|e| store_failure(&e))?;
+/// Opens the directory as its one owner, with the graph where `graph` wants it.
+pub(crate) fn own(
+    directory: &Path,
+    metrics_bytes_max: u64,
+    graph: &GraphConfig,
+) -> Result<Shelf<OnDisk>, Failure> {
+    let stores = stores(directory, metrics_bytes_max)?;
+    let head = stores
+        .log
+        .head()
+        .map_err(|e| Failure::of(Code::Store, &e))?;
+    let mut here = stores.graph;
+    if here.applied_seq().is_ok_and(|applied| applied > head.seq.0) {
+        // It was imported, or the journal under it is another one: the journal is the authority.
+        let emptied = here.restore(&[], 0);
+        emptied.map_err(|e| Failure::of(Code::Store, &e))?;
+    }
+    let graph = KeptGraph::of(graph, here, (directory, head.seq.0))?;
     Ok(Shelf {
         entries: stores.log,
         snapshots: stores.snapshots,
         metrics: stores.metrics,
-        graph: stores.graph,
+        graph,
     })
+}
+
+/// The stores in the directory, opened as their one owner.
+pub(crate) fn stores(directory: &Path, metrics_bytes_max: u64) -> Result<Stores, Failure> {
+    let limits = Limits {
+        metrics_bytes_max,
+        journal_bytes_max: journal_limit(),
+    };
+    Stores::open(directory, &limits).map_err(|e| store_failure(&e))
 }
 
 /// A bound on the journal's size from the environment, for small disks; reaching it is like a full

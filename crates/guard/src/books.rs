@@ -1,6 +1,6 @@
 //! Where a guard keeps its books, as one bundle of stores.
 
-use backstay_graph::GraphStore;
+use backstay_graph::{Applied, ApplyError, Batch, GraphStore, ReadError};
 use backstay_journal::{EntryStore, MetricStore, SnapshotStore};
 
 /// The kinds of stores a guard works with: on disk in production, in memory in tests and worlds.
@@ -12,7 +12,32 @@ pub trait Books {
     /// Holds samples.
     type Metrics: MetricStore;
     /// Holds the graph; fed from the journal, never waited for by a decision.
-    type Graph: GraphStore;
+    type Graph: Feed;
+}
+
+/// What takes the batches that are made of the records.
+pub trait Feed {
+    /// Number of the last batch it has.
+    ///
+    /// # Errors
+    /// When it cannot say; it is offered everything again then.
+    fn applied_seq(&self) -> Result<u64, ReadError>;
+
+    /// Takes a batch, all of it or nothing.
+    ///
+    /// # Errors
+    /// As [`GraphStore::apply`]; the batch is offered again.
+    fn apply(&mut self, batch: &Batch) -> Result<Applied, ApplyError>;
+}
+
+impl<G: GraphStore> Feed for G {
+    fn applied_seq(&self) -> Result<u64, ReadError> {
+        GraphStore::applied_seq(self)
+    }
+
+    fn apply(&mut self, batch: &Batch) -> Result<Applied, ApplyError> {
+        GraphStore::apply(self, batch)
+    }
 }
 
 /// The stores themselves.

@@ -6,8 +6,10 @@ use backstay_model::decision::Mode;
 use backstay_model::{ServiceName, Span};
 use serde::Deserialize;
 
+mod graph;
 mod problems;
 
+pub use graph::{GraphConfig, Neo4jConfig, Tls};
 pub use problems::{ConfigError, Problem};
 
 /// The configuration of a guard.
@@ -17,6 +19,8 @@ pub struct Config {
     pub state_dir: Option<String>,
     /// What it may do, and how patient it is.
     pub policy: PolicyConfig,
+    /// Where it keeps the graph. Default: in the state directory.
+    pub graph: GraphConfig,
     /// The databases it watches; names are unique.
     pub targets: Vec<TargetConfig>,
 }
@@ -87,6 +91,8 @@ struct RawConfig {
     #[serde(default)]
     policy: RawPolicy,
     #[serde(default)]
+    graph: graph::RawGraph,
+    #[serde(default)]
     target: Vec<RawTarget>,
 }
 
@@ -119,7 +125,11 @@ struct RawTarget {
 /// Every key the file may hold, for the nearest one when a key is unknown; a test keeps it equal to
 /// the structs.
 const KEYS: &[(&str, &[&str])] = &[
-    ("", &["format_version", "state_dir", "policy", "target"]),
+    (
+        "",
+        &["format_version", "state_dir", "policy", "graph", "target"],
+    ),
+    ("graph", graph::KEYS),
     (
         "policy",
         &[
@@ -171,11 +181,13 @@ impl Config {
             problems.push(Problem::newer_format(version));
         }
         let policy = policy(raw.policy, &mut problems);
+        let graph = graph::graph(raw.graph, &mut problems);
         let targets = targets(raw.target, &mut problems);
         if problems.is_empty() {
             Ok(Self {
                 state_dir: raw.state_dir,
                 policy,
+                graph,
                 targets,
             })
         } else {

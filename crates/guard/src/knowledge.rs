@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use backstay_catalog::candidate::{At, Candidate};
 use backstay_catalog::{Pack, PackChoice, pack};
-use backstay_graph::{Batch, EdgeFilter, EdgeScope, Graph, GraphStore, Op, View};
+use backstay_graph::{Batch, EdgeFilter, EdgeScope, Graph, Op, View};
 use backstay_journal::{Record, SnapshotStore};
 use backstay_learn::belief::{PRIOR, Standing, score};
 use backstay_model::confidence::Confidence;
@@ -16,6 +16,7 @@ use backstay_risk::history::Outcome;
 use backstay_risk::{Costs, PastChange};
 use backstay_simulate::Scene;
 
+use crate::books::Feed;
 use crate::case::Case;
 use crate::desk::Desk;
 use crate::learning::Known;
@@ -253,7 +254,7 @@ enum Health {
     Ill,
 }
 
-impl<G: GraphStore> Ledger<G> {
+impl<G: Feed> Ledger<G> {
     pub(crate) const fn new(store: G) -> Self {
         Self {
             store,

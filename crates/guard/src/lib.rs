@@ -21,6 +21,7 @@ pub mod words;
 
 mod ask;
 mod evidence;
+pub mod far;
 mod files;
 mod judge;
 mod keep;

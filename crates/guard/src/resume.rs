@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use backstay_graph::GraphStore;
 use backstay_journal::{
     Condition, Entry, MetricStore, Notice, Presence, Record, SnapshotStore, StoreError,
 };
@@ -13,7 +12,7 @@ use backstay_model::{
     ChangeSet, ChangeSetId, Event, Origin, Seq, Snapshot, SnapshotId, Span, TargetId, Timestamp,
 };
 
-use crate::books::Books;
+use crate::books::{Books, Feed};
 use crate::case::Case;
 use crate::desk::{Desk, Moved, Mover, SETTLED_MAX};
 use crate::knowledge::Ledger;
@@ -57,7 +56,7 @@ pub(crate) struct Trail {
     settled: VecDeque<ChangeSetId>,
 }
 
-impl<'a, S: SnapshotStore, G: GraphStore> Past<'a, S, G> {
+impl<'a, S: SnapshotStore, G: Feed> Past<'a, S, G> {
     /// Begins with what is known from a checkpoint, when the graph store needs nothing from before it.
     pub(crate) fn new(snapshots: &'a S, ledger: &'a mut Ledger<G>, kept: Kept) -> Self {
         let applied = ledger.applied();

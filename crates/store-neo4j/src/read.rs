@@ -48,6 +48,25 @@ async fn seq(session: &Session, txn: &mut Txn, deployment: &Deployment) -> Resul
     Ok(found.first().map_or(0, |s| s.seq.cast_unsigned()))
 }
 
+#[derive(Deserialize)]
+struct JournalRow {
+    journal: Option<String>,
+}
+
+/// The journal that a deployment is fed from.
+pub(crate) async fn journal(
+    session: &Session,
+    deployment: &Deployment,
+) -> Result<Option<String>, NeoError> {
+    let statement = "OPTIONAL MATCH (m:Backstay {uid: $uid}) RETURN m.journal AS journal";
+    let parameters = vec![("uid", uid::applied(deployment).into())];
+    let mut txn = session.begin().await?;
+    let found = session.ask(&mut txn, (statement, parameters)).await;
+    session.undo(txn).await;
+    let found: Vec<JournalRow> = found?;
+    Ok(found.into_iter().next().and_then(|row| row.journal))
+}
+
 /// The scopes that can be part of a view; null = all of them.
 pub(crate) fn scopes(view: &View) -> BoltType {
     let scopes = match view {

@@ -85,6 +85,25 @@ pub fn prepare(address: &Address, password: &Password) -> Result<Prepared, NeoEr
     })
 }
 
+/// The deployments whose graphs are in a database, with the number of the last batch in each, by name.
+///
+/// # Errors
+/// `NeoError`; nothing was changed.
+pub fn deployments(address: &Address, password: &Password) -> Result<Vec<(String, u64)>, NeoError> {
+    let session = Session::new(address, password)?;
+    session.wait(async {
+        check(&session).await?;
+        let statement = "MATCH (m:Backstay:Applied) RETURN m.deployment AS name, m.seq AS seq";
+        let found: Vec<DeploymentRow> = session.alone(statement).await?;
+        let mut found: Vec<(String, u64)> = found
+            .into_iter()
+            .map(|d| (d.name, d.seq.cast_unsigned()))
+            .collect();
+        found.sort();
+        Ok(found)
+    })
+}
+
 /// Whether the server is one we know, and the database was prepared.
 pub(crate) async fn check(session: &Session) -> Result<(), NeoError> {
     version(session).await?;
@@ -147,6 +166,12 @@ async fn form(session: &Session) -> Result<i64, NeoError> {
 #[derive(Deserialize)]
 struct Name {
     name: String,
+}
+
+#[derive(Deserialize)]
+struct DeploymentRow {
+    name: String,
+    seq: i64,
 }
 
 #[derive(Deserialize)]

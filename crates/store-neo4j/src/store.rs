@@ -85,6 +85,15 @@ impl Neo4jGraph {
         })
     }
 
+    /// The journal that this graph is fed from; `None` before somebody claimed it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn journal(&self) -> Result<Option<String>, NeoError> {
+        self.session
+            .wait(read::journal(&self.session, &self.deployment))
+    }
+
     /// Applies several batches in one transaction, all of those that are taken or nothing; gives the
     /// number of the last batch that is in the graph now. Batches that are there already count as taken.
     /// A batch that cannot be kept is only told when it comes first: those before it are applied.
@@ -98,6 +107,7 @@ impl Neo4jGraph {
             let tried = session.wait(one_group(session, &self.deployment, batches, known));
             let error = match tried {
                 Ok((seq, nodes)) => {
+                    let nodes = nodes.unwrap_or_default();
                     if self.known.len() + nodes.len() > KNOWN_NODES_MAX {
                         self.known.clear();
                     }
@@ -164,8 +174,9 @@ impl From<NeoError> for Failure {
     }
 }
 
-/// Number of the last batch in the graph, and the nodes that are known to be stored.
-type Done = (u64, BTreeSet<NodeKey>);
+/// Number of the last batch in the graph, and the nodes that are known to be stored; no nodes when all
+/// of a group was there already.
+type Done = (u64, Option<BTreeSet<NodeKey>>);
 
 async fn one_group(
     session: &Session,
@@ -176,7 +187,10 @@ async fn one_group(
     let mut txn = session.begin().await?;
     match within(session, &mut txn, (deployment, batches, known)).await {
         Ok(done) => {
-            session.commit(txn).await?;
+            match done.1 {
+                Some(_) => session.commit(txn).await?,
+                None => session.undo(txn).await,
+            }
             Ok(done)
         }
         Err(failure) => {
@@ -194,19 +208,19 @@ async fn within(
     let have = lock(session, txn, deployment).await?.seq.cast_unsigned();
     let wanted = admitted(batches, have).map_err(Failure::Refused)?;
     let Some(last) = wanted.last() else {
-        return Ok((have, BTreeSet::new()));
+        return Ok((have, None));
     };
     let mut work = Work::of(wanted, deployment, known);
     work.read(session, txn).await?;
     work.write(session, txn).await?;
     let statement =
-        "MATCH (m:Backstay {uid: $uid}) SET m.seq = $seq REMOVE m.locked RETURN m.seq AS seq";
+        "MATCH (m:Backstay {uid: $uid}) SET m.seq = $seq REMOVE m.held RETURN m.seq AS seq";
     let parameters = vec![
         ("uid", uid::applied(deployment).into()),
         ("seq", last.seq.cast_signed().into()),
     ];
     session.ask::<Moved>(txn, (statement, parameters)).await?;
-    Ok((last.seq, work.into_nodes()))
+    Ok((last.seq, Some(work.into_nodes())))
 }
 
 /// Those of `batches` that come next after `have`, up to one that cannot be kept.
@@ -237,7 +251,8 @@ struct Moved {
     seq: i64,
 }
 
-/// Locks the node that says how far the deployment is, until the transaction ends.
+/// Locks the node that says how far the deployment is, until the transaction ends. It is read by a
+/// statement of its own: what one reads before it has the lock may be out of date.
 async fn lock(
     session: &Session,
     txn: &mut Txn,
@@ -245,11 +260,15 @@ async fn lock(
 ) -> Result<Standing, NeoError> {
     let statement = "MERGE (m:Backstay {uid: $uid}) \
          ON CREATE SET m:Applied, m.deployment = $deployment, m.seq = 0 \
-         SET m.locked = true RETURN m.seq AS seq, m.journal AS journal";
+         SET m.held = true RETURN 0 AS seq";
+    let uid = uid::applied(deployment);
     let parameters = vec![
-        ("uid", uid::applied(deployment).into()),
+        ("uid", uid.as_str().into()),
         ("deployment", deployment.as_str().into()),
     ];
+    session.ask::<Moved>(txn, (statement, parameters)).await?;
+    let statement = "MATCH (m:Backstay {uid: $uid}) RETURN m.seq AS seq, m.journal AS journal";
+    let parameters = vec![("uid", uid.into())];
     let found: Vec<Standing> = session.ask(txn, (statement, parameters)).await?;
     // Two of them can only be where the constraint was dropped.
     match <[Standing; 1]>::try_from(found) {
@@ -278,7 +297,7 @@ async fn claimed(
             deployment: deployment.to_string(),
         });
     }
-    let statement = "MATCH (m:Backstay {uid: $uid}) SET m.journal = $journal REMOVE m.locked \
+    let statement = "MATCH (m:Backstay {uid: $uid}) SET m.journal = $journal REMOVE m.held \
                      RETURN m.seq AS seq";
     let parameters = vec![
         ("uid", uid::applied(deployment).into()),

@@ -17,7 +17,8 @@ fn server(test: &str) -> Option<(Address, Password)> {
         Ok(access) => access,
         Err(error) => {
             // Past the capture of the test harness: a skipped test must be seen.
-            writeln!(std::io::stderr(), "SKIPPED: {test}: {error}").unwrap();
+            let mut loud = std::io::stderr();
+            writeln!(loud, "SKIPPED: {test}: {error}").unwrap();
             return None;
         }
     };

@@ -44,6 +44,27 @@ impl SqliteGraph {
         self.put(batch, Some(through))
     }
 
+    /// Replaces the graph by what `ops` make of an empty one, as of batch `seq`: a copy of another store,
+    /// or nothing, which is then made anew from the log.
+    ///
+    /// # Errors
+    /// `ApplyError::Store`; the graph is as it was.
+    pub fn restore(&mut self, ops: &[Op], seq: u64) -> Result<(), ApplyError> {
+        let shared = &self.shared;
+        let restored = shared.write(|transaction| restore(transaction, ops, seq));
+        restored.map_err(|failure| match failure {
+            Failure::Refused(error) => error,
+            Failure::Store(error) => ApplyError::Store {
+                source: Box::new(error),
+            },
+            Failure::Sqlite(error) => ApplyError::Store {
+                source: Box::new(shared.error(error)),
+            },
+        })?;
+        self.known.clear();
+        Ok(())
+    }
+
     /// The last entry of the log that is in the graph, by [`Self::apply_through`]; 0 when none is.
     ///
     /// # Errors
@@ -289,6 +310,22 @@ fn apply(
         putter.move_to(LOG_STREAM, through.0.cast_signed())?;
     }
     Ok((admitted, putter.fresh))
+}
+
+fn restore(transaction: &Transaction<'_>, ops: &[Op], seq: u64) -> Result<(), Failure> {
+    for table in ["node", "edge", "setting", "applied"] {
+        transaction.execute(&format!("DELETE FROM {table}"), [])?;
+    }
+    let mut putter = Putter {
+        transaction,
+        seq: seq.cast_signed(),
+        known: &BTreeSet::new(),
+        fresh: BTreeSet::new(),
+    };
+    for op in ops {
+        putter.put(op)?;
+    }
+    Ok(putter.move_to(BATCH_STREAM, putter.seq)?)
 }
 
 impl GraphStore for SqliteGraph {

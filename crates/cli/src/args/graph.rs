@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Subject;
+use super::{FarCommand, Subject};
 
 /// Where to look: a target of the state directory, a live server, or what is shipped.
 #[derive(Debug, Clone, Args)]
@@ -91,6 +91,8 @@ pub(crate) enum Graph {
         #[command(flatten)]
         place: Place,
     },
+    #[command(flatten)]
+    Far(FarCommand),
 }
 
 #[derive(Debug, Args)]

@@ -1,10 +1,12 @@
 //! `backstay config`: looks at a configuration file.
 
+use backstay_guard::config::GraphConfig;
 use serde_json::json;
 
 use crate::args::ConfigCommand;
 use crate::commands::watch::read_config;
 use crate::failure::{Code, Exit, Failure};
+use crate::far;
 use crate::out::Out;
 use crate::page::{Page, count, dim, plain};
 use crate::postgres::resolve;
@@ -45,11 +47,21 @@ pub(crate) fn run(args: &ConfigCommand, out: Out) -> Result<Exit, Failure> {
             }
         }
     }
+    let mut graph = "the state directory".to_owned();
+    if let GraphConfig::Neo4j(config) = &config.graph {
+        match far::place(config) {
+            Ok(place) => graph = format!("Neo4j, {place}"),
+            Err(failure) => {
+                broken = broken.because(format!("graph: {}", failure.primary));
+                broken.hints.extend(failure.hints);
+            }
+        }
+    }
     if !broken.detail.is_empty() {
         return Err(broken);
     }
     if out.json_wanted() {
-        out.document(&json!({ "kind": "config", "targets": targets }))?;
+        out.document(&json!({ "kind": "config", "targets": targets, "graph": graph }))?;
         return Ok(Exit::Ok);
     }
     let mut page = Page::new(out);
@@ -59,6 +71,9 @@ pub(crate) fn run(args: &ConfigCommand, out: Out) -> Result<Exit, Failure> {
         count(rows.len(), "target")
     ));
     page.rows(2, &rows);
+    if config.graph != GraphConfig::Sqlite {
+        page.line(&format!("  the graph is kept in {graph}"));
+    }
     page.say();
     Ok(Exit::Ok)
 }

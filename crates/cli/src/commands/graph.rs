@@ -1,6 +1,7 @@
 //! `backstay graph`: the dependencies that are known, and a person's say in them.
 
 pub(crate) mod edge;
+mod far;
 mod judge;
 pub(crate) mod lens;
 mod stats;
@@ -73,6 +74,7 @@ pub(crate) fn run(args: &args::Graph, common: &Common, out: Out) -> Result<Exit,
         }
         args::Graph::Confirm(args) => judge::run(args, Opinion::Confirmed, common, out),
         args::Graph::Reject(args) => judge::run(args, Opinion::Rejected, common, out),
+        args::Graph::Far(command) => far::run(command, common, out),
         args::Graph::Stats { dsn, place } => {
             stats::run(&look(dsn.as_deref(), place, common, out)?, out)
         }

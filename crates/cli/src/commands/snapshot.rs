@@ -53,8 +53,8 @@ fn create(dsn: &str, common: &Common, out: Out) -> Result<Exit, Failure> {
     }
     let _key = state::key(&directory)?;
     let (snapshot, place) = look(dsn, common)?;
-    let mut shelf = state::own(&directory, METRICS_BYTES_MAX)?;
-    shelf
+    let mut stores = state::stores(&directory, METRICS_BYTES_MAX)?;
+    stores
         .snapshots
         .put(&snapshot)
         .map_err(|e| Failure::of(Code::Store, &e))?;

@@ -15,6 +15,7 @@ use crate::commands::explain::{next, short, tone, why};
 use crate::commands::promises::{self, Much};
 use crate::commands::record::{Book, Running, Standing, running};
 use crate::failure::{Exit, Failure};
+use crate::kept::Told;
 use crate::out::{Out, Tone};
 use crate::page::{Cell, Page, cell, count, dim, plain};
 
@@ -165,6 +166,25 @@ fn guard_line(book: &Book) -> (Tone, String) {
     }
 }
 
+/// How a graph store that is far away stands, against the journal as it is now.
+fn graph_store(told: &Told, book: &Book) -> (Tone, String) {
+    let at = format!("Neo4j, {}, deployment {}", told.address, told.deployment);
+    let behind = match told.behind(book.last.0) {
+        None => "has not said how far it is".to_owned(),
+        Some(0) => "up to date".to_owned(),
+        Some(1) => "1 entry behind".to_owned(),
+        Some(n) => format!("{n} entries behind"),
+    };
+    match &told.standing.trouble {
+        Some(trouble) => {
+            let (what, hint) = (&trouble.what, &trouble.hint);
+            (Tone::Warn, format!("{at}: {behind}; {what} ({hint})"))
+        }
+        None if told.behind(book.last.0) == Some(0) => (Tone::Good, format!("{at}: {behind}")),
+        None => (Tone::Dim, format!("{at}: {behind}")),
+    }
+}
+
 /// Targets of the guard of now, by name.
 fn watched(book: &Book) -> String {
     let now = book.targets.iter().filter(|(_, s)| s.left_at.is_none());
@@ -193,6 +213,10 @@ fn show(out: Out, book: &Book, args: &Status) {
              `backstay audit set-aside`"
         );
         rows.push(vec![dim("journal"), cell(Tone::Bad, text)]);
+    }
+    if let Some(told) = Told::read(&book.directory) {
+        let (tone, text) = graph_store(&told, book);
+        rows.push(vec![dim("graph store"), cell(tone, text)]);
     }
     page.rows(0, &rows);
     if book.targets.is_empty() {
@@ -335,6 +359,13 @@ fn document(book: &Book) -> Value {
             "change_set": id.to_string(), "why": why,
         })).collect::<Vec<_>>(),
         "entries": book.last.0,
+        "graph_store": Told::read(&book.directory).map(|told| json!({
+            "address": told.address,
+            "deployment": told.deployment,
+            "applied": told.standing.applied,
+            "behind": told.behind(book.last.0),
+            "trouble": told.standing.trouble,
+        })),
         "targets": targets,
     })
 }

@@ -62,6 +62,15 @@ max_auto_per_hour = 1     # automatic rollbacks per target
 max_auto_per_day = 2
 metrics_bytes_max = 268435456
 
+[graph]
+store = \"sqlite\"          # in the state directory; or \"neo4j\", with:
+# uri = \"neo4j://graph.example:7687\"
+# user = \"backstay\"
+# password_file = \"/etc/backstay/neo4j.password\"    # else BACKSTAY_NEO4J_PASSWORD
+# database = \"neo4j\"      # else the one that the server gives the user
+# tls = \"on\"              # off, on, any-certificate; ca_file = \"…\" to trust another authority
+# deployment = \"prod\"     # else made from the key of the state directory
+
 [[target]]
 name = \"shop\"
 dsn = \"postgresql://backstay@db1/shop\"     # or: service = \"shop\" (pg_service.conf)

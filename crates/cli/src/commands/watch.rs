@@ -9,7 +9,7 @@ use std::time::Duration;
 use backstay_detect::DetectPolicy;
 use backstay_guard::Guard;
 use backstay_guard::clock::{Clock, SystemClock};
-use backstay_guard::config::{Config, PolicyConfig, TargetConfig, duration};
+use backstay_guard::config::{Config, GraphConfig, PolicyConfig, TargetConfig, duration};
 use backstay_guard::connector::Connector;
 use backstay_guard::desk::DeskSetup;
 use backstay_guard::news::{News, Tidings};
@@ -163,7 +163,7 @@ pub(crate) fn station(
         });
         connectors.push((id, connector));
     }
-    let shelf = state::own(directory, config.policy.metrics_bytes_max)?;
+    let shelf = state::own(directory, config.policy.metrics_bytes_max, &config.graph)?;
     let guard = Guard::begin(shelf, desks, clock.now()).map_err(|e| {
         Failure::of(Code::Broken, &e).hint(format!("backstay audit verify {}", directory.display()))
     })?;
@@ -279,6 +279,7 @@ fn from_arguments(args: &Watch) -> Result<Config, Failure> {
     Ok(Config {
         state_dir: None,
         policy: PolicyConfig::default(),
+        graph: GraphConfig::Sqlite,
         targets,
     })
 }

@@ -122,6 +122,34 @@ impl Problem {
         }
     }
 
+    pub(super) fn bad_store(word: &str) -> Self {
+        Self {
+            what: format!("`graph.store = \"{word}\"` is not a place to keep a graph in"),
+            hint: "places are \"sqlite\" (the state directory) and \"neo4j\"".into(),
+        }
+    }
+
+    pub(super) fn no_uri() -> Self {
+        Self {
+            what: "`graph.store = \"neo4j\"` does not say where".into(),
+            hint: "add `uri = \"neo4j://HOST:7687\"`".into(),
+        }
+    }
+
+    pub(super) fn idle_uri() -> Self {
+        Self {
+            what: "`graph.uri` is set, and the graph is kept in the state directory".into(),
+            hint: "write `store = \"neo4j\"`, or leave out `uri`".into(),
+        }
+    }
+
+    pub(super) fn bad_tls(word: &str) -> Self {
+        Self {
+            what: format!("`graph.tls = \"{word}\"` is neither off nor on"),
+            hint: "write \"off\", \"on\" or \"any-certificate\"".into(),
+        }
+    }
+
     pub(super) fn two_targets(name: &str) -> Self {
         Self {
             what: format!("two targets are named `{name}`"),

@@ -74,7 +74,7 @@ fn every_listed_key_is_read() {
         for key in *keys {
             let text = match *section {
                 "" => continue,
-                "policy" => format!("[policy]\n{key} = []\n"),
+                "policy" | "graph" => format!("[{section}]\n{key} = []\n"),
                 _ => format!("[[target]]\nname = \"a\"\n{key} = 1.5\n"),
             };
             let told = problems(&text);
@@ -108,4 +108,36 @@ fn a_misspelt_name_does_not_hide_what_else_is_wrong() {
         ]
     );
     assert_eq!(error.problems[1].hint, "did you mean `name`?");
+}
+
+#[test]
+fn a_graph_in_neo4j_needs_an_address_and_never_a_password() {
+    let config = Config::parse(
+        "[graph]\nstore = \"neo4j\"\nuri = \"neo4j://g:7687\"\npassword_file = \"/etc/p\"\ntls = \"on\"\n",
+    );
+    let GraphConfig::Neo4j(graph) = config.unwrap().graph else {
+        panic!("the graph is in Neo4j")
+    };
+    assert_eq!(
+        (graph.uri.as_str(), graph.tls),
+        ("neo4j://g:7687", Some(Tls::On))
+    );
+    assert_eq!(Config::parse("").unwrap().graph, GraphConfig::Sqlite);
+    let slips = "[graph]\nstore = \"neo4j\"\ntls = \"yes\"\npassword = \"x\"\n";
+    insta::assert_snapshot!(problems(slips), @r#"
+    unknown key `graph.password`
+      -> known keys here: store, uri, user, password_file, database, tls, ca_file, deployment
+    `graph.tls = "yes"` is neither off nor on
+      -> write "off", "on" or "any-certificate"
+    `graph.store = "neo4j"` does not say where
+      -> add `uri = "neo4j://HOST:7687"`
+    "#);
+    insta::assert_snapshot!(problems("[graph]\nstore = \"mysql\"\n"), @r#"
+    `graph.store = "mysql"` is not a place to keep a graph in
+      -> places are "sqlite" (the state directory) and "neo4j"
+    "#);
+    insta::assert_snapshot!(problems("[graph]\nuri = \"neo4j://g\"\n"), @r#"
+    `graph.uri` is set, and the graph is kept in the state directory
+      -> write `store = "neo4j"`, or leave out `uri`
+    "#);
 }

@@ -63,3 +63,22 @@ fn damage_is_said_and_does_not_panic() {
     let error = stores.graph.snapshot(Timestamp(0)).unwrap_err();
     assert!(matches!(error, ReadError::Corrupt { .. }), "{error}");
 }
+
+#[test]
+fn a_graph_is_replaced_by_a_copy_of_another() {
+    let batch = |seq, name| Batch {
+        seq,
+        ops: vec![Op::UpsertNode(NodeKey::setting(name))],
+    };
+    let mut disk = OnDisk::default();
+    let mut store = disk.create();
+    store.apply(&batch(1, "work_mem")).unwrap();
+    store.restore(&batch(7, "fsync").ops, 7).unwrap();
+    assert_eq!(store.applied_seq().unwrap(), 7);
+    let nodes = |store: &SqliteGraph| store.snapshot(Timestamp(0)).unwrap().nodes;
+    assert_eq!(nodes(&store), [NodeKey::setting("fsync")]);
+    store.apply(&batch(8, "work_mem")).unwrap();
+    assert_eq!(nodes(&store).len(), 2);
+    store.restore(&[], 0).unwrap();
+    assert_eq!((store.applied_seq().unwrap(), nodes(&store).len()), (0, 0));
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backstay_engine_postgres::doctor::{Grantee, grants, probe_setup};
-use backstay_guard::config::{Config, PolicyConfig, TargetConfig};
+use backstay_guard::config::{Config, GraphConfig, PolicyConfig, TargetConfig};
 use backstay_guard::station::Station;
 use backstay_model::decision::Mode;
 use backstay_model::{SettingName, Span};
@@ -108,6 +108,7 @@ impl Stage {
                 recovery: Span::from_secs(20),
                 ..PolicyConfig::default()
             },
+            graph: GraphConfig::Sqlite,
             targets: vec![TargetConfig {
                 name: DATABASE.to_owned(),
                 dsn: dsn("backstay"),

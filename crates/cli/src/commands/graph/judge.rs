@@ -194,8 +194,7 @@ fn record(judgements: &[Judgement], common: &Common) -> Result<(), Failure> {
         }
         return runtime()?.block_on(answered(&book, letters));
     }
-    let shelf = state::own(&directory, u64::MAX)?;
-    let opened = Journal::open(shelf.entries);
+    let opened = Journal::open(state::stores(&directory, u64::MAX)?.log);
     let mut journal = opened.map_err(|e| Failure::of(Code::Broken, &e))?;
     let records = judgements.iter().map(|judgement| Record::Judgement {
         by: by.clone(),

@@ -1,0 +1,148 @@
+//! The graph in Neo4j, by the commands: on the server that `cargo xtask test` starts for all tests.
+
+use std::io::Write;
+
+use backstay_graph::store::GraphStore;
+use backstay_model::Timestamp;
+use backstay_scratch::neo4j::{Access, shared};
+use backstay_store_sqlite::Readers;
+
+use crate::support::{Bench, Ran, Watched};
+
+/// The shared server; `None`, loudly, where there is none.
+fn server(test: &str) -> Option<Access> {
+    match shared() {
+        Ok(access) => Some(access),
+        Err(error) => {
+            // Past the capture of the test harness: a skipped test must be seen.
+            let mut loud = std::io::stderr();
+            writeln!(loud, "SKIPPED: {test}: {error}").unwrap();
+            None
+        }
+    }
+}
+
+/// The URI with its user, as people write it.
+fn uri(access: &Access) -> String {
+    let (scheme, rest) = access.uri.split_once("://").unwrap();
+    format!("{scheme}://{}@{rest}", access.user)
+}
+
+/// A deployment that nobody else has.
+fn deployment() -> String {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).unwrap();
+    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    format!("t{hex}")
+}
+
+/// Runs a command of `graph` on the server, and requires that it does not tell the password.
+fn on(bench: &Bench, access: &Access, line: &str) -> Ran {
+    let file = access.password_file.display().to_string();
+    let mut words: Vec<&str> = vec!["graph"];
+    words.extend(line.split_whitespace());
+    words.extend(["--password-file", &file]);
+    let ran = bench.run(&words);
+    let password = access.password().unwrap();
+    assert!(!ran.out.contains(&password) && !ran.err.contains(&password));
+    ran
+}
+
+#[test]
+fn the_record_goes_to_neo4j_and_comes_back_as_it_was() {
+    let Some(access) = server("the_record_goes_to_neo4j_and_comes_back_as_it_was") else {
+        return;
+    };
+    let (uri, deployment) = (uri(&access), deployment());
+    let bench = Bench::new();
+    drop(Watched::story(&bench));
+    let init = on(&bench, &access, &format!("init {uri}"));
+    assert_eq!(init.code, 0, "{}", init.err);
+    assert!(init.out.contains("(Neo4j 5.26"), "{}", init.out);
+
+    let to = format!("sync --to {uri} --deployment {deployment}");
+    let first = on(&bench, &access, &format!("{to} --json")).json();
+    let entries = bench.say("status --json").json()["entries"].clone();
+    assert_eq!(first["applied"], entries);
+    assert_eq!(first["new_entries"], entries);
+    let again = on(&bench, &access, &to);
+    assert!(again.out.contains("nothing was new"), "{}", again.out);
+    // A later guard records that it began.
+    drop(Watched::begin(&bench));
+    let more = on(&bench, &access, &format!("{to} --json")).json();
+    assert_eq!(more["new_entries"], 1, "{more}");
+
+    let other = Bench::new();
+    let from = format!("import --from {uri} --deployment {deployment}");
+    let import = on(&other, &access, &from);
+    assert_eq!(import.code, 0, "{}", import.err);
+    let graph = |bench: &Bench| Readers::open(&bench.state()).unwrap().graph;
+    let (made, imported) = (graph(&bench), graph(&other));
+    assert_eq!(more["applied"], imported.applied_seq().unwrap());
+    let now = Timestamp(i64::MAX - 1);
+    let snapshot = made.snapshot(now).unwrap();
+    assert!(snapshot.edges.len() > 100 && !snapshot.settings.is_empty());
+    assert_eq!(imported.snapshot(now).unwrap(), snapshot);
+    foreign(&access, &to);
+}
+
+/// Another journal does not get into the same graph.
+fn foreign(access: &Access, to: &str) {
+    let bench = Bench::new();
+    drop(Watched::begin(&bench));
+    let refused = on(&bench, access, to);
+    assert_eq!(refused.code, 5, "{}", refused.err);
+    assert!(refused.err.contains("another journal"), "{}", refused.err);
+}
+
+#[test]
+fn what_is_wrong_with_a_server_is_told_with_a_hint() {
+    let Some(access) = server("what_is_wrong_with_a_server_is_told_with_a_hint") else {
+        return;
+    };
+    let bench = Bench::new();
+    let wrong = bench.file("wrong", "not the password\n");
+    let uri = uri(&access);
+    let refused = bench.run(&[
+        "graph",
+        "init",
+        &uri,
+        "--password-file",
+        &wrong.display().to_string(),
+    ]);
+    assert_eq!(refused.code, 6);
+    assert!(refused.err.contains("E-CONN-LOGIN"), "{}", refused.err);
+    assert!(!refused.err.contains("not the password"), "{}", refused.err);
+    let nowhere = on(&bench, &access, &format!("init {uri}/nowhere"));
+    assert_eq!(nowhere.code, 6);
+    assert!(nowhere.err.contains("no such database"), "{}", nowhere.err);
+    let lost = format!("import --from {uri} --deployment {}", deployment());
+    let lost = on(&bench, &access, &lost);
+    assert_eq!(lost.code, 2, "{}", lost.err);
+    assert!(lost.err.contains("holds nothing"), "{}", lost.err);
+}
+
+#[test]
+fn what_is_wrong_with_a_command_is_told_without_a_server() {
+    let bench = Bench::new();
+    let password = bench.file("password", "geheim\n").display().to_string();
+    let init = |uri: &str| bench.run(&["graph", "init", uri, "--password-file", &password]);
+    let away = init("neo4j://127.0.0.1:1");
+    assert_eq!(away.code, 6);
+    assert!(away.err.contains("does not answer"), "{}", away.err);
+    assert!(away.err.contains("Bolt port"), "{}", away.err);
+    let shown = init("neo4j://ann:geheim@127.0.0.1:1");
+    assert_eq!(shown.code, 2);
+    assert!(!shown.err.contains("geheim"), "{}", shown.err);
+    assert_eq!(init("http://127.0.0.1:1").code, 2);
+    let silent = bench.run(&["graph", "init", "neo4j://127.0.0.1:1"]);
+    assert_eq!(silent.code, 2);
+    assert!(
+        silent.err.contains("BACKSTAY_NEO4J_PASSWORD"),
+        "{}",
+        silent.err
+    );
+    assert_eq!(bench.run(&["graph", "init"]).code, 2);
+    let empty = ["graph", "sync", "--to", "neo4j://127.0.0.1:1"];
+    assert_eq!(bench.run(&empty).code, 1);
+}
