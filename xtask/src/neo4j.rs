@@ -103,7 +103,7 @@ fn kill() -> Result<()> {
     run::cargo_with(&at_length, &test.split(' ').collect::<Vec<_>>())
 }
 
-/// `cargo xtask neo4j start|stop|kill`.
+/// `cargo xtask neo4j start|stop|kill|bench`.
 pub(crate) fn command(rest: &[String]) -> Result<ExitCode> {
     let words: Vec<&str> = rest.iter().map(String::as_str).collect();
     match words.as_slice() {
@@ -120,7 +120,11 @@ pub(crate) fn command(rest: &[String]) -> Result<ExitCode> {
             None => println!("no Neo4j of ours is running"),
         },
         ["kill"] => kill()?,
-        _ => bail!("usage: cargo xtask neo4j start|stop|kill"),
+        ["bench"] => {
+            ensure(Release::Supported)?;
+            run::cargo(&["run", "--release", "--package", "backstay-bench-stores"])?;
+        }
+        _ => bail!("usage: cargo xtask neo4j start|stop|kill|bench"),
     }
     Ok(ExitCode::SUCCESS)
 }
