@@ -71,9 +71,9 @@ pub(crate) enum Format {
     Table,
     /// For programs; carries `format_version`.
     Json,
-    /// For pull requests and post-mortems.
+    /// For pull requests and post-mortems (`check` and `simulate`).
     Markdown,
-    /// For code scanning.
+    /// For code scanning (`check` and `simulate`).
     Sarif,
 }
 
@@ -278,8 +278,8 @@ pub(crate) struct Detect {
     /// Chance of a false alarm over the whole recording.
     #[arg(long, value_name = "P", default_value_t = 0.05)]
     pub(crate) alpha: f64,
-    /// Baseline: seasonal, ets, prophet, lstm, or auto: for each column what would have predicted the
-    /// time before the change best.
+    /// Baseline: seasonal, or auto: for each column what would have predicted the time before the change
+    /// best. Also ets, prophet and lstm, in a backstay that was built with these features.
     #[arg(long, default_value = "seasonal")]
     pub(crate) baseline: String,
     /// Which way is worse: up, down or both.

@@ -30,13 +30,14 @@ pub(crate) mod watch;
 
 use clap::CommandFactory;
 
-use crate::args::{Arguments, Command};
-use crate::failure::{Exit, Failure};
+use crate::args::{Arguments, Command, Format};
+use crate::failure::{Code, Exit, Failure};
 use crate::out::Out;
 
 /// Runs a command line.
 pub(crate) fn run(arguments: Arguments, out: &Out) -> Result<Exit, Failure> {
     let Arguments { common, command } = arguments;
+    speaks(&command, out.format())?;
     match command {
         Command::Demo(args) => demo::run(&args, *out),
         Command::Watch(args) => watch::run(&args, &common, *out),
@@ -65,4 +66,17 @@ pub(crate) fn run(arguments: Arguments, out: &Out) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
     }
+}
+
+/// Whether a command can answer in a format: a pipeline must not be handed something else.
+fn speaks(command: &Command, format: Format) -> Result<(), Failure> {
+    let reports = matches!(command, Command::Simulate(_) | Command::Check(_));
+    let word = match format {
+        Format::Table | Format::Json => return Ok(()),
+        _ if reports => return Ok(()),
+        Format::Markdown => "markdown",
+        Format::Sarif => "sarif",
+    };
+    let why = format!("this command does not write {word}: check and simulate do");
+    Err(Failure::new(Code::Usage, why).hint("-o json, or -o table"))
 }

@@ -107,7 +107,10 @@ pub(super) fn remedies(
         let all = changes(def, &name, rule, env);
         let mut working = all.into_iter().filter(works);
         if let Some(first) = working.next() {
-            let more = def.map_or("", |d| beside(d, &first, &works));
+            // Zero and less mean "off" or "as something else": they lie on no side.
+            let now = env.setting(&name).as_ref().and_then(plain);
+            let now = now.filter(|now| *now > 0.0);
+            let more = def.map_or("", |d| beside(d, &first, now, &works));
             let most = if rank(def, &name).is_some() {
                 1
             } else {
@@ -122,8 +125,14 @@ pub(super) fn remedies(
     found
 }
 
-/// ` or less`, ` or more`: where the numbers next to this one are that do as well.
-fn beside(def: &SettingDef, change: &Change, works: &dyn Fn(&Change) -> bool) -> &'static str {
+/// ` or less`, ` or more`: where the numbers next to this one are that do as well. Nothing when the number
+/// that breaks the rule `now` lies on that side: what is said must leave it out.
+fn beside(
+    def: &SettingDef,
+    change: &Change,
+    now: Option<f64>,
+    works: &dyn Fn(&Change) -> bool,
+) -> &'static str {
     let Some(number) = change.number else {
         return "";
     };
@@ -139,8 +148,8 @@ fn beside(def: &SettingDef, change: &Change, works: &dyn Fn(&Change) -> bool) ->
         in_range(def, number) && works(&change)
     };
     match (at(number - apart), at(number + apart)) {
-        (true, false) => " or less",
-        (false, true) => " or more",
+        (true, false) if now.is_none_or(|now| now > number) => " or less",
+        (false, true) if now.is_none_or(|now| now < number) => " or more",
         _ => "",
     }
 }

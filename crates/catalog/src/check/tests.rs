@@ -515,6 +515,25 @@ fn remedies_are_round_and_turn_nothing_off_first() {
     );
 }
 
+/// "0 or more" would leave the two that are wrong as they are.
+#[test]
+fn a_remedy_never_includes_what_stands_now() {
+    let small = candidate(
+        "maintenance_work_mem = 16MB\nmax_parallel_maintenance_workers = 2",
+        SMALL,
+    );
+    let report = check(postgres(), &small);
+    let id = "pg.workers.maintenance_memory";
+    let found = report.violations.iter().find(|v| v.constraint.id == id);
+    assert_eq!(
+        found.unwrap().remedies,
+        [
+            "set max_parallel_maintenance_workers to 0",
+            "set maintenance_work_mem to 25MB or more"
+        ]
+    );
+}
+
 #[test]
 fn values_that_stand_close_on_purpose_are_not_near() {
     let report = check(postgres(), &candidate("random_page_cost = 1.1", SMALL));

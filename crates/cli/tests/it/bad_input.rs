@@ -220,6 +220,20 @@ const CASES: &[Case] = &[
         "is a server listening",
     ),
     case(
+        "status -o sarif",
+        2,
+        "E-CONF-USAGE",
+        "does not write sarif",
+        "-o json",
+    ),
+    case(
+        "explain work_mem -o markdown",
+        2,
+        "E-CONF-USAGE",
+        "does not write markdown",
+        "-o json",
+    ),
+    case(
         "check",
         2,
         "E-CONF-USAGE",
