@@ -13,7 +13,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::commands::demo::{SCENARIOS, Scenario};
 
 pub(crate) use check::{Check, HostFacts};
-pub(crate) use far::{FarCommand, FarOptions};
+pub(crate) use far::FarCommand;
+#[cfg(feature = "neo4j")]
+pub(crate) use far::FarOptions;
 pub(crate) use graph::{Explain, Graph, Judge, Place};
 pub(crate) use record::{Audit, Changes, Pause, Replay, Rescue, Rollback, Snapshot, Status};
 

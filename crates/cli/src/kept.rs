@@ -20,10 +20,6 @@ const FILE: &str = "graph-store.json";
 #[derive(Debug)]
 pub(crate) enum KeptGraph {
     Here(SqliteGraph),
-    #[cfg_attr(
-        not(feature = "neo4j"),
-        expect(dead_code, reason = "this build has no store that is far away")
-    )]
     Far(FarGraph),
 }
 

@@ -5,10 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
-#[cfg_attr(
-    not(feature = "neo4j"),
-    expect(dead_code, reason = "this build has no Neo4j to ask")
-)]
 pub(crate) enum FarCommand {
     /// Prepare a Neo4j database for the graph; harmless where that was done before.
     #[command(
@@ -50,10 +46,6 @@ pub(crate) enum FarCommand {
 
 /// Which graph in Neo4j.
 #[derive(Debug, Args)]
-#[cfg_attr(
-    not(feature = "neo4j"),
-    expect(dead_code, reason = "this build has no Neo4j to ask")
-)]
 pub(crate) struct FarOptions {
     /// Take the database from the [graph] section of this file.
     #[arg(long, value_name = "FILE")]
