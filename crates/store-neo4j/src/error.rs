@@ -147,7 +147,7 @@ impl NeoError {
             Self::Address { .. } => {
                 "neo4j://USER@HOST:PORT/DATABASE; the password comes from a file or the environment"
             }
-            Self::Away { .. } => "is the server up, and is this its Bolt port (usually 7687)?",
+            Self::Away { .. } => "is the server up, and is this its Bolt port, usually 7687?",
             Self::HungUp {
                 encrypted: false, ..
             } => "the server may require TLS: neo4j+s://, or tls = \"on\"",

@@ -177,8 +177,8 @@ fn graph_store(told: &Told, book: &Book) -> (Tone, String) {
     };
     match &told.standing.trouble {
         Some(trouble) => {
-            let (what, hint) = (&trouble.what, &trouble.hint);
-            (Tone::Warn, format!("{at}: {behind}; {what} ({hint})"))
+            let what = &trouble.what;
+            (Tone::Warn, format!("{at}: {behind}; {what}"))
         }
         None if told.behind(book.last.0) == Some(0) => (Tone::Good, format!("{at}: {behind}")),
         None => (Tone::Dim, format!("{at}: {behind}")),
@@ -217,6 +217,8 @@ fn show(out: Out, book: &Book, args: &Status) {
     if let Some(told) = Told::read(&book.directory) {
         let (tone, text) = graph_store(&told, book);
         rows.push(vec![dim("graph store"), cell(tone, text)]);
+        let trouble = told.standing.trouble.iter();
+        rows.extend(trouble.map(|t| vec![dim(""), dim(t.hint.clone())]));
     }
     page.rows(0, &rows);
     if book.targets.is_empty() {

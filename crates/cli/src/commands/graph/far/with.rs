@@ -15,6 +15,8 @@ use crate::out::Out;
 use crate::page::count;
 use crate::state;
 
+/// Deployments that are told by name.
+const NAMED_MAX: usize = 5;
 /// How often the journal is looked at while it is followed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Wait after a trouble while it is followed.
@@ -227,7 +229,8 @@ pub(super) fn import(
 fn nothing_there(far: &Far) -> Failure {
     let password = far.server.password().ok();
     let found = password.and_then(|p| schema::deployments(&far.server.address, &p).ok());
-    let names: Vec<String> = found.into_iter().flatten().map(|(name, _)| name).collect();
+    let names = found.into_iter().flatten().map(|(name, _)| name);
+    let names: Vec<String> = names.take(NAMED_MAX).collect();
     let text = format!(
         "{} holds nothing of deployment {}",
         far.server.address, far.deployment
