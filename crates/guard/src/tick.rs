@@ -223,7 +223,10 @@ impl<B: Books> Guard<B> {
             return Ok(());
         }
         self.leaving = Some(why.to_owned());
-        self.tick(now, Vec::new()).map(drop)
+        let told = self.tick(now, Vec::new()).map(drop);
+        // The graph store hears that as well.
+        self.ledger.catch_up();
+        told
     }
 
     /// The number of the next record; of those that are not recorded any more as well.

@@ -48,10 +48,13 @@ pub(super) fn init((uri, options): (Option<&str>, &FarOptions), out: Out) -> Res
     };
     let (address, version) = (&server.address, &prepared.version);
     out.line(format!("{address} {what} (Neo4j {version})"));
-    for (name, applied) in &found {
+    for (name, applied) in found.iter().take(NAMED_MAX) {
         out.line(format!(
             "  it holds deployment {name} up to entry {applied}"
         ));
+    }
+    if let Some(more) = found.len().checked_sub(NAMED_MAX).filter(|n| *n > 0) {
+        out.line(format!("  and {more} more; --json tells them all"));
     }
     Ok(Exit::Ok)
 }
