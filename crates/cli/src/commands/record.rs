@@ -11,6 +11,7 @@ use backstay_journal::{
     Condition, Entries, Entry, Head, Histories, Notice, Presence, ReadError, Record,
 };
 use backstay_model::change::Origin;
+use backstay_model::decision::Mode;
 use backstay_model::snapshot::Server;
 use backstay_model::{ChangeSet, ChangeSetId, Seq, SnapshotId, TargetId, Timestamp};
 use backstay_store_sqlite::Readers;
@@ -58,6 +59,11 @@ pub(crate) struct Standing {
 }
 
 impl Book {
+    /// How far the guard that watched `target` last may go there; `None` when none did.
+    pub(crate) fn mode(&self, target: &TargetId) -> Option<Mode> {
+        Some(self.targets.get(target)?.watched.as_ref()?.mode)
+    }
+
     /// Reads the state directory of the command line.
     pub(crate) fn open(common: &Common) -> Result<Self, Failure> {
         Self::open_at(&state::directory(common))

@@ -125,7 +125,7 @@ fn show_plan(book: &Book, case: &Case, out: Out) -> Result<Exit, Failure> {
             object.insert("kind".into(), json!("plan"));
             object.insert("state".into(), json!(case.state.word().replace(' ', "_")));
             object.insert("origin".into(), json!(origin));
-            object.insert("next".into(), json!(explain::next(case)));
+            object.insert("next".into(), json!(explain::next(book, case)));
         }
         out.document(&document)?;
         return Ok(Exit::Ok);
@@ -155,8 +155,10 @@ fn show_plan(book: &Book, case: &Case, out: Out) -> Result<Exit, Failure> {
         rows.push(vec![dim(head), plain(what.clone())]);
     }
     page.rows(2, &rows);
-    let mut next = explain::next(case);
-    next.retain(|line| !line.starts_with("backstay rollback plan"));
+    let mut next = explain::next(book, case);
+    let said =
+        |line: &String| line.starts_with("backstay rollback plan") || plan.commands.contains(line);
+    next.retain(|line| !said(line));
     if plan.manual.is_none() && !next.is_empty() {
         page.head("next");
         next.iter().for_each(|l| page.line(&format!("  {l}")));

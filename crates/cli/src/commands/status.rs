@@ -309,7 +309,7 @@ fn one(page: &mut Page, out: Out, book: &Book, (of, much): ((&TargetId, &Standin
     page.rows(2, &rows);
     page.rows(2, &promises::rows(&promises::of(book, target), much));
     for case in open(book, target) {
-        open_case(page, case);
+        open_case(page, book, case);
     }
 }
 
@@ -323,7 +323,7 @@ fn stands(book: &Book, notice: &Notice) -> bool {
 }
 
 /// A change set that is not over: what it is, why it stands so, and what a person can type.
-fn open_case(page: &mut Page, case: &Case) {
+fn open_case(page: &mut Page, book: &Book, case: &Case) {
     let head = vec![
         cell(Tone::Bold, case.change_set.id.to_string()),
         cell(tone(&case.state), case.state.word()),
@@ -337,7 +337,7 @@ fn open_case(page: &mut Page, case: &Case) {
     page.rows(6, &[vec![dim(why(case))]]);
     page.rows(
         6,
-        &next(case)
+        &next(book, case)
             .into_iter()
             .map(|l| vec![plain(l)])
             .collect::<Vec<_>>(),
@@ -400,7 +400,7 @@ fn target_document(book: &Book, target: &TargetId, standing: &Standing) -> Value
             "changes": told(&c.change_set),
             "author": c.change_set.author().name(),
             "why": why(c),
-            "next": next(c),
+            "next": next(book, c),
         })).collect::<Vec<_>>(),
     })
 }

@@ -12,7 +12,7 @@ use backstay_lifecycle::State;
 use backstay_lifecycle::state::{Awaits, Keeper, Ready};
 use backstay_model::Timestamp;
 use backstay_model::change::TakesEffect;
-use backstay_model::decision::Clearance;
+use backstay_model::decision::{Clearance, Mode};
 use backstay_model::verdict::{Finding, Recovery, VerdictKind};
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ pub(crate) fn document(book: &Book, case: &Case) -> Value {
         object.insert("why".into(), json!(why(case)));
         object.insert("plan".into(), json!(plan(case).map(wire::plan)));
         object.insert("requests".into(), json!(requests(book, case)));
-        object.insert("next".into(), json!(next(case)));
+        object.insert("next".into(), json!(next(book, case)));
     }
     document
 }
@@ -161,8 +161,26 @@ fn by(case: &Case) -> String {
     }
 }
 
-/// What a person can type now.
-pub(crate) fn next(case: &Case) -> Vec<String> {
+/// What a person can type now: where the guard only observes, the statements themselves, because it
+/// refuses to write them.
+pub(crate) fn next(book: &Book, case: &Case) -> Vec<String> {
+    let mut lines = typed(case);
+    if book.mode(&case.change_set.target) != Some(Mode::Observe) {
+        return lines;
+    }
+    let writes = ["backstay rollback approve", "backstay rollback run"];
+    lines.retain(|line| !writes.iter().any(|w| line.starts_with(w)));
+    match &case.state {
+        State::Held {
+            ready: Ready::Plan(plan),
+            ..
+        } if plan.manual.is_none() => [plan.commands.clone(), lines].concat(),
+        _ => lines,
+    }
+}
+
+/// What can be typed where the guard may write.
+fn typed(case: &Case) -> Vec<String> {
     let id = case.change_set.id;
     match (&case.state, case.state.awaits()) {
         (
@@ -241,7 +259,7 @@ pub(crate) fn show(out: Out, book: &Book, case: &Case) {
             .collect();
         page.rows(2, &rows);
     }
-    let next = next(case);
+    let next = next(book, case);
     if !next.is_empty() {
         page.head("next");
         next.iter().for_each(|l| page.line(&format!("  {l}")));
