@@ -20,8 +20,6 @@ pub mod pack;
 pub mod conf;
 pub mod pooler;
 
-pub mod metric;
-
 pub mod candidate;
 pub mod check;
 pub mod overlay;

@@ -26,7 +26,7 @@ const GAP_MAX: Span = Span::from_secs(30);
 /// Every metric that this engine can measure, and how to judge each.
 #[must_use]
 pub fn specs() -> Vec<MetricSpec> {
-    backstay_catalog::metric::postgresql()
+    backstay_engine::metric::postgresql()
 }
 
 /// Columns of the statement, in order.

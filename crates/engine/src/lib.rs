@@ -14,6 +14,7 @@ pub mod attribute;
 pub mod backoff;
 pub mod conformance;
 pub mod identity;
+pub mod metric;
 
 pub use attribute::changes;
 pub use observe::{Notice, Observation, Poll, Statement};

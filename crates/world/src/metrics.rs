@@ -12,7 +12,7 @@ use backstay_chance::Dice;
 /// tells.
 #[must_use]
 pub fn specs() -> Vec<MetricSpec> {
-    let mut specs = backstay_catalog::metric::postgresql();
+    let mut specs = backstay_engine::metric::postgresql();
     specs.retain(|spec| spec.name.as_str() != "host_cpu_others");
     specs
 }

@@ -57,7 +57,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::pack::pack;
+    use backstay_catalog::pack;
     use backstay_model::name::EngineKind;
 
     #[test]
