@@ -45,6 +45,8 @@ const SILENT_SHARE: f64 = 0.01;
 const SILENT_ROWS: usize = 5_000;
 /// Smallest scale: keeps a constant series from turning rounding into an alarm.
 const SCALE_MIN: f64 = 0.02;
+/// The same where the windows before tell what rounding does.
+const SCALE_MIN_OWN: f64 = 0.002;
 /// Bins before the change that give the level.
 pub(crate) const LEVEL_BINS: usize = 60;
 /// Time before the change that gives the scale.
@@ -141,11 +143,24 @@ impl Frame {
                 value: form.of_value(p.value),
             })
             .collect();
-        Self::around(pre, shape, form, Centre::fitted(&transformed))
+        let centre = Centre::fitted(&transformed);
+        Self::frozen(pre, shape, form, centre, Some(prior_scale(shape.role)))
     }
 
-    /// The same around a given centre line, which is in the scale of `form`.
+    /// The same around a given centre line, which is in the scale of `form`, for a column whose own
+    /// windows say what is rare: they need no prior, and beside one whatever is quieter would be
+    /// drowned by what is rare and large.
     pub(crate) fn around(pre: &[Point], shape: Shape, form: Form, centre: Centre) -> Option<Self> {
+        Self::frozen(pre, shape, form, centre, None)
+    }
+
+    fn frozen(
+        pre: &[Point],
+        shape: Shape,
+        form: Form,
+        centre: Centre,
+        prior: Option<f64>,
+    ) -> Option<Self> {
         let away: Vec<f64> = pre
             .iter()
             .map(|p| form.of_value(p.value) - centre.at(p.at))
@@ -156,11 +171,13 @@ impl Frame {
         let first = pre.partition_point(|p| p.at < from);
         let wide = &away[first.min(away.len() - near.len())..];
         let usual = stats::median(wide)?;
-        let own = stats::mad(wide, usual).max(SCALE_MIN);
+        let least = prior.map_or(SCALE_MIN_OWN, |_| SCALE_MIN);
+        let own = stats::mad(wide, usual).max(least);
         let earlier = Some(usual - level).filter(|away| away.abs() > OTHER_LEVEL * own);
-        let scale = match form {
-            Form::Log { .. } => shrunk(own, prior_scale(shape.role), wide.len()),
-            Form::Linear { .. } => shrunk(own, 1.0, wide.len()),
+        let scale = match (prior, form) {
+            (None, _) => own,
+            (Some(prior), Form::Log { .. }) => shrunk(own, prior, wide.len()),
+            (Some(_), Form::Linear { .. }) => shrunk(own, 1.0, wide.len()),
         };
         let sign = if shape.worse == Worse::Down {
             -1.0

@@ -177,6 +177,36 @@ fn harm_that_healed_is_not_blamed_and_a_long_horizon_finds_what_is_small() {
 }
 
 #[test]
+fn a_small_shift_of_a_quiet_column_is_found_beside_large_incidents_of_its_past() {
+    let (mut found, mut alarms) = (0, 0);
+    for seed in 0..10 {
+        let mut random = Random::new(seed);
+        let change = 6 * 1440;
+        let mut values: Vec<f64> = (0..change + 120)
+            .map(|_| 1000.0 * (0.004 * random.normal()).exp())
+            .collect();
+        // Twice a day the value doubles for twenty minutes.
+        for incident in 0..12 {
+            let row = 720 * incident + (700.0 * random.unit()) as usize;
+            values[row..row + 20].iter_mut().for_each(|v| *v *= 2.0);
+        }
+        let judged = |shift: f64| {
+            let value = |(row, value): (usize, &f64)| Point {
+                at: Timestamp::from_secs(row as i64 * 60),
+                value: value * if row >= change { shift } else { 1.0 },
+            };
+            let points = values.iter().enumerate().map(value).collect();
+            let columns = [column(MetricRole::Other, Worse::Both, points)];
+            judge_series(&columns, Timestamp::from_secs(change as i64 * 60), 0.05)
+        };
+        found += u32::from(judged(1.01).verdict.kind.word() == "hurt");
+        alarms += u32::from(judged(1.0).verdict.kind.word() == "hurt");
+    }
+    println!("found {found} of 10, {alarms} false alarms");
+    assert!(found >= 9 && alarms <= 2, "{found} found, {alarms} alarms");
+}
+
+#[test]
 fn a_stall_is_found_however_late_it_comes() {
     let mut columns = target(21, 1.0, 1.0);
     for column in &mut columns {
