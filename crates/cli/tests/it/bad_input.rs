@@ -220,20 +220,6 @@ const CASES: &[Case] = &[
         "is a server listening",
     ),
     case(
-        "status -o sarif",
-        2,
-        "E-CONF-USAGE",
-        "does not write sarif",
-        "-o json",
-    ),
-    case(
-        "explain work_mem -o markdown",
-        2,
-        "E-CONF-USAGE",
-        "does not write markdown",
-        "-o json",
-    ),
-    case(
         "check",
         2,
         "E-CONF-USAGE",
@@ -527,6 +513,22 @@ fn the_same_failures_are_documents_for_programs() {
         assert_eq!(failure["code"], case.code, "{}", case.line);
         assert_eq!(failure["exit_code"], case.exit, "{}", case.line);
         assert_eq!(ran.code, case.exit, "{}", case.line);
+    }
+}
+
+#[test]
+fn a_format_that_a_command_does_not_write_is_refused() {
+    let bench = Bench::new();
+    for (line, word) in [
+        ("status -o sarif", "sarif"),
+        ("explain work_mem -o markdown", "markdown"),
+    ] {
+        let ran = bench.say(line);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{line}");
+        let told = format!("does not write {word}");
+        for part in ["E-CONF-USAGE", &told, "-o json"] {
+            assert!(ran.err.contains(part), "{line}: no `{part}` in {}", ran.err);
+        }
     }
 }
 
