@@ -192,6 +192,14 @@ fn startup_options_are_left_out_with_a_notice() {
     ");
 }
 
+/// Found by the property below.
+#[test]
+fn a_password_may_look_like_the_middle_of_a_uri() {
+    let text = "host=db1 user=u password='a://b'";
+    let resolved = resolve(Some(text), &env(&[]), &Disk::default()).unwrap();
+    assert_eq!(resolved.password, Some(Password::new("a://b".to_owned())));
+}
+
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "\\PC{0,60}") {

@@ -56,7 +56,7 @@ pub(super) fn parse(text: &str) -> Result<BTreeMap<String, String>, DsnError> {
         .find_map(|scheme| text.strip_prefix(scheme));
     let found = match uri {
         Some(rest) => uri_parts(rest)?,
-        None if text.contains("://") => {
+        None if other_scheme(text) => {
             let why = "it must begin with postgresql:// or postgres://".to_owned();
             return Err(malformed("scheme", why));
         }
@@ -67,6 +67,13 @@ pub(super) fn parse(text: &str) -> Result<BTreeMap<String, String>, DsnError> {
     };
     known(&found)?;
     Ok(found)
+}
+
+/// Whether a text begins like a URI; a value among keywords may hold the same signs.
+fn other_scheme(text: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    text.split_once("://")
+        .is_some_and(|(scheme, _)| scheme.chars().all(word))
 }
 
 /// Refuses parameters that nobody knows.
