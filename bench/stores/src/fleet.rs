@@ -1,15 +1,12 @@
 //! A large fleet: the rules of every version, a thousand targets, and people who change them.
 
-use backstay_catalog::Pack;
 use backstay_catalog::pack::{pack, packs};
-use backstay_graph::{EdgeScope, Op, project};
-use backstay_learn::belief::{Standing, score};
+use backstay_graph::Op;
+use backstay_guard::knowledge;
 use backstay_model::change::AuthorEvidence;
-use backstay_model::dependency::EvidenceKind;
 use backstay_model::name::EngineKind;
 use backstay_model::{
-    Author, ChangeSetId, Confidence, Edge, EdgeKind, Evidence, NodeKey, ServiceName, SettingKey,
-    SettingName, TargetId, Timestamp, Value,
+    Author, ChangeSetId, ServiceName, SettingKey, SettingName, TargetId, Timestamp, Value,
 };
 
 /// Servers.
@@ -28,43 +25,7 @@ const BEGIN: i64 = 1_790_000_000 * SECOND;
 pub(crate) fn rules() -> Vec<Vec<Op>> {
     let shipped = packs().filter(|(engine, _)| *engine == EngineKind::Postgresql);
     let packs = shipped.map(|(engine, major)| pack(engine, major).expect("it is shipped").pack);
-    packs.map(rules_of).collect()
-}
-
-fn rules_of(pack: &Pack) -> Vec<Op> {
-    let scope = EdgeScope::rules(pack.engine, pack.major);
-    let nodes = pack.settings.keys();
-    let nodes = nodes.map(|n| Op::UpsertNode(NodeKey::Setting(n.clone())));
-    let felt = pack.effects.iter().map(|effect| {
-        let setting = NodeKey::Setting(effect.setting.clone());
-        let metric = NodeKey::Metric(effect.metric.clone());
-        seen(setting, (metric, EdgeKind::Affects), &effect.mechanism)
-    });
-    let edges = project(&pack.constraints).into_iter().map(|mut edge| {
-        edge.confidence = score(&edge.evidence, None, Standing::Exact);
-        edge
-    });
-    let edges = edges.chain(felt).map(|edge| Op::open(&scope, edge));
-    nodes.chain(edges).collect()
-}
-
-fn seen(from: NodeKey, (to, kind): (NodeKey, EdgeKind), anchor: &str) -> Edge {
-    Edge {
-        from,
-        to,
-        kind,
-        confidence: Confidence::clamped(0.9),
-        constraint: None,
-        rule: None,
-        evidence: vec![Evidence {
-            kind: EvidenceKind::Review,
-            anchor: anchor.to_owned(),
-            log_lr: 7.7,
-            observed_at: None,
-        }],
-        valid_from: Timestamp(0),
-        valid_to: Timestamp::OPEN_END,
-    }
+    packs.map(knowledge::rules).collect()
 }
 
 /// Names of as many settings as a target has here: those of the newest version, and made-up ones of
@@ -101,11 +62,9 @@ pub(crate) fn values() -> impl Iterator<Item = Vec<Op>> {
             at: Timestamp(BEGIN - SECOND),
             change_set: None,
         });
-        let service = NodeKey::Service(ServiceName::new(&format!("service-{:02}", number % 50)));
+        let service = ServiceName::new(&format!("service-{:02}", number % 50));
         let here = TargetId::new(&target(number));
-        let uses = (NodeKey::Target(here.clone()), EdgeKind::Uses);
-        let uses = seen(service, uses, "sessions");
-        set.chain([Op::open(&EdgeScope::Target(here), uses)])
+        set.chain([knowledge::uses(&here, service, Timestamp(0))])
             .collect()
     })
 }

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use backstay_graph::store::View;
 use backstay_graph::{Batch, Graph, GraphStore, Impact, ImpactSpec};
+use backstay_guard::far::{GROUP_MAX, GROUP_OPS};
 use backstay_model::name::EngineKind;
 use backstay_model::{NodeKey, TargetId, Timestamp};
 use backstay_scratch::neo4j::{Jvm, Options, Server};
@@ -25,9 +26,6 @@ use backstay_store_sqlite::{Limits, Stores};
 
 use fleet::{CHANGES, SETTINGS, TARGETS};
 
-/// Ops and batches that a guard hands a far store at once.
-const GROUP_OPS: usize = 5_000;
-const GROUP_BATCHES: usize = 2_000;
 /// Single changes that are handed over one by one.
 const ALONE: usize = 500;
 /// Settings whose impact is asked, each of another target, after as many that warm up.
@@ -151,7 +149,7 @@ fn filled(
                 ops += b.ops.len();
                 ops <= GROUP_OPS
             });
-            let count = fits.count().clamp(1, GROUP_BATCHES);
+            let count = fits.count().clamp(1, GROUP_MAX);
             let (group, after) = rest.split_at(count);
             put(group)?;
             rest = after;

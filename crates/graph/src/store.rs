@@ -321,7 +321,11 @@ pub trait GraphStore {
         target: &TargetId,
         key: &SettingKey,
         at: Timestamp,
-    ) -> Result<Option<SettingState>, ReadError>;
+    ) -> Result<Option<SettingState>, ReadError> {
+        let visible = self.history(target, key)?.into_iter().rev();
+        let mut visible = visible.filter(|v| v.changed_at <= at && v.valid_to > at);
+        Ok(visible.next().and_then(SettingVersion::state))
+    }
 
     /// Every entry of a setting, oldest first.
     ///

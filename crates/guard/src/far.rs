@@ -17,7 +17,7 @@ use crate::books::Feed;
 use line::Line;
 use worker::Worker;
 
-pub use worker::GROUP_OPS;
+pub use worker::{GROUP_MAX, GROUP_OPS, Group};
 
 /// Why the store cannot be fed, and what a person can do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,4 +17,5 @@ pub mod postgres;
 pub mod load;
 
 mod caches;
+mod port;
 mod spawn;

@@ -5,8 +5,8 @@
 //!
 //! - [`shared`]: the one that `cargo xtask test` starts for all tests (or `cargo xtask neo4j start` for
 //!   a person), named by the environment variable [`SHARED`]. Tests share it, so each uses a random
-//!   deployment of its own and touches nothing else. Whoever gets [`NotShared`] prints
-//!   `SKIPPED: <test>: <error>` past the harness and returns.
+//!   deployment of its own ([`own_name`]) and touches nothing else. Without a server [`shared_for`] says
+//!   so, past the harness.
 //! - [`Server::start`]: one of your own, to kill, to stop, to configure. Takes seconds.
 
 mod access;
@@ -16,7 +16,7 @@ mod installation;
 mod lasting;
 mod server;
 
-pub use access::{Access, NotShared, SHARED, shared};
+pub use access::{Access, NotShared, SHARED, own_name, say_skipped, shared, shared_for};
 pub use errors::{ServerError, StopError};
 pub use installation::{FindError, Installation, LAUNCHER, POM, Release};
 pub use lasting::{Lasting, LastingError};

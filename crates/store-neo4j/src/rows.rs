@@ -32,12 +32,12 @@ pub(crate) const VERSION: &str = "e.confidence AS confidence, e.constraint_id AS
 /// What a relationship says of its edge.
 #[derive(Deserialize)]
 pub(crate) struct Version {
-    pub(crate) confidence: f64,
-    pub(crate) constraint_id: Option<String>,
-    pub(crate) rule: Option<String>,
-    pub(crate) detail: String,
-    pub(crate) valid_from: i64,
-    pub(crate) valid_to: i64,
+    confidence: f64,
+    constraint_id: Option<String>,
+    rule: Option<String>,
+    detail: String,
+    valid_from: i64,
+    valid_to: i64,
 }
 
 impl Version {
@@ -71,12 +71,8 @@ pub(crate) struct EdgeRow {
     from_name: String,
     to_kind: String,
     to_name: String,
-    confidence: f64,
-    constraint_id: Option<String>,
-    rule: Option<String>,
-    detail: String,
-    valid_from: i64,
-    valid_to: i64,
+    #[serde(flatten)]
+    version: Version,
 }
 
 impl EdgeRow {
@@ -88,15 +84,7 @@ impl EdgeRow {
         let kind = kind.ok_or_else(|| NeoError::odd(format!("an edge {}", self.kind)))?;
         let from = node(&self.from_kind, &self.from_name)?;
         let to = node(&self.to_kind, &self.to_name)?;
-        let version = Version {
-            confidence: self.confidence,
-            constraint_id: self.constraint_id,
-            rule: self.rule,
-            detail: self.detail,
-            valid_from: self.valid_from,
-            valid_to: self.valid_to,
-        };
-        Ok((scope, version.edge(from, to, kind)?))
+        Ok((scope, self.version.edge(from, to, kind)?))
     }
 }
 

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use backstay_graph::store::{EdgeFilter, GraphSnapshot, GraphStore, ReadError};
-use backstay_graph::{
-    Applied, ApplyError, Batch, Impact, ImpactSpec, Op, SettingState, SettingVersion,
-};
+use backstay_graph::{Applied, ApplyError, Batch, Impact, ImpactSpec, Op, SettingVersion};
 use backstay_model::{Edge, NodeKey, SettingKey, TargetId, Timestamp};
 use neo4rs::Txn;
 use serde::Deserialize;
@@ -347,17 +345,6 @@ impl GraphStore for Neo4jGraph {
         let session = &self.session;
         let snapshot = session.wait(read::snapshot(session, &self.deployment, at));
         snapshot.map_err(unreadable)
-    }
-
-    fn setting_state(
-        &self,
-        target: &TargetId,
-        key: &SettingKey,
-        at: Timestamp,
-    ) -> Result<Option<SettingState>, ReadError> {
-        let visible = self.history(target, key)?.into_iter().rev();
-        let mut visible = visible.filter(|v| v.changed_at <= at && v.valid_to > at);
-        Ok(visible.next().and_then(SettingVersion::state))
     }
 
     fn history(

@@ -1,27 +1,17 @@
 //! On the real server that `cargo xtask test` starts for all tests. Every store has a deployment of its
 //! own.
 
-use std::io::Write;
-
 use backstay_graph::conformance::{Harness, run};
 use backstay_graph::store::GraphStore;
 use backstay_graph::{Batch, Graph, Op};
 use backstay_model::{NodeKey, Timestamp};
-use backstay_scratch::neo4j::shared;
+use backstay_scratch::neo4j::{own_name, shared_for};
 
 use super::*;
 
 /// Where the server is, and its password; `None`, loudly, where there is none.
 fn server(test: &str) -> Option<(Address, Password)> {
-    let access = match shared() {
-        Ok(access) => access,
-        Err(error) => {
-            // Past the capture of the test harness: a skipped test must be seen.
-            let mut loud = std::io::stderr();
-            writeln!(loud, "SKIPPED: {test}: {error}").unwrap();
-            return None;
-        }
-    };
+    let access = shared_for(test)?;
     let mut address = Address::parse(&access.uri).unwrap();
     address.user.clone_from(&access.user);
     let password = Password::new(access.password().unwrap());
@@ -31,9 +21,7 @@ fn server(test: &str) -> Option<(Address, Password)> {
 
 /// A deployment that nobody else has.
 fn own_deployment() -> Deployment {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).unwrap();
-    Deployment::of_key(&bytes)
+    Deployment::new(&own_name().unwrap()).unwrap()
 }
 
 struct OnServer(Address, Password);

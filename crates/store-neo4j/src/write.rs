@@ -162,9 +162,8 @@ impl<'a> Work<'a> {
                 let place = usize::try_from(row.i).ok().and_then(|i| keys.get(i));
                 let Some(line) = place else { continue };
                 let element = row.element.clone();
-                let edge = row
-                    .version()
-                    .edge(line.from.clone(), line.to.clone(), kind)?;
+                let (from, to) = (line.from.clone(), line.to.clone());
+                let edge = row.version.edge(from, to, kind)?;
                 let held = Held { element, edge };
                 let versions = self.lines.entry(line.clone()).or_default();
                 versions.insert(held.edge.valid_from, held);

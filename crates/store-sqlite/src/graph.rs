@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use backstay_graph::store::{SettingEntry, effective};
 use backstay_graph::{
     Applied, ApplyError, Batch, EdgeFilter, EdgeId, EdgeScope, GraphSnapshot, GraphStore, Op,
-    ReadError, SettingState, SettingVersion, identity,
+    ReadError, SettingVersion, identity,
 };
 use backstay_journal::StoreError;
 use backstay_model::{Edge, NodeKey, Seq, SettingKey, TargetId, Timestamp};
@@ -52,15 +52,7 @@ impl SqliteGraph {
     pub fn restore(&mut self, ops: &[Op], seq: u64) -> Result<(), ApplyError> {
         let shared = &self.shared;
         let restored = shared.write(|transaction| restore(transaction, ops, seq));
-        restored.map_err(|failure| match failure {
-            Failure::Refused(error) => error,
-            Failure::Store(error) => ApplyError::Store {
-                source: Box::new(error),
-            },
-            Failure::Sqlite(error) => ApplyError::Store {
-                source: Box::new(shared.error(error)),
-            },
-        })?;
+        restored.map_err(|failure| refused(shared, failure))?;
         self.known.clear();
         Ok(())
     }
@@ -77,15 +69,7 @@ impl SqliteGraph {
     fn put(&mut self, batch: &Batch, through: Option<Seq>) -> Result<Applied, ApplyError> {
         let (shared, known) = (&self.shared, &self.known);
         let result = shared.write(|transaction| apply(transaction, batch, through, known));
-        let (admitted, fresh) = result.map_err(|failure| match failure {
-            Failure::Refused(error) => error,
-            Failure::Store(error) => ApplyError::Store {
-                source: Box::new(error),
-            },
-            Failure::Sqlite(error) => ApplyError::Store {
-                source: Box::new(shared.error(error)),
-            },
-        })?;
+        let (admitted, fresh) = result.map_err(|failure| refused(shared, failure))?;
         if self.known.len() + fresh.len() > KNOWN_NODES_MAX {
             self.known.clear();
         }
@@ -312,6 +296,18 @@ fn apply(
     Ok((admitted, putter.fresh))
 }
 
+/// Why ops were not applied, as those who gave them are told.
+fn refused(shared: &Shared, failure: Failure) -> ApplyError {
+    let source = match failure {
+        Failure::Refused(error) => return error,
+        Failure::Store(error) => error,
+        Failure::Sqlite(error) => shared.error(error),
+    };
+    ApplyError::Store {
+        source: Box::new(source),
+    }
+}
+
 fn restore(transaction: &Transaction<'_>, ops: &[Op], seq: u64) -> Result<(), Failure> {
     for table in ["node", "edge", "setting", "applied"] {
         transaction.execute(&format!("DELETE FROM {table}"), [])?;
@@ -367,17 +363,6 @@ impl GraphStore for SqliteGraph {
             let settings = settings_at(&connection, at)?;
             Ok(GraphSnapshot::canonical(at, nodes, edges, settings))
         })
-    }
-
-    fn setting_state(
-        &self,
-        target: &TargetId,
-        key: &SettingKey,
-        at: Timestamp,
-    ) -> Result<Option<SettingState>, ReadError> {
-        let visible = self.history(target, key)?.into_iter().rev();
-        let mut visible = visible.filter(|v| v.changed_at <= at && v.valid_to > at);
-        Ok(visible.next().and_then(SettingVersion::state))
     }
 
     fn history(

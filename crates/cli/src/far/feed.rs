@@ -1,11 +1,12 @@
 //! How a graph in Neo4j is fed from a journal: by a guard on a thread of its own, or by hand.
 
+use std::error::Error;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use backstay_graph::{ApplyError, Batch, GraphStore, ReadError};
 use backstay_guard::config::Neo4jConfig;
-use backstay_guard::far::{FarGraph, FarStore, GROUP_OPS, Reach, Replay, Standing, Trouble};
+use backstay_guard::far::{FarGraph, FarStore, Group, Reach, Replay, Standing, Trouble};
 use backstay_guard::learning::Known;
 use backstay_guard::learning::checkpoint::Kept;
 use backstay_journal::{Entries, EntryStore, Head};
@@ -78,7 +79,9 @@ impl Reach for Dial {
     type Store = Neo4jStore;
 
     fn open(&mut self) -> Result<Neo4jStore, Trouble> {
-        Self::open(self).map(Neo4jStore).map_err(troubled)
+        Self::open(self)
+            .map(Neo4jStore)
+            .map_err(Failure::into_trouble)
     }
 }
 
@@ -109,27 +112,27 @@ impl Failure {
     }
 }
 
-fn troubled(failure: Failure) -> Trouble {
-    failure.into_trouble()
-}
-
 fn unreadable(error: ReadError) -> Failure {
-    match &error {
-        ReadError::Unavailable { source } => match source.downcast_ref::<NeoError>() {
-            Some(neo) => failure(neo),
-            None => Failure::of(Code::Store, &error),
-        },
-        ReadError::Corrupt { .. } => Failure::of(Code::Store, &error),
-    }
+    let source = match &error {
+        ReadError::Unavailable { source } => Some(source.as_ref()),
+        ReadError::Corrupt { .. } => None,
+    };
+    by(source, &error)
 }
 
 fn refused(error: ApplyError) -> Failure {
-    match &error {
-        ApplyError::Store { source } => match source.downcast_ref::<NeoError>() {
-            Some(neo) => failure(neo),
-            None => Failure::of(Code::Store, &error),
-        },
-        _ => Failure::of(Code::Store, &error),
+    let source = match &error {
+        ApplyError::Store { source } => Some(source.as_ref()),
+        _ => None,
+    };
+    by(source, &error)
+}
+
+/// What Neo4j says lies beneath an error, in its own words; else the error itself.
+fn by(source: Option<&(dyn Error + Send + Sync + 'static)>, error: &dyn Error) -> Failure {
+    match source.and_then(|s| s.downcast_ref::<NeoError>()) {
+        Some(neo) => failure(neo),
+        None => Failure::of(Code::Store, error),
     }
 }
 
@@ -142,9 +145,11 @@ impl Replay for Journal {
         from: u64,
         take: &mut dyn FnMut(Batch) -> ControlFlow<()>,
     ) -> Result<(), Trouble> {
-        let readers = state::read(&self.0).map_err(troubled)?;
+        let readers = state::read(&self.0).map_err(Failure::into_trouble)?;
         let mut course = Course::before(readers, from);
-        course.go_on(&mut |batch| Ok(take(batch))).map_err(troubled)
+        course
+            .go_on(&mut |batch| Ok(take(batch)))
+            .map_err(Failure::into_trouble)
     }
 }
 
@@ -201,18 +206,15 @@ impl Course {
     /// Puts into `graph` what it lacks; gives the batches and ops that were new, and how far it is then.
     pub(crate) fn feed(&mut self, graph: &mut Neo4jGraph) -> Result<Fed, Failure> {
         let mut fed = Fed::default();
-        let mut group: Vec<Batch> = Vec::new();
-        let mut ops = 0;
+        let mut group = Group::default();
         self.go_on(&mut |batch| {
-            ops += batch.ops.len();
             group.push(batch);
-            if ops >= GROUP_OPS || group.len() >= GROUP_OPS {
-                fed.put(graph, &std::mem::take(&mut group))?;
-                ops = 0;
+            if group.full() {
+                fed.put(graph, &group.take())?;
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        fed.put(graph, &group)?;
+        fed.put(graph, &group.take())?;
         Ok(fed)
     }
 }

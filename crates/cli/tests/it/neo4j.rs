@@ -1,39 +1,16 @@
 //! The graph in Neo4j, by the commands: on the server that `cargo xtask test` starts for all tests.
 
-use std::io::Write;
-
 use backstay_graph::store::GraphStore;
 use backstay_model::Timestamp;
-use backstay_scratch::neo4j::{Access, shared};
+use backstay_scratch::neo4j::{Access, own_name, shared_for};
 use backstay_store_sqlite::Readers;
 
 use crate::support::{Bench, Ran, Watched};
-
-/// The shared server; `None`, loudly, where there is none.
-fn server(test: &str) -> Option<Access> {
-    match shared() {
-        Ok(access) => Some(access),
-        Err(error) => {
-            // Past the capture of the test harness: a skipped test must be seen.
-            let mut loud = std::io::stderr();
-            writeln!(loud, "SKIPPED: {test}: {error}").unwrap();
-            None
-        }
-    }
-}
 
 /// The URI with its user, as people write it.
 fn uri(access: &Access) -> String {
     let (scheme, rest) = access.uri.split_once("://").unwrap();
     format!("{scheme}://{}@{rest}", access.user)
-}
-
-/// A deployment that nobody else has.
-fn deployment() -> String {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).unwrap();
-    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    format!("t{hex}")
 }
 
 /// Runs a command of `graph` on the server, and requires that it does not tell the password.
@@ -50,10 +27,10 @@ fn on(bench: &Bench, access: &Access, line: &str) -> Ran {
 
 #[test]
 fn the_record_goes_to_neo4j_and_comes_back_as_it_was() {
-    let Some(access) = server("the_record_goes_to_neo4j_and_comes_back_as_it_was") else {
+    let Some(access) = shared_for("the_record_goes_to_neo4j_and_comes_back_as_it_was") else {
         return;
     };
-    let (uri, deployment) = (uri(&access), deployment());
+    let (uri, deployment) = (uri(&access), own_name().unwrap());
     let bench = Bench::new();
     drop(Watched::story(&bench));
     let init = on(&bench, &access, &format!("init {uri}"));
@@ -97,7 +74,7 @@ fn foreign(access: &Access, to: &str) {
 
 #[test]
 fn what_is_wrong_with_a_server_is_told_with_a_hint() {
-    let Some(access) = server("what_is_wrong_with_a_server_is_told_with_a_hint") else {
+    let Some(access) = shared_for("what_is_wrong_with_a_server_is_told_with_a_hint") else {
         return;
     };
     let bench = Bench::new();
@@ -116,7 +93,7 @@ fn what_is_wrong_with_a_server_is_told_with_a_hint() {
     let nowhere = on(&bench, &access, &format!("init {uri}/nowhere"));
     assert_eq!(nowhere.code, 6);
     assert!(nowhere.err.contains("no such database"), "{}", nowhere.err);
-    let lost = format!("import --from {uri} --deployment {}", deployment());
+    let lost = format!("import --from {uri} --deployment {}", own_name().unwrap());
     let lost = on(&bench, &access, &lost);
     assert_eq!(lost.code, 2, "{}", lost.err);
     assert!(lost.err.contains("holds nothing"), "{}", lost.err);

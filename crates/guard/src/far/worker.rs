@@ -12,7 +12,7 @@ use super::{FarStore, Reach, Replay, Standing, Trouble};
 /// Ops that are applied in one step, more only where one batch has more.
 pub const GROUP_OPS: usize = 5_000;
 /// Batches that are applied in one step: most of them are empty.
-pub(super) const GROUP_MAX: usize = 2_000;
+pub const GROUP_MAX: usize = 2_000;
 /// Wait after the first trouble; doubled up to [`PATIENCE_MAX`].
 const PATIENCE_MIN: Duration = Duration::from_millis(500);
 /// Longest wait between two attempts.
@@ -79,8 +79,7 @@ impl<R: Reach, J: Replay, T: FnMut(&Standing)> Worker<R, J, T> {
             let last = batch.seq >= to;
             group.push(batch);
             if group.full() || last {
-                done = far.deliver(&std::mem::take(&mut group.batches));
-                group.ops = 0;
+                done = far.deliver(&group.take());
             }
             match last || done.is_err() {
                 true => ControlFlow::Break(()),
@@ -95,20 +94,29 @@ impl<R: Reach, J: Replay, T: FnMut(&Standing)> Worker<R, J, T> {
     }
 }
 
-#[derive(Default)]
-struct Group {
+/// Batches that are applied in one step.
+#[derive(Debug, Default)]
+pub struct Group {
     batches: Vec<Batch>,
     ops: usize,
 }
 
 impl Group {
-    fn push(&mut self, batch: Batch) {
+    /// Adds a batch.
+    pub fn push(&mut self, batch: Batch) {
         self.ops += batch.ops.len();
         self.batches.push(batch);
     }
 
-    fn full(&self) -> bool {
+    /// Whether there is enough in it for one step.
+    #[must_use]
+    pub fn full(&self) -> bool {
         self.ops >= GROUP_OPS || self.batches.len() >= GROUP_MAX
+    }
+
+    /// What is in it; it is empty then.
+    pub fn take(&mut self) -> Vec<Batch> {
+        std::mem::take(self).batches
     }
 }
 

@@ -1,5 +1,7 @@
 //! How a server is reached.
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -41,6 +43,25 @@ pub enum NotShared {
 pub fn shared() -> Result<Access, NotShared> {
     let found = std::env::var(SHARED).map_err(|_| NotShared::Unset)?;
     found.parse()
+}
+
+/// The server that [`SHARED`] names, for a test; `None`, loudly, where there is none.
+pub fn shared_for(test: &str) -> Option<Access> {
+    shared().map_err(|error| say_skipped(test, &error)).ok()
+}
+
+/// Says that a test is skipped, past the harness, which would keep it to itself.
+pub fn say_skipped(test: &str, why: &dyn Display) {
+    // Where nobody can be told, nobody is.
+    writeln!(io::stdout(), "SKIPPED: {test}: {why}").ok();
+}
+
+/// A word that nobody else has, to tell what is one's own on a shared server: `t`, and 16 digits.
+///
+/// # Errors
+/// The system has no random bytes.
+pub fn own_name() -> io::Result<String> {
+    Ok(format!("t{}", super::home::random_hex(8)?))
 }
 
 impl Access {

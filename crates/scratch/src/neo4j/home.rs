@@ -49,17 +49,20 @@ fn password_file(home: &Path) -> PathBuf {
 }
 
 fn write_password(home: &Path) -> io::Result<()> {
-    let mut random = [0; PASSWORD_BYTES];
-    File::open("/dev/urandom")?.read_exact(&mut random)?;
+    let word = random_hex(PASSWORD_BYTES)?;
     let mut file = File::options()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(password_file(home))?;
-    for byte in random {
-        write!(file, "{byte:02x}")?;
-    }
-    writeln!(file)
+    writeln!(file, "{word}")
+}
+
+/// So many random bytes, as hexadecimal digits.
+pub(crate) fn random_hex(bytes: usize) -> io::Result<String> {
+    let mut random = vec![0; bytes];
+    File::open("/dev/urandom")?.read_exact(&mut random)?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// A new key and a certificate for this machine that it signs itself.

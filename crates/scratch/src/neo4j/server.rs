@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -16,7 +15,7 @@ use super::access::Access;
 use super::errors::{ServerError, StopError};
 use super::home;
 use super::installation::{Installation, Release};
-use crate::spawn;
+use crate::{port, spawn};
 
 /// Another program may take our port between the choice and the start.
 const PORT_ATTEMPTS_MAX: u32 = 5;
@@ -344,11 +343,8 @@ fn listen(output: ChildStdout) -> mpsc::Receiver<()> {
 }
 
 fn free_port() -> Result<u16, ServerError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|source| ServerError::System {
-            what: "find a port",
-            source,
-        })
+    port::free().map_err(|source| ServerError::System {
+        what: "find a port",
+        source,
+    })
 }

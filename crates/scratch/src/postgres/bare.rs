@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use super::data_dir::DataDir;
 use super::log::{self, LogLine};
-use crate::spawn;
+use crate::{port, spawn};
 
 /// Pause between two looks at a server that is starting or stopping.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -54,9 +53,7 @@ impl DataDir {
     pub async fn bare_start(&self, conf: &str) -> io::Result<Bare> {
         let file = self.path().join("postgresql.conf");
         let kept = fs::read(&file)?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-            .local_addr()?
-            .port();
+        let port = port::free()?;
         let ours = "\nlisten_addresses = '127.0.0.1'\nlc_messages = 'C'\n";
         let text = [kept.as_slice(), ours.as_bytes(), conf.as_bytes(), b"\n"].concat();
         fs::write(&file, text)?;

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -17,7 +16,7 @@ use super::data_dir::{DataDir, JSON_LOG_SINCE};
 use super::errors::{SignalError, StartError, StopError};
 use super::log::{self, LogLine};
 use super::session::cells;
-use crate::spawn;
+use crate::{port, spawn};
 
 /// How a server is to be started.
 #[derive(Clone, Debug)]
@@ -431,13 +430,10 @@ fn signal(child: &Child, what: Signal) {
 }
 
 fn free_port() -> Result<u16, StartError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(|source| StartError::System {
-            what: "find a port",
-            source,
-        })
+    port::free().map_err(|source| StartError::System {
+        what: "find a port",
+        source,
+    })
 }
 
 fn port_taken(said: &[LogLine]) -> bool {

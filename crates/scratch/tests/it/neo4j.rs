@@ -4,15 +4,15 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use backstay_scratch::neo4j::{Access, Installation, Lasting, Options, Release, Server};
+use backstay_scratch::neo4j::{
+    Access, Installation, Lasting, Options, Release, Server, say_skipped,
+};
 
 /// True, and says so loudly, when there is no Neo4j to test with.
 fn skipped(test: &str) -> bool {
     let missing = Installation::find(Release::Supported).err();
     if let Some(error) = &missing {
-        // Past the harness, which would keep it to itself.
-        writeln!(std::io::stdout(), "SKIPPED: {test}: {error}")
-            .expect("standard output is open while tests run");
+        say_skipped(test, error);
     }
     missing.is_some()
 }

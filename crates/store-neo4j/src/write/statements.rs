@@ -26,25 +26,8 @@ pub(super) struct SettingRows {
 pub(super) struct LineRow {
     pub(super) i: i64,
     pub(super) element: String,
-    confidence: f64,
-    constraint_id: Option<String>,
-    rule: Option<String>,
-    detail: String,
-    valid_from: i64,
-    valid_to: i64,
-}
-
-impl LineRow {
-    pub(super) fn version(self) -> Version {
-        Version {
-            confidence: self.confidence,
-            constraint_id: self.constraint_id,
-            rule: self.rule,
-            detail: self.detail,
-            valid_from: self.valid_from,
-            valid_to: self.valid_to,
-        }
-    }
+    #[serde(flatten)]
+    pub(super) version: Version,
 }
 
 macro_rules! node_statement {

@@ -17,22 +17,15 @@ pub(crate) fn say(line: &str) {
 
 /// The server that all tests share, prepared; `None`, loudly, where there is none.
 pub(crate) fn shared(test: &str) -> Option<Access> {
-    match neo4j::shared() {
-        Ok(access) => {
-            schema::prepare(&address(&access), &password(&access)).unwrap();
-            Some(access)
-        }
-        Err(error) => {
-            say(&format!("SKIPPED: {test}: {error}"));
-            None
-        }
-    }
+    let access = neo4j::shared_for(test)?;
+    schema::prepare(&address(&access), &password(&access)).unwrap();
+    Some(access)
 }
 
 /// A server of one's own; `None`, loudly, where there is none.
 pub(crate) fn own(test: &str, options: Options) -> Option<Server> {
     if let Err(error) = Installation::find(options.release) {
-        say(&format!("SKIPPED: {test}: {error}"));
+        neo4j::say_skipped(test, &error);
         return None;
     }
     Some(Server::start(options).unwrap())
@@ -61,9 +54,7 @@ pub(crate) fn password(access: &Access) -> Password {
 
 /// A deployment that nobody else has.
 pub(crate) fn own_deployment() -> Deployment {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).unwrap();
-    Deployment::of_key(&bytes)
+    Deployment::new(&neo4j::own_name().unwrap()).unwrap()
 }
 
 /// The batch with this number of an endless log that a seed makes: anybody can make any part of it.

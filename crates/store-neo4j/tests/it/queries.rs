@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use backstay_catalog::pack;
 use backstay_graph::store::View;
-use backstay_graph::{Batch, EdgeScope, Graph, GraphStore, ImpactSpec, Op, project};
-use backstay_learn::belief::{Standing, believe, score};
+use backstay_graph::{Batch, EdgeScope, Graph, GraphStore, ImpactSpec, Op};
+use backstay_guard::knowledge;
+use backstay_learn::belief::{Standing, believe};
 use backstay_model::change::AuthorEvidence;
-use backstay_model::dependency::EvidenceKind;
 use backstay_model::name::EngineKind;
 use backstay_model::{
-    Author, ChangeSetId, Confidence, Edge, EdgeKind, Evidence, NodeKey, ServiceName, SettingKey,
-    TargetId, Timestamp, Value as Setting,
+    Author, ChangeSetId, Edge, EdgeKind, NodeKey, ServiceName, SettingKey, TargetId, Timestamp,
+    Value as Setting,
 };
 use backstay_scratch::neo4j::Access;
 use backstay_store_neo4j::{Deployment, Neo4jGraph};
@@ -49,51 +49,9 @@ fn rules() -> EdgeScope {
     EdgeScope::rules(EngineKind::Postgresql, 15)
 }
 
-/// The rules of PostgreSQL 15, as a guard enters them.
-fn rule_ops() -> Vec<Op> {
-    let pack = pack(EngineKind::Postgresql, 15).unwrap().pack;
-    let effects = pack.effects.iter().map(|effect| Edge {
-        from: NodeKey::Setting(effect.setting.clone()),
-        to: NodeKey::Metric(effect.metric.clone()),
-        kind: EdgeKind::Affects,
-        confidence: effect.confidence,
-        constraint: None,
-        rule: None,
-        evidence: vec![Evidence {
-            kind: EvidenceKind::Review,
-            anchor: effect.mechanism.clone(),
-            log_lr: 6.0,
-            observed_at: None,
-        }],
-        valid_from: Timestamp(0),
-        valid_to: Timestamp::OPEN_END,
-    });
-    let edges = project(&pack.constraints).into_iter().chain(effects);
-    let weighed = edges.map(|mut edge| {
-        edge.confidence = score(&edge.evidence, None, Standing::Exact);
-        edge
-    });
-    weighed.map(|edge| Op::open(&rules(), edge)).collect()
-}
-
 fn uses(service: &str, target: &str) -> Op {
-    let edge = Edge {
-        from: NodeKey::Service(ServiceName::new(service)),
-        to: NodeKey::Target(TargetId::new(target)),
-        kind: EdgeKind::Uses,
-        confidence: Confidence::ONE,
-        constraint: None,
-        rule: None,
-        evidence: vec![Evidence {
-            kind: EvidenceKind::History,
-            anchor: "sessions".into(),
-            log_lr: 9.0,
-            observed_at: None,
-        }],
-        valid_from: Timestamp(INCIDENT - 999 * MINUTE),
-        valid_to: Timestamp::OPEN_END,
-    };
-    Op::open(&EdgeScope::Target(TargetId::new(target)), edge)
+    let since = Timestamp(INCIDENT - 999 * MINUTE);
+    knowledge::uses(&TargetId::new(target), ServiceName::new(service), since)
 }
 
 /// Somebody sets a setting, so many minutes after the incident; nobody is a first observation.
@@ -149,7 +107,8 @@ impl Fleet {
         let (address, password) = (bed::address(access), bed::password(access));
         let mut store = Neo4jGraph::open(&address, &password, deployment.clone()).unwrap();
         let mut memory = Graph::new();
-        for (seq, ops) in [(1, rule_ops()), (2, fleet())] {
+        let pack = pack(EngineKind::Postgresql, 15).unwrap().pack;
+        for (seq, ops) in [(1, knowledge::rules(pack)), (2, fleet())] {
             let batch = Batch { seq, ops };
             store.apply(&batch).unwrap();
             memory.apply(&batch).unwrap();

@@ -1,10 +1,8 @@
-use std::io::Write;
-
 use backstay_guard::Guard;
 use backstay_guard::config::GraphConfig;
 use backstay_guard::lockstep::Lockstep;
 use backstay_model::{Span, Timestamp};
-use backstay_scratch::neo4j::{Access, shared};
+use backstay_scratch::neo4j::{own_name, shared_for};
 use backstay_store_neo4j::{Password, schema};
 use backstay_world::{World, demo};
 
@@ -44,9 +42,6 @@ impl Watched {
 }
 
 fn config(uri: &str, password_file: &Path) -> Neo4jConfig {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).unwrap();
-    let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
     Neo4jConfig {
         uri: uri.to_owned(),
         user: None,
@@ -54,7 +49,7 @@ fn config(uri: &str, password_file: &Path) -> Neo4jConfig {
         database: None,
         tls: None,
         ca_file: None,
-        deployment: Some(format!("t{hex}")),
+        deployment: Some(own_name().unwrap()),
     }
 }
 
@@ -77,21 +72,9 @@ fn a_guard_does_not_wait_for_a_graph_that_is_away() {
     assert_eq!(told.behind(9), None);
 }
 
-fn server(test: &str) -> Option<Access> {
-    match shared() {
-        Ok(access) => Some(access),
-        Err(error) => {
-            // Past the capture of the test harness: a skipped test must be seen.
-            let mut loud = std::io::stderr();
-            writeln!(loud, "SKIPPED: {test}: {error}").unwrap();
-            None
-        }
-    }
-}
-
 #[test]
 fn a_guard_feeds_a_graph_far_away_and_the_next_one_goes_on() {
-    let Some(access) = server("a_guard_feeds_a_graph_far_away_and_the_next_one_goes_on") else {
+    let Some(access) = shared_for("a_guard_feeds_a_graph_far_away_and_the_next_one_goes_on") else {
         return;
     };
     let config = config(&access.uri, &access.password_file);
