@@ -25,7 +25,7 @@ use serde::Deserialize;
 
 use crate::address::{Address, Password};
 use crate::error::NeoError;
-use crate::session::Session;
+use crate::session::{Session, patiently};
 
 /// The form of the graph that this Backstay writes.
 pub const FORM: i64 = 1;
@@ -56,32 +56,34 @@ pub struct Prepared {
 /// `NeoError`; nothing but the schema was touched.
 pub fn prepare(address: &Address, password: &Password) -> Result<Prepared, NeoError> {
     let session = Session::new(address, password)?;
-    session.wait(async {
-        let version = version(&session).await?;
-        let form_before = form(&session).await?;
-        if form_before > FORM {
-            return Err(NeoError::NewerForm {
-                found: form_before,
-                known: FORM,
-            });
-        }
-        // All of them: what was dropped by hand is made again.
-        for form in FORMS {
-            for statement in *form {
-                match session.alone::<Ignored>(statement).await {
-                    // Somebody else was making the same thing.
-                    Err(error) if error.already_there() => {}
-                    made => made.map(drop)?,
-                }
+    // Two that prepare one database at once may lock each other out.
+    patiently(|| session.wait(prepared(&session)))
+}
+
+async fn prepared(session: &Session) -> Result<Prepared, NeoError> {
+    let version = version(session).await?;
+    let form_before = form(session).await?;
+    if form_before > FORM {
+        return Err(NeoError::NewerForm {
+            found: form_before,
+            known: FORM,
+        });
+    }
+    // All of them: what was dropped by hand is made again.
+    for form in FORMS {
+        for statement in *form {
+            match session.alone::<Ignored>(statement).await {
+                // Somebody else was making the same thing.
+                Err(error) if error.already_there() => {}
+                made => made.map(drop)?,
             }
         }
-        let note =
-            format!("MERGE (s:Backstay:Schema {{uid: 'backstay/schema'}}) SET s.form = {FORM}");
-        session.alone::<Ignored>(&note).await?;
-        Ok(Prepared {
-            version,
-            form_before,
-        })
+    }
+    let note = format!("MERGE (s:Backstay:Schema {{uid: 'backstay/schema'}}) SET s.form = {FORM}");
+    session.alone::<Ignored>(&note).await?;
+    Ok(Prepared {
+        version,
+        form_before,
     })
 }
 

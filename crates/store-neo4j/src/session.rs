@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::panic::resume_unwind;
+use std::time::Duration;
 
 use neo4rs::{BoltMap, BoltString, BoltType, ConfigBuilder, Graph, Query, Txn};
 use serde::de::DeserializeOwned;
@@ -15,7 +16,14 @@ pub(crate) const ROWS_MAX: usize = 1_000;
 /// Rows that are fetched at once.
 const FETCH: usize = 2_000;
 /// A statement may be silent for so long before the server counts as away.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often a transaction that others were in the way of is begun.
+const ATTEMPTS_MAX: u32 = 8;
+/// Wait before the second attempt; doubled each time up to [`WAIT_MAX`], and of it a random part.
+const WAIT_MIN: Duration = Duration::from_millis(20);
+/// Longest wait between two attempts.
+const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// A database that can be talked to from anywhere, also from within another runtime.
 pub(crate) struct Session {
@@ -165,6 +173,44 @@ impl Session {
             }
         }
         Ok(())
+    }
+}
+
+/// Does `work`, from its beginning again while others are in its way, with growing waits.
+pub(crate) fn patiently<T>(mut work: impl FnMut() -> Result<T, NeoError>) -> Result<T, NeoError> {
+    let mut attempt = 1;
+    loop {
+        let error = match work() {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        if !error.passes() || attempt == ATTEMPTS_MAX {
+            return Err(given_up(error, attempt));
+        }
+        tracing::debug!(%error, attempt, "a transaction is begun anew");
+        std::thread::sleep(wait_before(attempt));
+        attempt += 1;
+    }
+}
+
+/// A random part, at least half, of the wait after `attempt` failed attempts.
+fn wait_before(attempt: u32) -> Duration {
+    let whole = WAIT_MIN
+        .saturating_mul(1 << attempt.saturating_sub(1).min(16))
+        .min(WAIT_MAX);
+    let mut byte = [0; 1];
+    // Without random bytes everybody waits for the same time, which is no harm.
+    let share = match getrandom::fill(&mut byte) {
+        Ok(()) => f64::from(byte[0]) / 255.0,
+        Err(_) => 1.0,
+    };
+    whole.mul_f64(0.5 + share / 2.0)
+}
+
+fn given_up(error: NeoError, attempts: u32) -> NeoError {
+    match error {
+        NeoError::Busy { source, .. } => NeoError::Busy { attempts, source },
+        other => other,
     }
 }
 

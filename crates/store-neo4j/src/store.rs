@@ -1,7 +1,6 @@
 //! The graph as a store: batches in, answers out.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use backstay_graph::store::{EdgeFilter, GraphSnapshot, GraphStore, ReadError};
 use backstay_graph::{Applied, ApplyError, Batch, Impact, ImpactSpec, Op, SettingVersion};
@@ -14,18 +13,12 @@ use crate::cone;
 use crate::error::NeoError;
 use crate::read;
 use crate::schema;
-use crate::session::Session;
+use crate::session::{Session, patiently};
 use crate::uid;
 use crate::write::Work;
 
 /// Most nodes remembered as already stored, so that a burst of changes does not store them again.
 const KNOWN_NODES_MAX: usize = 65_536;
-/// How often a transaction that others were in the way of is begun.
-const ATTEMPTS_MAX: u32 = 8;
-/// Wait before the second attempt; doubled each time up to [`WAIT_MAX`], and of it a random part.
-const WAIT_MIN: Duration = Duration::from_millis(20);
-/// Longest wait between two attempts.
-const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The dependency graph of one deployment in a Neo4j database.
 ///
@@ -99,33 +92,27 @@ impl Neo4jGraph {
     /// # Errors
     /// As [`GraphStore::apply`]. After `Store` the effect is what `applied_seq` says.
     pub fn apply_group(&mut self, batches: &[Batch]) -> Result<u64, ApplyError> {
-        let mut attempt = 1;
-        loop {
+        let done = patiently(|| {
             let (session, known) = (&self.session, &self.known);
-            let tried = session.wait(one_group(session, &self.deployment, batches, known));
-            let error = match tried {
-                Ok((seq, nodes)) => {
-                    let nodes = nodes.unwrap_or_default();
-                    if self.known.len() + nodes.len() > KNOWN_NODES_MAX {
-                        self.known.clear();
-                    }
-                    self.known.extend(nodes);
-                    return Ok(seq);
+            match session.wait(one_group(session, &self.deployment, batches, known)) {
+                Ok(done) => Ok(Ok(done)),
+                Err(Failure::Refused(error)) => Ok(Err(error)),
+                Err(Failure::Store(error)) => {
+                    // Whoever was in the way may have taken away what we know.
+                    self.known.clear();
+                    Err(error)
                 }
-                Err(Failure::Refused(error)) => return Err(error),
-                Err(Failure::Store(error)) => error,
-            };
-            // Whoever was in the way may have taken away what we know.
-            self.known.clear();
-            if !error.passes() || attempt == ATTEMPTS_MAX {
-                return Err(ApplyError::Store {
-                    source: Box::new(given_up(error, attempt)),
-                });
             }
-            tracing::debug!(%error, attempt, "a batch is begun anew");
-            std::thread::sleep(wait_before(attempt));
-            attempt += 1;
+        });
+        let (seq, nodes) = done.map_err(|error| ApplyError::Store {
+            source: Box::new(error),
+        })??;
+        let nodes = nodes.unwrap_or_default();
+        if self.known.len() + nodes.len() > KNOWN_NODES_MAX {
+            self.known.clear();
         }
+        self.known.extend(nodes);
+        Ok(seq)
     }
 
     /// Everything that makes the graph what it is, as ops in an order in which another store can take
@@ -136,27 +123,6 @@ impl Neo4jGraph {
     pub fn everything(&self) -> Result<(Vec<Op>, u64), NeoError> {
         self.session
             .wait(read::everything(&self.session, &self.deployment))
-    }
-}
-
-/// A random part, at least half, of the wait after `attempt` failed attempts.
-fn wait_before(attempt: u32) -> Duration {
-    let whole = WAIT_MIN
-        .saturating_mul(1 << attempt.saturating_sub(1).min(16))
-        .min(WAIT_MAX);
-    let mut byte = [0; 1];
-    // Without random bytes everybody waits for the same time, which is no harm.
-    let share = match getrandom::fill(&mut byte) {
-        Ok(()) => f64::from(byte[0]) / 255.0,
-        Err(_) => 1.0,
-    };
-    whole.mul_f64(0.5 + share / 2.0)
-}
-
-fn given_up(error: NeoError, attempts: u32) -> NeoError {
-    match error {
-        NeoError::Busy { source, .. } => NeoError::Busy { attempts, source },
-        other => other,
     }
 }
 

@@ -1,11 +1,39 @@
-//! Somebody else's transaction and ours wait for each other.
+//! Transactions that wait for each other: somebody else's and ours, or two of ours.
+
+use std::sync::Barrier;
 
 use backstay_graph::{Graph, GraphStore};
 use backstay_model::Timestamp;
 use backstay_scratch::neo4j::Access;
-use backstay_store_neo4j::Neo4jGraph;
+use backstay_store_neo4j::{Neo4jGraph, schema};
 
 use super::bed::{self, Console};
+
+/// Guards that prepare one database at once.
+const PREPARING: usize = 4;
+/// How often they do: not every time do they get in each other's way.
+const ROUNDS: usize = 4;
+
+/// Whoever prepares a database at the same moment as others finds it prepared.
+pub(crate) fn of_preparers_is_passed(access: &Access) {
+    let (address, password) = (bed::address(access), bed::password(access));
+    let person = Console::new(access);
+    for _ in 0..ROUNDS {
+        for part in ["CONSTRAINT backstay_uid", "INDEX backstay_change_at"] {
+            person.ask(&format!("DROP {part} IF EXISTS"), &[]);
+        }
+        let ready = Barrier::new(PREPARING);
+        std::thread::scope(|scope| {
+            for _ in 0..PREPARING {
+                scope.spawn(|| {
+                    ready.wait();
+                    schema::prepare(&address, &password).unwrap();
+                });
+            }
+        });
+        Neo4jGraph::open(&address, &password, bed::own_deployment()).unwrap();
+    }
+}
 
 /// Waits until a transaction of the server waits for another one: it is asked again and again.
 fn until_blocked(console: &Console) {

@@ -18,6 +18,7 @@ fn on_a_server_of_its_own() {
     if let Some(server) = bed::plain("on_a_server_of_its_own") {
         let access = server.access();
         refused::without_the_constraint(&access);
+        deadlock::of_preparers_is_passed(&access);
         deadlock::is_passed(&access);
         foreign::are_left_alone(&access);
     }
