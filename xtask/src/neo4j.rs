@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use backstay_scratch::neo4j::{
-    Installation, KeepClasses, LAUNCHER, Lasting, Options, POM, Release, SHARED, Server,
+    Installation, KeepClasses, LAUNCHER, Lasting, Options, POM, Release, SCRATCH_FOLDER, SHARED,
+    Server,
 };
 
 use crate::servers::cache;
@@ -17,6 +18,8 @@ const FETCH: &str =
 
 /// Makes sure that the releases that tests run on are there; says loudly what cannot be had and why.
 pub(crate) fn ensure_all() {
+    // What servers left whose starter was killed.
+    backstay_scratch::sweep(&std::env::temp_dir(), SCRATCH_FOLDER);
     for release in [Release::Supported, Release::Older] {
         if let Err(error) = ensure(release) {
             let version = release.version();

@@ -19,3 +19,6 @@ pub mod load;
 mod caches;
 mod port;
 mod spawn;
+mod sweep;
+
+pub use sweep::sweep;

@@ -20,4 +20,4 @@ pub use access::{Access, NotShared, SHARED, own_name, say_skipped, shared, share
 pub use errors::{ServerError, StopError};
 pub use installation::{FindError, Installation, LAUNCHER, POM, Release};
 pub use lasting::{Lasting, LastingError};
-pub use server::{Jvm, KeepClasses, Options, Server, Tls};
+pub use server::{Jvm, KeepClasses, Options, SCRATCH_FOLDER, Server, Tls};

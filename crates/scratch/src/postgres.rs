@@ -8,7 +8,6 @@ mod errors;
 mod log;
 mod server;
 mod session;
-mod sweep;
 
 pub use bare::{Bare, BareEnd};
 pub use binaries::{Binaries, FindError};
@@ -16,4 +15,5 @@ pub use data_dir::{ComputeError, CreateError, DataDir, SCRATCH_FOLDER};
 pub use errors::{ExecuteError, SignalError, StartError, StopError};
 pub use log::LogLine;
 pub use server::{Options, Running, Server};
-pub use sweep::sweep;
+
+pub(crate) use account::Account;

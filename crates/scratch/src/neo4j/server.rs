@@ -17,6 +17,9 @@ use super::home;
 use super::installation::{Installation, Release};
 use crate::{port, spawn};
 
+/// How the folders of servers begin in the temporary directory; then come our process id, `-` and
+/// anything.
+pub const SCRATCH_FOLDER: &str = "backstay-neo4j-";
 /// Another program may take our port between the choice and the start.
 const PORT_ATTEMPTS_MAX: u32 = 5;
 /// Pause between two looks at a server that is stopping.
@@ -102,7 +105,7 @@ impl Server {
     pub fn start(options: Options) -> Result<Self, ServerError> {
         let installation = Installation::find(options.release)?;
         let home = tempfile::Builder::new()
-            .prefix(&format!("backstay-neo4j-{}-", std::process::id()))
+            .prefix(&format!("{SCRATCH_FOLDER}{}-", std::process::id()))
             .tempdir()
             .map_err(|source| ServerError::System {
                 what: "make a folder",

@@ -8,7 +8,8 @@ use backstay_guard::station::Station;
 use backstay_model::decision::Mode;
 use backstay_model::{SettingName, Span};
 use backstay_scratch::load::{Load, LoadHandle, Mix, prepare};
-use backstay_scratch::postgres::{Options, SCRATCH_FOLDER, Server, sweep};
+use backstay_scratch::postgres::{Options, SCRATCH_FOLDER, Server};
+use backstay_scratch::sweep;
 use tempfile::TempDir;
 
 use super::director::{HARMLESS, LoadKind, Scenario};

@@ -7,12 +7,12 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::process::{Pid, geteuid, test_kill_process};
 
-use super::account::Account;
+#[cfg(feature = "postgres")]
+use crate::postgres::Account;
 
 /// Removes every folder in `temp` that is called `prefix`, a process id, `-` and anything, when that
 /// process is dead, the folder is ours, and no server works in it. Gives how many it removed; what
 /// cannot be removed stays.
-#[must_use]
 pub fn sweep(temp: &Path, prefix: &str) -> usize {
     let entries = fs::read_dir(temp).into_iter().flatten().flatten();
     let left = entries.filter(|entry| {
@@ -35,7 +35,11 @@ fn dead(pid: Pid) -> bool {
 
 /// Whether `path` is a folder (no link to one) of our account or of our servers' account.
 fn ours(path: &Path) -> bool {
-    let accounts = [geteuid().as_raw(), Account::choose().uid()];
+    let accounts = [
+        geteuid().as_raw(),
+        #[cfg(feature = "postgres")]
+        Account::choose().uid(),
+    ];
     fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir() && accounts.contains(&meta.uid()))
 }
 
