@@ -39,7 +39,7 @@ cargo xtask <command>
                     renews docs/scores.md
   pack diff A B     what changed in settings and rules between two major versions
   neo4j start|stop  a throw-away Neo4j to look at, or to test with; start prints how to reach it
-  neo4j kill        kill writers of a graph in Neo4j, and Neo4j itself, amid batches, 20 times each
+  neo4j kill        kill guards and writers of a graph in Neo4j, and Neo4j itself, amid batches, 20 times each
   neo4j bench       one large graph in memory, in SQLite and in Neo4j, side by side (prints)
   setup             only install what is missing
 ";

@@ -96,14 +96,18 @@ fn fill(release: Release, work: &Path) -> Result<()> {
     run::in_folder("jar", &pack, work)
 }
 
-/// Kills writers and servers in the middle of batches, at length: the ordinary suite plays a few rounds.
+/// Kills writers, guards and servers in the middle of batches, at length: the ordinary suite plays a few
+/// rounds.
 fn kill() -> Result<()> {
     ensure(Release::Supported)?;
     let server = Server::start(Options::default())?;
     let access = server.access().to_string();
     let at_length = [(SHARED, access.as_str()), ("BACKSTAY_NEO4J_ROUNDS", "20")];
     let test = "test --quiet --package backstay-store-neo4j --test it -- killed --nocapture";
-    run::cargo_with(&at_length, &test.split(' ').collect::<Vec<_>>())
+    run::cargo_with(&at_length, &test.split(' ').collect::<Vec<_>>())?;
+    run::cargo(&["build", "--quiet", "--package", "backstay-cli"])?;
+    let story = "test --quiet --package backstay-e2e --test it -- neo4j --nocapture";
+    run::cargo_with(&at_length, &story.split(' ').collect::<Vec<_>>())
 }
 
 /// `cargo xtask neo4j start|stop|kill|bench`.

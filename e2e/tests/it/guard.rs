@@ -54,6 +54,8 @@ pub(crate) struct Start<'a> {
     pub(crate) control: String,
     /// Policy lines of a configuration file, in place of the options.
     pub(crate) policy: Option<&'a str>,
+    /// Lines of its `[graph]`, likewise.
+    pub(crate) graph: Option<&'a str>,
     pub(crate) environment: &'a [(&'a str, &'a str)],
     /// How long it runs at most.
     pub(crate) lasts: &'a str,
@@ -68,22 +70,28 @@ impl Start<'_> {
             probe: bed.dsn("app"),
             control: bed.dsn(WRITER),
             policy: None,
+            graph: None,
             environment: &[],
             lasts: "240s",
         }
     }
 
-    fn configuration(&self, policy: &str) -> String {
+    /// What its configuration file says; `None` where it gets by with options.
+    fn configuration(&self) -> Option<String> {
         let Self {
             observer,
             probe,
             control,
             ..
         } = self;
-        format!(
-            "[policy]\n{policy}\n\n[[target]]\nname = \"shop\"\ndsn = \"{observer}\"\n\
+        let (policy, graph) = match (self.policy, self.graph) {
+            (None, None) => return None,
+            (policy, graph) => (policy.unwrap_or_default(), graph.unwrap_or_default()),
+        };
+        Some(format!(
+            "[policy]\n{policy}\n\n[graph]\n{graph}\n\n[[target]]\nname = \"shop\"\ndsn = \"{observer}\"\n\
              probe_dsn = \"{probe}\"\ncontrol_dsn = \"{control}\"\n"
-        )
+        ))
     }
 }
 
@@ -111,8 +119,8 @@ impl Guard {
             "20s",
         ]);
         arguments.extend(["--mode", start.mode]);
-        if let Some(policy) = start.policy {
-            std::fs::write(&config, start.configuration(policy)).unwrap();
+        if let Some(text) = start.configuration() {
+            std::fs::write(&config, text).unwrap();
             arguments.extend(["--config", &config]);
         } else {
             arguments.extend([start.observer.as_str(), "--probe-dsn", &start.probe]);

@@ -30,6 +30,8 @@ mod lost;
 #[cfg(test)]
 mod modes;
 #[cfg(test)]
+mod neo4j;
+#[cfg(test)]
 mod noticed;
 #[cfg(test)]
 mod overtaken;
