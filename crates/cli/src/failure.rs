@@ -73,6 +73,9 @@ pub(crate) enum Code {
     Unreachable,
     /// The server refuses the login.
     LoginRefused,
+    /// The server answers and cannot be used.
+    #[cfg_attr(not(feature = "neo4j"), allow(dead_code, reason = "said of Neo4j"))]
+    Unfit,
     /// A right is missing.
     Right,
     /// Another server than the expected one answers.
@@ -116,7 +119,7 @@ pub(crate) enum Code {
 impl Code {
     /// Every code, in the order of the enum.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::Usage,
         Self::NotYet,
         Self::NotBuilt,
@@ -124,6 +127,7 @@ impl Code {
         Self::Dsn,
         Self::Unreachable,
         Self::LoginRefused,
+        Self::Unfit,
         Self::Right,
         Self::AnotherServer,
         Self::UnknownSetting,
@@ -155,6 +159,7 @@ impl Code {
             Self::Dsn => ("E-CONN-DSN", Exit::Usage),
             Self::Unreachable => ("E-CONN-UNREACHABLE", Exit::Unreachable),
             Self::LoginRefused => ("E-CONN-LOGIN", Exit::Unreachable),
+            Self::Unfit => ("E-CONN-UNFIT", Exit::Unreachable),
             Self::Right => ("E-PERM-READ", Exit::Unreachable),
             Self::AnotherServer => ("E-CONN-ANOTHER-SERVER", Exit::Conflict),
             Self::UnknownSetting => ("E-PLAN-UNKNOWN-SETTING", Exit::Usage),

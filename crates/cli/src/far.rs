@@ -8,7 +8,7 @@ mod feed;
 #[cfg(feature = "neo4j")]
 pub(crate) use address::{Far, Server, directory, failure, place};
 #[cfg(feature = "neo4j")]
-pub(crate) use feed::{Course, Dial, Fed, first_entry, start};
+pub(crate) use feed::{Course, Dial, Fed, first_entry, same_course, start};
 
 #[cfg(not(feature = "neo4j"))]
 pub(crate) use without::{not_built, place, start};

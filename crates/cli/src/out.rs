@@ -222,6 +222,9 @@ enum Beside {
     Nothing,
 }
 
+/// That a graph store is away, and that it is back, is logged at any verbosity: no news tell it.
+const STORE_LOG: &str = "backstay_guard::far=info";
+
 /// What is logged when nobody said what: once more for each `-v`.
 fn filter(verbose: u8, beside: Beside) -> String {
     let level = match verbose {
@@ -230,8 +233,8 @@ fn filter(verbose: u8, beside: Beside) -> String {
         _ => "debug",
     };
     match beside {
-        Beside::News => format!("backstay={level},{PAGE_LOG}=off"),
-        Beside::Nothing => format!("backstay={level}"),
+        Beside::News => format!("backstay={level},{STORE_LOG},{PAGE_LOG}=off"),
+        Beside::Nothing => format!("backstay={level},{STORE_LOG}"),
     }
 }
 

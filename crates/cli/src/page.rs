@@ -187,6 +187,14 @@ pub(crate) fn signed(x: f64) -> String {
     format!("{x:+.2}").replace('-', "−")
 }
 
+/// `1 entry`, `3 entries`.
+pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
+    match n {
+        1 => format!("1 {one}"),
+        n => format!("{n} {many}"),
+    }
+}
+
 /// `1 rule`, `3 rules`.
 pub(crate) fn count(n: usize, one: &str) -> String {
     if n == 1 {

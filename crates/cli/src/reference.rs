@@ -98,22 +98,31 @@ const fn situation(code: Code) -> &'static str {
         Code::Dsn => "the connection string cannot be understood",
         Code::Unreachable => "nobody answers at the address",
         Code::LoginRefused => "the server answers and refuses the login",
+        Code::Unfit => {
+            "the server answers and cannot be used: no such database, another version, a certificate that \
+             nobody vouches for"
+        }
         Code::Right => "a right is missing; the hint is the statement that grants it",
         Code::AnotherServer => "another server than the expected one answers",
         Code::UnknownSetting => "no such setting; the nearest names are told",
         Code::BadValue => "a value that the setting cannot have: range, unit or word",
         Code::TwoValues => "one setting is given two different values",
         Code::File => "a file cannot be read, or is not what it should be",
-        Code::Store => "the state directory cannot be read or written",
+        Code::Store => {
+            "the state directory, or the database of the graph, cannot be read or written"
+        }
         Code::NewerFormat => "a newer version of Backstay wrote the state directory",
         Code::Locked => "another process owns the state directory",
         Code::Broken => "the journal is damaged or was altered; the first bad entry is named",
         Code::Full => "no room is left for the journal: nothing is written to any database",
-        Code::Unknown => "no such change set, plan or snapshot",
+        Code::Unknown => "no such change set, plan, snapshot or deployment of a graph",
         Code::NoGuard => "no guard works on this state directory",
         Code::NoAnswer => "the guard did not answer in time; the request stays in its letter box",
         Code::Refused => "policy or the guard refused: paused, observe mode, another plan by now",
-        Code::Conflict => "somebody else moved the value meanwhile; it is never overwritten",
+        Code::Conflict => {
+            "somebody else moved the value meanwhile, or made the graph from another journal: neither is \
+             overwritten"
+        }
         Code::NoBinaries => "no server programs are installed here",
         Code::NoPack => "no knowledge is shipped for this engine and version",
         Code::Internal => "something that should not happen",

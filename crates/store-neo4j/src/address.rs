@@ -20,13 +20,13 @@ impl Deployment {
     /// A deployment called `name`: 1 to 40 lower-case letters, digits, `-` and `_`.
     ///
     /// # Errors
-    /// `NeoError::Address` when it is anything else.
+    /// `NeoError::BadDeployment` when it is anything else.
     pub fn new(name: &str) -> Result<Self, NeoError> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
         if name.is_empty() || name.len() > DEPLOYMENT_MAX || !name.chars().all(plain) {
-            return Err(NeoError::address(format!(
-                "`{name}` is no name of a deployment: 1 to {DEPLOYMENT_MAX} of a-z, 0-9, - and _"
-            )));
+            return Err(NeoError::BadDeployment {
+                name: name.to_owned(),
+            });
         }
         Ok(Self(name.to_owned()))
     }
@@ -138,6 +138,11 @@ impl Address {
                 "a password in the URI can be seen by others".into(),
             ));
         }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(NeoError::address(
+                "the URI goes on after the database; nothing there means anything".into(),
+            ));
+        }
         let host = url.host_str().filter(|h| !h.is_empty());
         let host = host.ok_or_else(|| NeoError::address("the URI names no host".into()))?;
         let database = url.path().trim_start_matches('/');
@@ -188,7 +193,13 @@ mod tests {
         let short = Address::parse("bolt://127.0.0.1").unwrap();
         assert_eq!(short.to_string(), "neo4j@127.0.0.1:7687");
         assert_eq!(short.encryption, Encryption::Off);
-        for bad in ["http://x", "neo4j://a:b@x", "neo4j://", "x"] {
+        for bad in [
+            "http://x",
+            "neo4j://a:b@x",
+            "neo4j://",
+            "x",
+            "neo4j://x/db?tls=on",
+        ] {
             let error = Address::parse(bad).unwrap_err();
             assert!(matches!(error, NeoError::Address { .. }), "{bad}");
         }

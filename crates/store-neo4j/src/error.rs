@@ -85,6 +85,22 @@ pub enum NeoError {
         /// The deployment.
         deployment: String,
     },
+    /// The journal went another way since: it ends before what the graph holds, or says something else.
+    #[error(
+        "the graph of deployment {deployment} holds {seq} entries, and this journal went another way before that"
+    )]
+    OtherCourse {
+        /// The deployment.
+        deployment: String,
+        /// Number of the last entry that is in the graph.
+        seq: u64,
+    },
+    /// A name that a deployment cannot have.
+    #[error("`{name}` is no name of a deployment")]
+    BadDeployment {
+        /// The name.
+        name: String,
+    },
     /// Others hold what is needed, also after several attempts.
     #[error("Neo4j is busy, also after {attempts} attempts")]
     Busy {
@@ -150,7 +166,7 @@ impl NeoError {
             Self::Away { .. } => "is the server up, and is this its Bolt port, usually 7687?",
             Self::HungUp {
                 encrypted: false, ..
-            } => "the server may require TLS: neo4j+s://, or tls = \"on\"",
+            } => "the server may require TLS (neo4j+s://, or tls = \"on\"), or be no Neo4j at all",
             Self::HungUp { .. } => "the server may not speak TLS: neo4j://, or tls = \"off\"",
             Self::Certificate { .. } => {
                 "name the authority's certificate file (ca_file), or trust any: neo4j+ssc://"
@@ -165,6 +181,11 @@ impl NeoError {
             Self::OtherJournal { .. } => {
                 "name another deployment, or the state directory that it was made from"
             }
+            Self::OtherCourse { .. } => {
+                "a state directory that was restored or copied? Name another deployment; docs/neo4j.md \
+                 says how to remove the old one"
+            }
+            Self::BadDeployment { .. } => "1 to 40 of a-z, 0-9, - and _",
             Self::Busy { .. } | Self::Lost { .. } => "it is tried again",
             Self::Altered { .. } | Self::Odd { .. } => {
                 "name another deployment: the journal is the authority, a new graph is made from it"

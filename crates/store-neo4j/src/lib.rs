@@ -23,7 +23,7 @@ mod write;
 
 pub use address::{Address, Deployment, Encryption, Password};
 pub use error::NeoError;
-pub use store::Neo4jGraph;
+pub use store::{Neo4jGraph, Standing};
 
 #[cfg(test)]
 mod tests;

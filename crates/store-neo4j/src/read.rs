@@ -13,6 +13,7 @@ use crate::error::NeoError;
 use crate::rows::{self, EdgeRow, SettingRow, setting_columns};
 use crate::schema::pattern;
 use crate::session::Session;
+use crate::store::Standing;
 use crate::uid::{self, Kind};
 use crate::write::entered;
 
@@ -49,22 +50,36 @@ async fn seq(session: &Session, txn: &mut Txn, deployment: &Deployment) -> Resul
 }
 
 #[derive(Deserialize)]
-struct JournalRow {
+pub(crate) struct StandingRow {
+    seq: i64,
     journal: Option<String>,
+    head: Option<String>,
 }
 
-/// The journal that a deployment is fed from.
-pub(crate) async fn journal(
+impl From<StandingRow> for Standing {
+    fn from(row: StandingRow) -> Self {
+        Self {
+            seq: row.seq.cast_unsigned(),
+            journal: row.journal,
+            head: row.head,
+        }
+    }
+}
+
+/// How far a deployment is, and from which journal.
+pub(crate) async fn standing(
     session: &Session,
     deployment: &Deployment,
-) -> Result<Option<String>, NeoError> {
-    let statement = "OPTIONAL MATCH (m:Backstay {uid: $uid}) RETURN m.journal AS journal";
+) -> Result<Standing, NeoError> {
+    let statement = "MATCH (m:Backstay {uid: $uid}) \
+                     RETURN m.seq AS seq, m.journal AS journal, m.head AS head";
     let parameters = vec![("uid", uid::applied(deployment).into())];
     let mut txn = session.begin().await?;
     let found = session.ask(&mut txn, (statement, parameters)).await;
     session.undo(txn).await;
-    let found: Vec<JournalRow> = found?;
-    Ok(found.into_iter().next().and_then(|row| row.journal))
+    let found: Vec<StandingRow> = found?;
+    let row = found.into_iter().next();
+    Ok(row.map(Standing::from).unwrap_or_default())
 }
 
 /// The scopes that can be part of a view; null = all of them.

@@ -6,7 +6,7 @@
 //! | `:Setting` – a setting of a target, as it stands | `target`, `key`, `name`, `place`, `scope`, `value` or `fingerprint`, `author`, `author_via`, `changed_at`, `change_set`, `seq` |
 //! | `:Change` – an entry of its history | the same, `at` for `changed_at`, `old_value`, `valid_from`, `valid_to` |
 //! | `:Constraint` | `id`, `rule`, `kind`, `scope` |
-//! | `:Applied` – one a deployment | `seq`, `journal` |
+//! | `:Applied` – one a deployment | `seq`, `head` (hash of the journal's entry `seq`), `journal` (of its first) |
 //! | `:Schema` – one a database | `form` |
 //!
 //! | relationship | from, to | properties |

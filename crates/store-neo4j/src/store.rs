@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use backstay_graph::store::{EdgeFilter, GraphSnapshot, GraphStore, ReadError};
 use backstay_graph::{Applied, ApplyError, Batch, Impact, ImpactSpec, Op, SettingVersion};
 use backstay_model::{Edge, NodeKey, SettingKey, TargetId, Timestamp};
-use neo4rs::Txn;
+use neo4rs::{BoltNull, BoltType, Txn};
 use serde::Deserialize;
 
 use crate::address::{Address, Deployment, Password};
 use crate::cone;
 use crate::error::NeoError;
-use crate::read;
+use crate::read::{self, StandingRow};
 use crate::schema;
 use crate::session::{Session, patiently};
 use crate::uid;
@@ -76,13 +76,13 @@ impl Neo4jGraph {
         })
     }
 
-    /// The journal that this graph is fed from; `None` before somebody claimed it.
+    /// How far this graph is, and from which journal.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn journal(&self) -> Result<Option<String>, NeoError> {
+    pub fn standing(&self) -> Result<Standing, NeoError> {
         self.session
-            .wait(read::journal(&self.session, &self.deployment))
+            .wait(read::standing(&self.session, &self.deployment))
     }
 
     /// Applies several batches in one transaction, all of those that are taken or nothing; gives the
@@ -92,9 +92,29 @@ impl Neo4jGraph {
     /// # Errors
     /// As [`GraphStore::apply`]. After `Store` the effect is what `applied_seq` says.
     pub fn apply_group(&mut self, batches: &[Batch]) -> Result<u64, ApplyError> {
+        self.apply_up_to(batches, None)
+    }
+
+    /// [`Self::apply_group`], and notes the hash of the journal's entry that the last batch was made from:
+    /// by it [`Standing::head`] tells a course of the journal from another one that began alike.
+    ///
+    /// # Errors
+    /// As [`Self::apply_group`].
+    pub fn apply_up_to(
+        &mut self,
+        batches: &[Batch],
+        head: Option<&str>,
+    ) -> Result<u64, ApplyError> {
         let done = patiently(|| {
-            let (session, known) = (&self.session, &self.known);
-            match session.wait(one_group(session, &self.deployment, batches, known)) {
+            let group = Group {
+                batches,
+                head,
+                known: &self.known,
+            };
+            match self
+                .session
+                .wait(one_group(&self.session, &self.deployment, &group))
+            {
                 Ok(done) => Ok(Ok(done)),
                 Err(Failure::Refused(error)) => Ok(Err(error)),
                 Err(Failure::Store(error)) => {
@@ -126,6 +146,17 @@ impl Neo4jGraph {
     }
 }
 
+/// How far a graph is, and from which journal.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// Number of the last batch in it; 0 when there is none.
+    pub seq: u64,
+    /// The journal that it is fed from, as [`Neo4jGraph::claim`] was told; `None` before that.
+    pub journal: Option<String>,
+    /// Hash of the journal's entry with the number `seq`; `None` where it was not said.
+    pub head: Option<String>,
+}
+
 /// Why a group was not applied.
 enum Failure {
     Store(NeoError),
@@ -142,14 +173,22 @@ impl From<NeoError> for Failure {
 /// of a group was there already.
 type Done = (u64, Option<BTreeSet<NodeKey>>);
 
+/// What is applied in one transaction.
+struct Group<'a> {
+    batches: &'a [Batch],
+    /// Hash of the entry that the last of them was made from.
+    head: Option<&'a str>,
+    /// Nodes that need not be stored again.
+    known: &'a BTreeSet<NodeKey>,
+}
+
 async fn one_group(
     session: &Session,
     deployment: &Deployment,
-    batches: &[Batch],
-    known: &BTreeSet<NodeKey>,
+    group: &Group<'_>,
 ) -> Result<Done, Failure> {
     let mut txn = session.begin().await?;
-    match within(session, &mut txn, (deployment, batches, known)).await {
+    match within(session, &mut txn, (deployment, group)).await {
         Ok(done) => {
             match done.1 {
                 Some(_) => session.commit(txn).await?,
@@ -167,21 +206,24 @@ async fn one_group(
 async fn within(
     session: &Session,
     txn: &mut Txn,
-    (deployment, batches, known): (&Deployment, &[Batch], &BTreeSet<NodeKey>),
+    (deployment, group): (&Deployment, &Group<'_>),
 ) -> Result<Done, Failure> {
-    let have = lock(session, txn, deployment).await?.seq.cast_unsigned();
-    let wanted = admitted(batches, have).map_err(Failure::Refused)?;
+    let have = lock(session, txn, deployment).await?.seq;
+    let wanted = admitted(group.batches, have).map_err(Failure::Refused)?;
     let Some(last) = wanted.last() else {
         return Ok((have, None));
     };
-    let mut work = Work::of(wanted, deployment, known);
+    // Of a group that is taken in part, nobody said where that part ends.
+    let whole = group.batches.last().is_some_and(|b| b.seq == last.seq);
+    let head = group.head.filter(|_| whole);
+    let mut work = Work::of(wanted, deployment, group.known);
     work.read(session, txn).await?;
     work.write(session, txn).await?;
-    let statement =
-        "MATCH (m:Backstay {uid: $uid}) SET m.seq = $seq REMOVE m.held RETURN m.seq AS seq";
+    let statement = "MATCH (m:Backstay {uid: $uid}) SET m.seq = $seq, m.head = $head REMOVE m.held RETURN m.seq AS seq";
     let parameters = vec![
         ("uid", uid::applied(deployment).into()),
         ("seq", last.seq.cast_signed().into()),
+        ("head", head.map_or(BoltType::Null(BoltNull), Into::into)),
     ];
     session.ask::<Moved>(txn, (statement, parameters)).await?;
     Ok((last.seq, Some(work.into_nodes())))
@@ -200,13 +242,6 @@ fn admitted(batches: &[Batch], have: u64) -> Result<&[Batch], ApplyError> {
         }
     }
     Ok(new)
-}
-
-/// How far a deployment is.
-#[derive(Deserialize)]
-struct Standing {
-    seq: i64,
-    journal: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -231,12 +266,13 @@ async fn lock(
         ("deployment", deployment.as_str().into()),
     ];
     session.ask::<Moved>(txn, (statement, parameters)).await?;
-    let statement = "MATCH (m:Backstay {uid: $uid}) RETURN m.seq AS seq, m.journal AS journal";
+    let statement =
+        "MATCH (m:Backstay {uid: $uid}) RETURN m.seq AS seq, m.journal AS journal, m.head AS head";
     let parameters = vec![("uid", uid.into())];
-    let found: Vec<Standing> = session.ask(txn, (statement, parameters)).await?;
+    let found: Vec<StandingRow> = session.ask(txn, (statement, parameters)).await?;
     // Two of them can only be where the constraint was dropped.
-    match <[Standing; 1]>::try_from(found) {
-        Ok([standing]) => Ok(standing),
+    match <[StandingRow; 1]>::try_from(found) {
+        Ok([row]) => Ok(row.into()),
         Err(found) => Err(NeoError::Altered {
             what: format!(
                 "{} nodes say how far deployment {deployment} is",

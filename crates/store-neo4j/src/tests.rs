@@ -128,8 +128,20 @@ fn a_deployment_is_fed_from_one_journal() {
         seq: 1,
         ops: vec![Op::UpsertNode(NodeKey::setting("work_mem"))],
     };
-    store.apply(&batch).unwrap();
-    assert_eq!(store.applied_seq().unwrap(), 1);
+    store.apply_up_to(&[batch], Some("head of one")).unwrap();
+    let standing = Standing {
+        seq: 1,
+        journal: Some("one".into()),
+        head: Some("head of one".into()),
+    };
+    assert_eq!(store.standing().unwrap(), standing);
+    // Of a group that is taken in part, nobody knows the head.
+    let group = [2, 4].map(|seq| Batch {
+        seq,
+        ops: Vec::new(),
+    });
+    assert_eq!(store.apply_up_to(&group, Some("of 4")).unwrap(), 2);
+    assert_eq!(store.standing().unwrap().head, None);
 }
 
 #[tokio::test]

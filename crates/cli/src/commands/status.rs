@@ -17,7 +17,7 @@ use crate::commands::record::{Book, Running, Standing, running};
 use crate::failure::{Exit, Failure};
 use crate::kept::Told;
 use crate::out::{Out, Tone};
-use crate::page::{Cell, Page, cell, count, dim, plain};
+use crate::page::{Cell, Page, cell, count, counted, dim, plain};
 
 /// Tells how things stand.
 pub(crate) fn run(args: &Status, common: &Common, out: Out) -> Result<Exit, Failure> {
@@ -170,7 +170,10 @@ fn guard_line(book: &Book) -> (Tone, String) {
 fn graph_store(told: &Told, book: &Book) -> (Tone, String) {
     let at = format!("Neo4j, {}, deployment {}", told.address, told.deployment);
     let behind = match told.behind(book.last.0) {
-        None => "has not said how far it is".to_owned(),
+        None => format!(
+            "has not said how far it is; the journal has {}",
+            counted(book.last.0, "entry", "entries")
+        ),
         Some(0) => "up to date".to_owned(),
         Some(1) => "1 entry behind".to_owned(),
         Some(n) => format!("{n} entries behind"),

@@ -23,24 +23,47 @@ pub(crate) struct Server {
 
 impl Server {
     fn configured(config: &Neo4jConfig) -> Result<Self, Failure> {
-        let mut address = Address::parse(&config.uri).map_err(|e| failure(&e))?;
-        if let Some(user) = &config.user {
-            address.user.clone_from(user);
-        }
-        if config.database.is_some() {
-            address.database.clone_from(&config.database);
-        }
-        match config.tls {
-            None => {}
-            Some(Tls::Off) => address.encryption = Encryption::Off,
-            Some(Tls::On) => address.encryption = Encryption::Verified,
-            Some(Tls::AnyCertificate) => address.encryption = Encryption::Unverified,
-        }
-        address.authority.clone_from(&config.ca_file);
-        Ok(Self {
-            address,
+        let address = Address::parse(&config.uri).map_err(|e| failure(&e))?;
+        let named = config.uri.contains('@').then(|| address.user.clone());
+        let encryption = match config.tls {
+            None => None,
+            Some(Tls::Off) => Some(Encryption::Off),
+            Some(Tls::On) => Some(Encryption::Verified),
+            Some(Tls::AnyCertificate) => Some(Encryption::Unverified),
+        };
+        let asked = Some(address.encryption).filter(|e| *e != Encryption::Off);
+        let server = Self {
+            address: Address {
+                user: one_of("user", (named, config.user.clone()))?
+                    .unwrap_or_else(|| address.user.clone()),
+                database: one_of(
+                    "database",
+                    (address.database.clone(), config.database.clone()),
+                )?,
+                encryption: one_of("tls", (asked, encryption))?.unwrap_or_default(),
+                authority: config.ca_file.clone(),
+                ..address
+            },
             password_file: config.password_file.as_ref().map(PathBuf::from),
-        })
+        };
+        server.sensible()
+    }
+
+    /// Itself, unless it asks for what contradicts itself or is not there.
+    fn sensible(self) -> Result<Self, Failure> {
+        let Some(file) = &self.address.authority else {
+            return Ok(self);
+        };
+        if self.address.encryption != Encryption::Verified {
+            let what = format!("{file} is to vouch for a certificate that nobody looks at");
+            return Err(
+                Failure::new(Code::Config, what).hint("neo4j+s:// or tls = \"on\", or no ca_file")
+            );
+        }
+        match fs::metadata(file) {
+            Ok(_) => Ok(self),
+            Err(error) => Err(unreadable("the certificates", Path::new(file), &error)),
+        }
     }
 
     /// The one of a command line: its URI, or a configuration file's.
@@ -51,7 +74,13 @@ impl Server {
                 password_file: None,
             },
             (None, Some(config)) => Self::configured(&config)?,
-            _ => {
+            (Some(_), Some(_)) => {
+                return Err(Failure::new(
+                    Code::Usage,
+                    "a database is named, and a configuration file that names one: not both",
+                ));
+            }
+            (None, None) => {
                 return Err(
                     Failure::new(Code::Usage, "name a database, or a configuration file")
                         .hint("neo4j://USER@HOST:7687, or --config backstay.toml"),
@@ -64,20 +93,23 @@ impl Server {
         if let Some(file) = &options.ca_file {
             server.address.authority = Some(file.display().to_string());
         }
-        Ok(server)
+        server.sensible()
     }
 
     /// The password, read anew each time: it may have been changed.
     pub(crate) fn password(&self) -> Result<Password, Failure> {
         match &self.password_file {
             Some(file) => match fs::read_to_string(file) {
+                Ok(text) if text.lines().next().is_none_or(str::is_empty) => {
+                    let what = format!("the first line of {} is empty", file.display());
+                    Err(Failure::new(Code::File, what).hint("the password stands there"))
+                }
                 Ok(text) => Ok(Password::first_line(&text)),
-                Err(error) => Err(Failure::of(Code::File, &error)
-                    .because(format!("password file {}", file.display()))),
+                Err(error) => Err(unreadable("the password", file, &error)),
             },
             None => match std::env::var(PASSWORD) {
-                Ok(text) => Ok(Password::new(text)),
-                Err(_) => Err(Failure::new(
+                Ok(text) if !text.is_empty() => Ok(Password::new(text)),
+                _ => Err(Failure::new(
                     Code::Usage,
                     format!("there is no password for {}", self.address),
                 )
@@ -87,6 +119,24 @@ impl Server {
             },
         }
     }
+}
+
+/// What the URI says or a key of the configuration does; both may say the same.
+fn one_of<T: PartialEq>(key: &str, said: (Option<T>, Option<T>)) -> Result<Option<T>, Failure> {
+    match said {
+        (Some(uri), Some(own)) if uri != own => Err(Failure::new(
+            Code::Config,
+            format!("`graph.uri` and `graph.{key}` contradict each other"),
+        )
+        .hint(format!("say it once: in the URI, or as `{key}`"))),
+        (uri, own) => Ok(own.or(uri)),
+    }
+}
+
+fn unreadable(what: &str, file: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Code::File, format!("{what} cannot be read"))
+        .because(format!("{}: {error}", file.display()))
+        .hint("does the file exist, and may this user read it?")
 }
 
 /// The state directory that is meant: of the command line, of the configuration file, or the usual one.
@@ -175,14 +225,14 @@ fn deployment(name: Option<&str>, directory: &Path) -> Result<Deployment, Failur
 pub(crate) fn failure(error: &NeoError) -> Failure {
     let code = match error {
         NeoError::Address { .. } => Code::Dsn,
-        NeoError::Away { .. }
-        | NeoError::HungUp { .. }
-        | NeoError::Certificate { .. }
+        NeoError::Away { .. } | NeoError::HungUp { .. } => Code::Unreachable,
+        NeoError::Certificate { .. }
         | NeoError::NoDatabase { .. }
-        | NeoError::OtherVersion { .. } => Code::Unreachable,
+        | NeoError::OtherVersion { .. } => Code::Unfit,
         NeoError::Login { .. } => Code::LoginRefused,
         NeoError::NewerForm { .. } => Code::NewerFormat,
-        NeoError::OtherJournal { .. } => Code::Conflict,
+        NeoError::OtherJournal { .. } | NeoError::OtherCourse { .. } => Code::Conflict,
+        NeoError::BadDeployment { .. } => Code::Usage,
         _ => Code::Store,
     };
     Failure::of(code, error).hint(error.hint())

@@ -11,7 +11,7 @@ use backstay_guard::learning::Known;
 use backstay_guard::learning::checkpoint::Kept;
 use backstay_journal::{Entries, EntryStore, Head};
 use backstay_model::Seq;
-use backstay_store_neo4j::{Neo4jGraph, NeoError};
+use backstay_store_neo4j::{Deployment, Neo4jGraph, NeoError, Standing as GraphStanding};
 use backstay_store_sqlite::Readers;
 
 use crate::failure::{Code, Failure};
@@ -50,7 +50,7 @@ fn told(far: &Far) -> Told {
     }
 }
 
-/// Opens a graph, and makes sure that it is fed from this journal alone.
+/// Opens a graph, and makes sure that it is fed from this journal alone, as the journal went until now.
 pub(crate) struct Dial {
     pub(crate) far: Far,
     pub(crate) directory: PathBuf,
@@ -64,39 +64,76 @@ impl Dial {
         if let Some(journal) = first_entry(&readers)? {
             graph.claim(&journal).map_err(|e| failure(&e))?;
         }
+        let standing = graph.standing().map_err(|e| failure(&e))?;
+        same_course(&readers, &standing, &self.far.deployment)?;
         Ok(graph)
     }
 }
 
+/// Whether the journal still says what the graph was made from: a state directory may have been
+/// restored, or copied, and gone another way since.
+pub(crate) fn same_course(
+    readers: &Readers,
+    standing: &GraphStanding,
+    deployment: &Deployment,
+) -> Result<(), Failure> {
+    let own = entry_hash(readers, standing.seq)?;
+    let same = match (&own, &standing.head) {
+        (Some(own), Some(noted)) => own == noted,
+        (Some(_), None) => true,
+        (None, _) => standing.seq == 0,
+    };
+    if same {
+        return Ok(());
+    }
+    Err(failure(&NeoError::OtherCourse {
+        deployment: deployment.to_string(),
+        seq: standing.seq,
+    }))
+}
+
 /// What no other journal has: the hash of its first entry.
 pub(crate) fn first_entry(readers: &Readers) -> Result<Option<String>, Failure> {
-    let first = readers.log.read(Seq(1), 1);
-    let first = first.map_err(|e| Failure::of(Code::Store, &e))?;
-    Ok(first.first().map(|entry| entry.hash.to_string()))
+    entry_hash(readers, 1)
+}
+
+/// The hash of the entry with the number `seq`, if the journal has it.
+fn entry_hash(readers: &Readers, seq: u64) -> Result<Option<String>, Failure> {
+    let found = readers.log.read(Seq(seq), 1);
+    let found = found.map_err(|e| Failure::of(Code::Store, &e))?;
+    let entry = found.first().filter(|entry| entry.seq.0 == seq);
+    Ok(entry.map(|entry| entry.hash.to_string()))
 }
 
 impl Reach for Dial {
     type Store = Neo4jStore;
 
     fn open(&mut self) -> Result<Neo4jStore, Trouble> {
-        Self::open(self)
-            .map(Neo4jStore)
-            .map_err(Failure::into_trouble)
+        let opened = Self::open(self).and_then(|graph| {
+            let journal = state::read(&self.directory)?;
+            Ok(Neo4jStore { graph, journal })
+        });
+        opened.map_err(Failure::into_trouble)
     }
 }
 
 /// A graph in Neo4j, with troubles in the guard's words.
-pub(crate) struct Neo4jStore(Neo4jGraph);
+pub(crate) struct Neo4jStore {
+    graph: Neo4jGraph,
+    journal: Readers,
+}
 
 impl FarStore for Neo4jStore {
     fn applied_seq(&self) -> Result<u64, Trouble> {
-        self.0
+        self.graph
             .applied_seq()
             .map_err(|error| unreadable(error).into_trouble())
     }
 
     fn apply_group(&mut self, batches: &[Batch]) -> Result<u64, Trouble> {
-        let applied = self.0.apply_group(batches);
+        let last = batches.last().map_or(0, |b| b.seq);
+        let head = entry_hash(&self.journal, last).map_err(Failure::into_trouble)?;
+        let applied = self.graph.apply_up_to(batches, head.as_deref());
         applied.map_err(|error| refused(error).into_trouble())
     }
 }
@@ -148,7 +185,7 @@ impl Replay for Journal {
         let readers = state::read(&self.0).map_err(Failure::into_trouble)?;
         let mut course = Course::before(readers, from);
         course
-            .go_on(&mut |batch| Ok(take(batch)))
+            .go_on(&mut |batch, _head| Ok(take(batch)))
             .map_err(Failure::into_trouble)
     }
 }
@@ -179,10 +216,11 @@ impl Course {
         }
     }
 
-    /// Hands on the batches of what was recorded since, until `take` has enough.
+    /// Hands on the batches of what was recorded since, each with the head of the journal at that point,
+    /// until `take` has enough.
     pub(crate) fn go_on(
         &mut self,
-        take: &mut dyn FnMut(Batch) -> Result<ControlFlow<()>, Failure>,
+        take: &mut dyn FnMut(Batch, Head) -> Result<ControlFlow<()>, Failure>,
     ) -> Result<(), Failure> {
         let broken =
             |e: &dyn std::error::Error| Failure::of(Code::Broken, e).hint("backstay audit verify");
@@ -196,7 +234,7 @@ impl Course {
                 seq: entry.seq,
                 hash: entry.hash,
             };
-            if batch.seq >= self.from && take(batch)?.is_break() {
+            if batch.seq >= self.from && take(batch, self.head)?.is_break() {
                 break;
             }
         }
@@ -207,14 +245,14 @@ impl Course {
     pub(crate) fn feed(&mut self, graph: &mut Neo4jGraph) -> Result<Fed, Failure> {
         let mut fed = Fed::default();
         let mut group = Group::default();
-        self.go_on(&mut |batch| {
+        self.go_on(&mut |batch, head| {
             group.push(batch);
             if group.full() {
-                fed.put(graph, &group.take())?;
+                fed.put(graph, &group.take(), head)?;
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        fed.put(graph, &group.take())?;
+        fed.put(graph, &group.take(), self.head)?;
         Ok(fed)
     }
 }
@@ -227,11 +265,12 @@ pub(crate) struct Fed {
 }
 
 impl Fed {
-    fn put(&mut self, graph: &mut Neo4jGraph, group: &[Batch]) -> Result<(), Failure> {
+    fn put(&mut self, graph: &mut Neo4jGraph, group: &[Batch], head: Head) -> Result<(), Failure> {
         if group.is_empty() {
             return Ok(());
         }
-        graph.apply_group(group).map_err(refused)?;
+        let hash = head.hash.to_string();
+        graph.apply_up_to(group, Some(&hash)).map_err(refused)?;
         self.batches += group.len() as u64;
         self.ops += group.iter().map(|b| b.ops.len() as u64).sum::<u64>();
         Ok(())

@@ -1,5 +1,7 @@
 //! The graph in Neo4j, by the commands: on the server that `cargo xtask test` starts for all tests.
 
+use std::fs;
+
 use backstay_graph::store::GraphStore;
 use backstay_model::Timestamp;
 use backstay_scratch::neo4j::{Access, own_name, shared_for};
@@ -72,6 +74,52 @@ fn foreign(access: &Access, to: &str) {
     assert!(refused.err.contains("another journal"), "{}", refused.err);
 }
 
+/// The files of one state directory, in another bench.
+fn copied(bench: &Bench) -> Bench {
+    let copy = Bench::new();
+    fs::create_dir_all(copy.state()).unwrap();
+    for entry in fs::read_dir(bench.state()).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, copy.state().join(path.file_name().unwrap())).unwrap();
+    }
+    copy
+}
+
+#[test]
+fn a_journal_that_went_another_way_is_not_taken_for_the_same() {
+    let Some(access) = shared_for("a_journal_that_went_another_way_is_not_taken_for_the_same")
+    else {
+        return;
+    };
+    let (uri, deployment) = (uri(&access), own_name().unwrap());
+    let bench = Bench::new();
+    drop(Watched::begin(&bench));
+    assert_eq!(on(&bench, &access, &format!("init {uri}")).code, 0);
+    let to = format!("sync --to {uri} --deployment {deployment}");
+    assert_eq!(on(&bench, &access, &to).code, 0);
+    // What a restored backup has, and then what it went on with.
+    let restored = copied(&bench);
+    drop(Watched::begin(&bench));
+    assert_eq!(on(&bench, &access, &to).code, 0);
+    for step in ["it ends before that", "it says something else there"] {
+        let refused = on(&restored, &access, &to);
+        assert_eq!(refused.code, 5, "{step}: {}", refused.err);
+        assert!(refused.err.contains("went another way"), "{}", refused.err);
+        drop(Watched::nothing(&restored));
+    }
+    let from = format!("import --from {uri} --deployment {deployment}");
+    assert_eq!(on(&restored, &access, &from).code, 5);
+    // Whoever imported a graph without its journal has nothing to sync.
+    let other = Bench::new();
+    assert_eq!(on(&other, &access, &from).code, 0);
+    let empty = on(&other, &access, &to);
+    assert!(empty.err.contains("no record"), "{}", empty.err);
+    // A graph that is behind its journal is behind after an import, and says so.
+    drop(Watched::begin(&bench));
+    let behind = on(&bench, &access, &from);
+    assert!(behind.err.contains("1 entry behind"), "{}", behind.err);
+}
+
 #[test]
 fn what_is_wrong_with_a_server_is_told_with_a_hint() {
     let Some(access) = shared_for("what_is_wrong_with_a_server_is_told_with_a_hint") else {
@@ -120,6 +168,35 @@ fn what_is_wrong_with_a_command_is_told_without_a_server() {
         silent.err
     );
     assert_eq!(bench.run(&["graph", "init"]).code, 2);
+    let named = |words: &str| {
+        let said = bench.say(&format!("graph init neo4j://127.0.0.1:1 {words}"));
+        (said.code, said.err)
+    };
+    let (code, said) = named("--password-file nowhere");
+    assert!(
+        code == 1 && said.contains("password cannot be read"),
+        "{said}"
+    );
+    bench.file("empty", "\n");
+    let (code, said) = named("--password-file empty");
+    assert!(code == 1 && said.contains("is empty"), "{said}");
+    let (code, said) = named("--password-file password --ca-file password");
+    assert!(code == 2 && said.contains("nobody looks at"), "{said}");
+    for contradiction in [
+        "uri = \"neo4j+s://h\"\ntls = \"off\"",
+        "uri = \"neo4j://ann@h\"\nuser = \"bob\"",
+        "uri = \"neo4j://h/a\"\ndatabase = \"b\"",
+    ] {
+        bench.file(
+            "far.toml",
+            &format!("[graph]\nstore = \"neo4j\"\n{contradiction}\n"),
+        );
+        let said = bench.say("graph init --config far.toml");
+        assert_eq!(said.code, 2, "{}", said.err);
+        assert!(said.err.contains("contradict"), "{}", said.err);
+    }
+    let both = bench.say("graph init neo4j://h --config far.toml");
+    assert!(both.err.contains("not both"), "{}", both.err);
     let empty = ["graph", "sync", "--to", "neo4j://127.0.0.1:1"];
     assert_eq!(bench.run(&empty).code, 1);
 }

@@ -1,18 +1,23 @@
 //! The commands themselves, in a build that has Neo4j.
 
+use std::convert::Infallible;
+use std::path::Path;
 use std::time::Duration;
 
 use backstay_graph::{GraphStore, Op};
 use backstay_journal::EntryStore;
-use backstay_store_neo4j::{Neo4jGraph, schema};
+use backstay_store_neo4j::{Neo4jGraph, Standing, schema};
+use backstay_store_sqlite::Readers;
 use serde_json::json;
 
 use crate::args::{Common, FarOptions};
+use crate::commands::explain::short;
 use crate::commands::record::{Running, running};
+use crate::commands::subject::clock_now;
 use crate::failure::{Code, Exit, Failure};
-use crate::far::{Course, Dial, Far, Fed, Server, directory, failure, first_entry};
+use crate::far::{Course, Dial, Far, Fed, Server, directory, failure, first_entry, same_course};
 use crate::out::Out;
-use crate::page::count;
+use crate::page::{count, counted};
 use crate::state;
 
 /// Deployments that are told by name.
@@ -75,7 +80,7 @@ pub(super) fn sync(
     (common, out): (&Common, Out),
 ) -> Result<Exit, Failure> {
     let directory = directory(options, common)?;
-    if !directory.join("journal.db").exists() {
+    if !directory.join("journal.db").exists() || first_entry(&state::read(&directory)?)?.is_none() {
         return Err(Failure::new(
             Code::Store,
             format!("there is no record in {}", directory.display()),
@@ -84,33 +89,69 @@ pub(super) fn sync(
     }
     let far = Far::named(to, options, &directory)?;
     let dial = Dial { far, directory };
+    match until {
+        Until::Now => Feeding::begin(&dial, out).map(|_| Exit::Ok),
+        Until::CtrlC => follow(&dial, out),
+    }
+}
+
+/// Feeds a database for as long as nobody ends us, through times when it is away. What was wrong before it
+/// was ever fed, and is not that nobody answers, will not mend itself.
+fn follow(dial: &Dial, out: Out) -> Result<Exit, Failure> {
+    let mut ever = false;
+    let mut said = None;
     loop {
-        let stopped = match (follow(&dial, until, out), until) {
-            (Ok(()), Until::Now) => return Ok(Exit::Ok),
-            (Err(failure), Until::Now) => return Err(failure),
-            (Ok(()), Until::CtrlC) => continue,
-            (Err(failure), Until::CtrlC) => failure,
-        };
-        // Who follows lives through a server that is away, and begins with what it says then.
-        out.failure(&stopped);
+        let ended = Feeding::begin(dial, out).and_then(|mut feeding| {
+            (ever, said) = (true, None);
+            feeding.go_on()
+        });
+        let Err(failure) = ended;
+        if !ever && failure.code != Code::Unreachable {
+            return Err(failure);
+        }
+        if said.as_deref() != Some(failure.primary.as_str()) {
+            out.failure(&failure);
+            let now = short(&clock_now().to_string());
+            let every = PATIENCE.as_secs();
+            out.note(format!("{now} UTC  it is tried again every {every} s"));
+            said = Some(failure.primary);
+        }
         std::thread::sleep(PATIENCE);
     }
 }
 
-fn follow(dial: &Dial, until: Until, out: Out) -> Result<(), Failure> {
-    let mut graph = dial.open()?;
-    let have = applied(&graph)?;
-    let mut course = Course::before(state::read(&dial.directory)?, have + 1);
-    let mut fed = course.feed(&mut graph)?;
-    tell(&graph, dial, (fed, out))?;
-    if until == Until::Now {
-        return Ok(());
+/// A database that is being fed from a journal.
+struct Feeding<'a> {
+    graph: Neo4jGraph,
+    course: Course,
+    dial: &'a Dial,
+    out: Out,
+}
+
+impl<'a> Feeding<'a> {
+    /// Brings the database up to date.
+    fn begin(dial: &'a Dial, out: Out) -> Result<Self, Failure> {
+        let mut graph = dial.open()?;
+        let have = applied(&graph)?;
+        let mut course = Course::before(state::read(&dial.directory)?, have + 1);
+        let fed = course.feed(&mut graph)?;
+        tell(&graph, dial, (fed, out))?;
+        Ok(Self {
+            graph,
+            course,
+            dial,
+            out,
+        })
     }
-    loop {
-        std::thread::sleep(LOOK_EVERY);
-        fed = course.feed(&mut graph)?;
-        if fed.batches > 0 {
-            tell(&graph, dial, (fed, out))?;
+
+    /// Until something goes wrong.
+    fn go_on(&mut self) -> Result<Infallible, Failure> {
+        loop {
+            std::thread::sleep(LOOK_EVERY);
+            let fed = self.course.feed(&mut self.graph)?;
+            if fed.batches > 0 {
+                tell(&self.graph, self.dial, (fed, self.out))?;
+            }
         }
     }
 }
@@ -138,21 +179,14 @@ fn tell(graph: &Neo4jGraph, dial: &Dial, (fed, out): (Fed, Out)) -> Result<(), F
         0 => "nothing was new".to_owned(),
         _ => format!(
             "{} with {} new",
-            count_of(fed.batches, "entry", "entries"),
-            count_of(fed.ops, "operation", "operations")
+            counted(fed.batches, "entry", "entries"),
+            counted(fed.ops, "operation", "operations")
         ),
     };
     out.line(format!(
         "{address} holds deployment {deployment} up to entry {applied}: {new}"
     ));
     Ok(())
-}
-
-fn count_of(n: u64, one: &str, many: &str) -> String {
-    match n {
-        1 => format!("1 {one}"),
-        n => format!("{n} {many}"),
-    }
 }
 
 /// Replaces the graph of the state directory by the one in a database.
@@ -174,7 +208,7 @@ pub(super) fn import(
     }
     let far = Far::named(from, options, &directory)?;
     let graph = far.open()?;
-    let claimed = graph.journal().map_err(|e| failure(&e))?;
+    let standing = graph.standing().map_err(|e| failure(&e))?;
     let (ops, seq) = graph.everything().map_err(|e| failure(&e))?;
     if seq == 0 {
         return Err(nothing_there(&far));
@@ -185,17 +219,7 @@ pub(super) fn import(
         .head()
         .map_err(|e| Failure::of(Code::Store, &e))?;
     let readers = state::read(&directory)?;
-    let own = first_entry(&readers)?;
-    if own.is_some() && (own != claimed || head.seq.0 < seq) {
-        return Err(Failure::new(
-            Code::Conflict,
-            format!(
-                "{} has a journal that this graph was not made from",
-                directory.display()
-            ),
-        )
-        .hint("name a --state-dir without a journal, or the deployment of this one"));
-    }
+    made_from(&readers, &standing, (&far, &directory))?;
     let restored = stores.graph.restore(&ops, seq);
     restored.map_err(|e| Failure::of(Code::Store, &e))?;
     let kinds = |wanted: fn(&Op) -> bool| ops.iter().filter(|op| wanted(op)).count();
@@ -222,10 +246,35 @@ pub(super) fn import(
         count(edges, "edge"),
         count(values, "value")
     ));
-    if own.is_none() {
+    if head.seq.0 == 0 {
         out.note("note: it has no journal; a guard that starts here makes its graph anew");
+    } else if head.seq.0 > seq {
+        let behind = counted(head.seq.0 - seq, "entry", "entries");
+        out.note(format!(
+            "note: that is {behind} behind its journal; the next guard catches up"
+        ));
     }
     Ok(Exit::Ok)
+}
+
+/// Whether a graph was made from the journal of `directory`, as far as it has one.
+fn made_from(
+    readers: &Readers,
+    standing: &Standing,
+    (far, directory): (&Far, &Path),
+) -> Result<(), Failure> {
+    match first_entry(readers)? {
+        None => Ok(()),
+        own if own == standing.journal => same_course(readers, standing, &far.deployment),
+        Some(_) => {
+            let what = format!(
+                "{} has a journal that this graph was not made from",
+                directory.display()
+            );
+            Err(Failure::new(Code::Conflict, what)
+                .hint("name a --state-dir without a journal, or the deployment of this one"))
+        }
+    }
 }
 
 /// There is no such deployment: which ones are there.
