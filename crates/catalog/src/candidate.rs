@@ -176,7 +176,13 @@ impl<'p> Candidate<'p> {
                     nearest,
                 })
             }
-            _ => self.put(&setting, text),
+            def => {
+                let read = def.map_or_else(
+                    || Ok(Quantity::Text(text.to_owned())),
+                    |def| units::offered(def, text),
+                );
+                self.hold(&setting, read)
+            }
         }
     }
 
@@ -193,6 +199,14 @@ impl<'p> Candidate<'p> {
             Some(def) => units::parse(def, text),
             None => Ok(Quantity::Text(text.to_owned())),
         };
+        self.hold(name, read)
+    }
+
+    fn hold(
+        &mut self,
+        name: &SettingName,
+        read: Result<Quantity, ValueError>,
+    ) -> Result<Quantity, ValueError> {
         let held = read
             .as_ref()
             .map_or(Held::Hidden, |q| Held::Known(q.clone()));

@@ -211,7 +211,7 @@ fn split_number(value: &str) -> bool {
 
 /// The text up to the closing quote, and what is after it.
 fn quoted(rest: &str) -> Result<(String, &str), &'static str> {
-    let mut value = String::new();
+    let (mut value, mut ends) = (String::new(), None);
     let mut chars = rest.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         match c {
@@ -219,7 +219,10 @@ fn quoted(rest: &str) -> Result<(String, &str), &'static str> {
                 chars.next();
                 value.push('\'');
             }
-            '\'' => return Ok((value, rest.get(at + 1..).unwrap_or_default())),
+            '\'' => {
+                value.truncate(ends.unwrap_or(value.len()));
+                return Ok((value, rest.get(at + 1..).unwrap_or_default()));
+            }
             '\\' => match chars.next() {
                 Some((_, 'b')) => value.push('\u{8}'),
                 Some((_, 'f')) => value.push('\u{c}'),
@@ -234,6 +237,10 @@ fn quoted(rest: &str) -> Result<(String, &str), &'static str> {
                         };
                         code = code * 8 + digit;
                         chars.next();
+                    }
+                    if code & 0xff == 0 {
+                        // The server's texts end at a null character.
+                        ends.get_or_insert(value.len());
                     }
                     value.push(char::from_u32(code & 0xff).unwrap_or('\u{fffd}'));
                 }

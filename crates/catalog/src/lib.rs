@@ -10,6 +10,7 @@
 //! violated rule ever hurt anybody.
 #![deny(missing_docs)]
 
+pub mod text;
 pub mod units;
 
 pub mod expr;
@@ -32,4 +33,5 @@ pub use expr::{Environment, Expr, Slack, Tri};
 pub use pack::{
     Context, Effect, NoPack, Pack, PackChoice, PackFit, ResourceClass, SettingDef, ValueKind, pack,
 };
+pub use text::Judgement;
 pub use units::{Quantity, Unit, ValueError};

@@ -14,6 +14,7 @@ use backstay_model::{Confidence, Constraint, MetricName, SettingName};
 use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
+use crate::text::{Form, Judgement};
 use crate::units::Unit;
 
 pub mod diff;
@@ -66,6 +67,8 @@ pub struct SettingDef {
     pub name: SettingName,
     /// Kind of its values.
     pub kind: ValueKind,
+    /// What texts it takes, where its kind is text or a list.
+    pub form: Form,
     /// Base unit: what a bare number counts.
     pub unit: Option<Unit>,
     /// Smallest value, in base units.
@@ -302,6 +305,15 @@ impl Pack {
     #[must_use]
     pub fn def(&self, name: &str) -> Option<&SettingDef> {
         self.settings.get(name)
+    }
+
+    /// What is to say about `text` as a value of the setting `name` before a server sees it; `None` where
+    /// that is no text, or nobody knows the setting.
+    #[must_use]
+    pub fn judge_text(&self, name: &SettingName, text: &str) -> Option<Judgement> {
+        let def = self.settings.get(&self.canonical(name.clone()))?;
+        let spoken = matches!(def.kind, ValueKind::Text | ValueKind::List);
+        spoken.then(|| def.form.judge(text))
     }
 
     /// The name of a setting as this version spells it, when `name` is an old one that it still takes.

@@ -7,9 +7,9 @@
 use std::fmt;
 
 use crate::pack::{SettingDef, ValueKind};
+use crate::text::Judgement;
 
 mod error;
-mod form;
 mod number;
 
 pub use error::ValueError;
@@ -213,13 +213,30 @@ fn largest(table: &[(&'static str, u64)], n: i128) -> (&'static str, u64) {
         .unwrap_or(table.first().copied().unwrap_or(("", 1)))
 }
 
-/// Reads `text` as a value of the setting `def`, as its engine would.
+/// Reads `text` as a value that somebody offers for the setting `def`, as its engine would.
+///
+/// # Errors
+/// What is wrong with it, naming the setting and what it takes instead.
+pub fn offered(def: &SettingDef, text: &str) -> Result<Quantity, ValueError> {
+    let spoken = matches!(def.kind, ValueKind::Text | ValueKind::List);
+    match def.form.judge(text) {
+        Judgement::Refused(form) if spoken => Err(ValueError::BadForm {
+            setting: def.name.clone(),
+            text: error::shorten(text),
+            form,
+        }),
+        _ => parse(def, text),
+    }
+}
+
+/// Reads `text` as a value that the setting `def` has: of a text nothing is asked that the engine asks only of
+/// what is offered to it.
 ///
 /// # Errors
 /// What is wrong with it, naming the setting and what it takes instead.
 pub fn parse(def: &SettingDef, text: &str) -> Result<Quantity, ValueError> {
     let at = || (def.name.clone(), error::shorten(text));
-    if text.len() > VALUE_LEN_MAX || text.contains(['\0', '\n']) {
+    if text.len() > VALUE_LEN_MAX || text.contains('\0') {
         let (setting, text) = at();
         return Err(ValueError::Unwritable { setting, text });
     }
@@ -239,17 +256,8 @@ pub fn parse(def: &SettingDef, text: &str) -> Result<Quantity, ValueError> {
                 }
             }),
         ValueKind::Integer | ValueKind::Real => parse_number(def, text),
-        ValueKind::Text | ValueKind::List if !form::holds(def.name.as_str(), text) => {
-            let (setting, text) = at();
-            let form = form::of(setting.as_str());
-            Err(ValueError::BadForm {
-                setting,
-                text,
-                form,
-            })
-        }
         ValueKind::Text => Ok(Quantity::Text(text.to_owned())),
-        ValueKind::List => Ok(Quantity::List(items(text))),
+        ValueKind::List => Ok(Quantity::List(def.form.items(text))),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The risk report on a proposal.
 
+use backstay_catalog::Judgement;
 use backstay_catalog::candidate::Candidate;
 use backstay_catalog::check::{CheckReport, Violation, check_touched};
 use backstay_catalog::pack::Context;
@@ -32,6 +33,8 @@ pub struct Report<'p> {
     pub near: Vec<Violation<'p>>,
     /// Rules that cannot be judged, with what is missing.
     pub unknown: Vec<(String, Vec<NodeKey>)>,
+    /// Texts of the proposal that only the server can judge.
+    pub undecided: Vec<Undecided>,
     /// Metrics that are expected to move.
     pub prediction: Vec<Expected>,
     /// Similar changes that were made before, most alike first.
@@ -99,8 +102,17 @@ pub enum WouldStart {
     Yes,
     /// A rule says that it would not.
     No,
-    /// A rule that could say so cannot be judged.
+    /// A rule that could say so cannot be judged, or a text can be judged by the server alone.
     Unknown,
+}
+
+/// A proposed text that cannot be judged here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Undecided {
+    /// Which setting, and where.
+    pub key: SettingKey,
+    /// What it depends on: `whether the library mine is installed`.
+    pub why: String,
 }
 
 /// A metric that is expected to move. How far is not said without measured cases.
@@ -129,6 +141,7 @@ pub fn report<'p>(scene: &Scene<'p>, proposal: &[Proposed]) -> Result<Report<'p>
     let after = check_touched(scene.pack, &then, &names);
     let risk = before(&outlook(scene, &then, proposal));
     let violations = broken(&after, &earlier);
+    let undecided = undecided(scene, proposal);
     let outages: Vec<String> = violations
         .iter()
         .filter(|b| b.by == BrokenBy::Proposal)
@@ -141,7 +154,8 @@ pub fn report<'p>(scene: &Scene<'p>, proposal: &[Proposed]) -> Result<Report<'p>
         } else {
             Ruling::Block
         },
-        would_start: would_start(&after),
+        would_start: would_start(&after, &undecided),
+        undecided,
         prediction: prediction(scene, &risk),
         similar: similar(scene, proposal),
         unknown: after
@@ -202,11 +216,23 @@ fn ruling(risk: &Risk) -> Ruling {
     }
 }
 
-fn would_start(after: &CheckReport<'_>) -> WouldStart {
+fn undecided(scene: &Scene<'_>, proposal: &[Proposed]) -> Vec<Undecided> {
+    let open = |p: &Proposed| match scene.pack.judge_text(&p.key.name, p.new.as_deref()?)? {
+        Judgement::Undecided(why) => Some(Undecided {
+            key: p.key.clone(),
+            why: why.into_owned(),
+        }),
+        Judgement::Taken | Judgement::Refused(_) => None,
+    };
+    proposal.iter().filter_map(open).collect()
+}
+
+fn would_start(after: &CheckReport<'_>, undecided: &[Undecided]) -> WouldStart {
     let rejects = |s: Severity| s == Severity::Reject;
     if after.violations.iter().any(|v| rejects(v.severity)) {
         WouldStart::No
-    } else if after.unknown.iter().any(|u| rejects(u.constraint.severity)) {
+    } else if !undecided.is_empty() || after.unknown.iter().any(|u| rejects(u.constraint.severity))
+    {
         WouldStart::Unknown
     } else {
         WouldStart::Yes

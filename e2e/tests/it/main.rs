@@ -39,3 +39,5 @@ mod overtaken;
 mod secrets;
 #[cfg(test)]
 mod silent;
+#[cfg(test)]
+mod texts;

@@ -12,6 +12,7 @@ use crate::pack::file::{
     SettingFact, SettingsFile,
 };
 use crate::pack::{Effect, Expansion, NoPack, Pack, SettingDef, Telling, Texts, ValueKind};
+use crate::text::Form;
 use crate::units::{self, Dimension, Unit};
 
 mod resource;
@@ -153,6 +154,7 @@ impl Loader {
             },
         };
         let mut def = SettingDef {
+            form: Form::of(&fact.name, self.major),
             name: SettingName::new(&fact.name),
             kind,
             unit,

@@ -1,5 +1,7 @@
 //! What can be wrong with a value, in words for the person who wrote it.
 
+use std::borrow::Cow;
+
 use backstay_model::SettingName;
 
 use crate::pack::{Elsewhere, SettingDef};
@@ -96,15 +98,21 @@ pub enum ValueError {
         /// The text, shortened.
         text: String,
         /// What it takes, for a person.
-        form: &'static str,
+        form: Cow<'static, str>,
     },
     /// No configuration file can hold it.
-    #[error("{setting}: a value must not hold a line break or a null character, or be over 1 MB")]
+    #[error("{setting}: a value must not hold a null character, or be over 1 MB")]
     Unwritable {
         /// The setting.
         setting: SettingName,
         /// The text, shortened.
         text: String,
+    },
+    /// Only a file can hold it.
+    #[error("{setting}: ALTER SYSTEM takes no value with a line break; a file does, as \\n")]
+    LineBreak {
+        /// The setting.
+        setting: SettingName,
     },
 }
 
@@ -122,7 +130,8 @@ impl ValueError {
             | Self::NotBool { setting, .. }
             | Self::NotAWord { setting, .. }
             | Self::BadForm { setting, .. }
-            | Self::Unwritable { setting, .. } => setting,
+            | Self::Unwritable { setting, .. }
+            | Self::LineBreak { setting } => setting,
         }
     }
 }

@@ -9,7 +9,7 @@ fn postgres() -> &'static Pack {
 }
 
 fn read(setting: &str, text: &str) -> Result<Quantity, ValueError> {
-    parse(postgres().def(setting).unwrap(), text)
+    offered(postgres().def(setting).unwrap(), text)
 }
 
 #[test]
@@ -69,7 +69,8 @@ fn errors_say_what_is_wrong_and_what_is_allowed() {
         ("jit", "maybe"),
         ("wal_level", "full"),
         ("random_page_cost", "-1"),
-        ("search_path", "a\nb"),
+        ("search_path", "a b"),
+        ("log_line_prefix", "a\0b"),
     ]
     .into_iter()
     .map(|(setting, text)| read(setting, text).unwrap_err().to_string())
@@ -86,7 +87,8 @@ fn errors_say_what_is_wrong_and_what_is_allowed() {
     jit = maybe: not one of on, off, true, false, yes, no, 1, 0
     wal_level = full: not one of minimal, replica, logical
     random_page_cost = -1: outside 0 .. any
-    search_path: a value must not hold a line break or a null character, or be over 1 MB
+    search_path = a b: it takes a list of names with commas between; names with spaces in double quotes
+    log_line_prefix: a value must not hold a null character, or be over 1 MB
     "##);
 }
 
@@ -174,7 +176,7 @@ proptest! {
     fn reading_never_panics(text in "\\PC{0,30}", pick in 0_usize..400) {
         let defs: Vec<_> = postgres().settings.values().collect();
         let def = defs[pick % defs.len()];
-        drop(parse(def, &text));
+        drop(offered(def, &text));
         drop(Quantity::parse_bytes(&text));
     }
 

@@ -1,10 +1,10 @@
 //! `backstay check`: every rule on a configuration, what is broken and what barely holds, worst first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use backstay_catalog::candidate::At;
 use backstay_catalog::pack::elsewhere;
-use backstay_catalog::{CheckReport, ValueError, Violation, check};
+use backstay_catalog::{CheckReport, Judgement, ValueError, Violation, check};
 use backstay_model::change::Pending;
 use backstay_model::snapshot::NodeRole;
 use backstay_model::{Scope, SettingName, Severity};
@@ -42,6 +42,8 @@ struct Found<'a> {
     refused: Vec<Refused>,
     /// Lines of the files, in the order in which they count.
     lines: Vec<Placed>,
+    /// Those of them whose text only the server can judge.
+    open: Vec<Open>,
     /// The files that were named.
     files: Vec<String>,
 }
@@ -52,6 +54,12 @@ struct Broken {
     when: When,
     /// What to do, the best first.
     remedies: Vec<String>,
+}
+
+/// A line whose text only the server can judge.
+struct Open {
+    placed: Placed,
+    why: String,
 }
 
 /// Where and when a rule does not hold.
@@ -101,6 +109,7 @@ pub(crate) fn run(args: &Check, common: &Common, out: Out) -> Result<Exit, Failu
     broken.splice(0..0, known.map(|v| Broken::of(v, When::Now)));
     broken.extend(sessions::broken(&mut ground, &report));
     let found = Found {
+        open: open(&ground, &lines),
         broken,
         report,
         refused,
@@ -160,7 +169,7 @@ fn files(args: &Check) -> Result<Configuration, Failure> {
         refused.extend(tree.refused);
         ground.notes.extend(tree.notes);
     }
-    for placed in &lines {
+    for placed in counted(&lines) {
         if let Err(error) = ground
             .now
             .assign(placed.line.name.as_str(), &placed.line.value)
@@ -169,6 +178,27 @@ fn files(args: &Check) -> Result<Configuration, Failure> {
         }
     }
     Ok((ground, refused, lines))
+}
+
+/// The lines that count: the server does not read a value that stands again further down.
+fn counted(lines: &[Placed]) -> impl Iterator<Item = &Placed> {
+    let numbered = lines.iter().enumerate();
+    let last: BTreeMap<&SettingName, usize> = numbered.map(|(i, p)| (&p.line.name, i)).collect();
+    let counts = move |i: usize, p: &Placed| last.get(&p.line.name) == Some(&i);
+    let numbered = lines.iter().enumerate();
+    numbered.filter_map(move |(i, p)| counts(i, p).then_some(p))
+}
+
+fn open(ground: &Ground, lines: &[Placed]) -> Vec<Open> {
+    let pack = ground.choice.pack;
+    let judged = |p: &Placed| match pack.judge_text(&p.line.name, &p.line.value)? {
+        Judgement::Undecided(why) => Some(Open {
+            placed: p.clone(),
+            why: why.into_owned(),
+        }),
+        Judgement::Taken | Judgement::Refused(_) => None,
+    };
+    counted(lines).filter_map(judged).collect()
 }
 
 /// A line whose value or name the server would not take; of another version, when it is one's.

@@ -14,7 +14,7 @@ use backstay_model::plan::Plan;
 use backstay_model::risk::Risk;
 use backstay_model::{SettingName, Severity, ValueSource};
 use backstay_risk::{Costs, PastChange};
-use backstay_simulate::report::{BrokenBy, Line};
+use backstay_simulate::report::{BrokenBy, Line, Undecided};
 use backstay_simulate::{Proposed, Report, Ruling, Scene, WouldStart, report};
 
 use crate::args::{Common, Format, Simulate};
@@ -115,10 +115,18 @@ impl Simulation<'_> {
             .fold(self.report.ruling, Ruling::max)
     }
 
+    /// Texts that nobody has judged: not the judge of texts, and not the boot check.
+    pub(crate) fn open(&self) -> impl Iterator<Item = &Undecided> {
+        let tried = matches!(self.boot, Boot::Passed { .. });
+        let open = self.report.undecided.iter();
+        open.filter(move |u| !tried || boot::replaced(&u.key.name))
+    }
+
     /// Whether the server would start: as was seen, else as the rules say.
     pub(crate) fn would_start(&self) -> WouldStart {
         match &self.boot {
-            Boot::Passed { .. } => WouldStart::Yes,
+            Boot::Passed { .. } if self.open().next().is_none() => WouldStart::Yes,
+            Boot::Passed { .. } => WouldStart::Unknown,
             Boot::Failed { .. } => WouldStart::No,
             Boot::NotAsked | Boot::NotRun { .. } | Boot::NoRoom { .. } => self.report.would_start,
         }
@@ -333,7 +341,10 @@ fn undecided(simulation: &Simulation<'_>) -> Option<String> {
     }
     (simulation.would_start() == WouldStart::Unknown).then(|| {
         let missing = told::missing(&simulation.report);
-        format!("whether the server would start depends on {missing}")
+        let rules = format!("whether the server would start depends on {missing}");
+        let rules = (!missing.is_empty()).then_some(rules);
+        let why = told::open(simulation).into_iter().chain(rules);
+        why.collect::<Vec<_>>().join("; ")
     })
 }
 

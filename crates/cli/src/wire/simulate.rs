@@ -54,6 +54,17 @@ pub(crate) fn document(s: &Simulation<'_>) -> Value {
         })).collect::<Vec<_>>(),
     });
     if let Some(object) = document.as_object_mut() {
+        object.insert(
+            "undecided".into(),
+            json!(
+                s.open()
+                    .map(|u| json!({
+                        "setting": u.key.name.as_str(),
+                        "why": u.why,
+                    }))
+                    .collect::<Vec<_>>()
+            ),
+        );
         object.insert("affected".into(), affected(&s.report));
         object.insert("prediction".into(), prediction(&s.report));
         object.insert("similar_changes".into(), similar(&s.report));

@@ -440,3 +440,52 @@ fn a_newer_version_gets_the_older_knowledge_and_is_told_so() {
         ran.err
     );
 }
+
+#[test]
+fn a_text_that_only_the_server_can_judge_is_not_ok_to_apply() {
+    let bench = Bench::new();
+    let ran = bench.say("simulate shared_preload_libraries=timescaledb --memory 16GB --json");
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    let report = ran.json();
+    assert_eq!(report["would_start"], "unknown");
+    assert_eq!(report["gate"], "inconclusive");
+    assert_eq!(report["undecided"][0]["setting"], "shared_preload_libraries");
+    assert_eq!(
+        report["undecided"][0]["why"],
+        "whether the library timescaledb is installed"
+    );
+    let ran = bench.say("simulate shared_preload_libraries=pg_stat_statements --memory 16GB --json");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(ran.json()["undecided"].as_array().map(Vec::len), Some(0));
+    // A line of a file may hold what ALTER SYSTEM does not take.
+    let ran = bench.run(&["simulate", "log_line_prefix=a\nb"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert!(ran.err.contains("line break"), "{}", ran.err);
+}
+
+#[test]
+fn texts_of_a_file_are_judged_where_they_stand() {
+    let bench = Bench::new();
+    bench.file(
+        "postgresql.conf",
+        "datestyle = 'iso, sql'\nsearch_path = 'a b'\nsearch_path = 'public'\nlc_messages = 'en_US.UTF-8'\n\
+         log_line_prefix = 'a\\nb'\ntimezone = 'Europe/Berln'\nlog_timezone = 'Nowhere'\n",
+    );
+    let ran = bench.say("check -f postgresql.conf --memory 16GB --json");
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    let report = ran.json();
+    let refused = report["violations"].as_array().unwrap().iter();
+    let refused = refused.filter(|v| v["constraint"] == "file.bad_value");
+    let lines: Vec<&serde_json::Value> = refused.map(|v| &v["line"]).collect();
+    assert_eq!(lines, [1, 7]);
+    let open = report["undecided"].as_array().unwrap().iter();
+    let open: Vec<String> = open.map(|o| format!("{} {}", o["line"], o["why"])).collect();
+    assert_eq!(
+        open,
+        [
+            "4 \"whether the server's host has this locale\"",
+            "6 \"no time zone of this name is known here; did you mean Europe/Berlin?\"",
+        ]
+    );
+    insta::assert_snapshot!(bench.say("check -f postgresql.conf --memory 16GB").out);
+}

@@ -23,6 +23,12 @@ pub(super) fn document(found: &Found<'_>) -> Value {
             "constraint": u.constraint.id,
             "missing": u.missing.iter().map(named).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
+        "undecided": found.open.iter().map(|o| json!({
+            "setting": o.placed.line.name.as_str(),
+            "why": o.why,
+            "file": o.placed.file,
+            "line": o.placed.line.line,
+        })).collect::<Vec<_>>(),
         "rules": found.judged() + found.report.unknown.len(),
         "notes": found.notes(),
     })

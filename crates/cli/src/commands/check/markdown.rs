@@ -1,6 +1,6 @@
 //! What was found, for a pull request or the summary of a pipeline.
 
-use super::table::{left, place, shortened, summary, unjudged};
+use super::table::{left, open, place, shortened, summary, unjudged};
 use super::{Found, WORST_FIRST};
 use crate::commands::rules::{consequence, values};
 
@@ -58,8 +58,8 @@ pub(super) fn markdown(found: &Found<'_>) -> String {
             ));
         }
     }
-    if let Some(unjudged) = unjudged(found) {
-        text.push_str(&format!("\n{unjudged}.\n"));
+    for told in [unjudged(found), open(found)].into_iter().flatten() {
+        text.push_str(&format!("\n{told}.\n"));
     }
     let kinds = WORST_FIRST.iter().filter(|s| !found.of(**s).is_empty());
     let kinds: Vec<String> = kinds

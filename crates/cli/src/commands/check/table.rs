@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use backstay_catalog::Violation;
 use backstay_model::Severity;
 
-use super::{Broken, Found, WORST_FIRST, When};
+use super::{Broken, Found, Open, WORST_FIRST, When};
 use crate::commands::rules::{consequence, named, values};
 use crate::out::{Out, Tone};
 use crate::page::{Page, cell, count, dim, plain};
 
 /// Facts that are not known and that are named at most.
 const UNKNOWN_SHOWN_MAX: usize = 4;
+/// Texts that only the server can judge and that are named at most.
+const OPEN_SHOWN_MAX: usize = 8;
 /// Roles and databases with the same values that are named at most.
 const SCOPES_SHOWN_MAX: usize = 3;
 /// Longest value that is shown, in characters.
@@ -232,8 +234,27 @@ fn option(fact: &str) -> Option<&'static str> {
     })
 }
 
+/// Texts that only the server can judge, with their lines; nothing when there is none.
+pub(super) fn open(found: &Found<'_>) -> Option<String> {
+    let open = &found.open;
+    if open.is_empty() {
+        return None;
+    }
+    let told = |o: &Open| format!("{} ({})", o.placed.line.name, o.placed.line.line);
+    let shown: Vec<String> = open.iter().take(OPEN_SHOWN_MAX).map(told).collect();
+    let more = match open.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "{} can be judged by the server alone (by line): {}{more}",
+        count(open.len(), "text"),
+        shown.join(", ")
+    ))
+}
+
 fn unknown(page: &mut Page, found: &Found<'_>) {
-    if let Some(text) = unjudged(found) {
+    for text in [unjudged(found), open(found)].into_iter().flatten() {
         page.gap();
         page.paragraph(0, &text);
     }

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use backstay_catalog::Candidate;
 use backstay_catalog::expr::Environment;
 use backstay_catalog::pack::{Context, ResourceClass, SettingDef, ValueKind};
+use backstay_catalog::text::Form;
 use backstay_catalog::units::Quantity;
 use backstay_catalog::{Secrecy, secret};
 use backstay_journal::SnapshotStore;
@@ -96,6 +97,7 @@ fn unheard_of(lens: &Lens, name: &SettingName) -> SettingDef {
     SettingDef {
         name: name.clone(),
         kind: ValueKind::Text,
+        form: Form::FREE,
         unit: None,
         min: None,
         max: None,

@@ -45,6 +45,11 @@ const REPLACED: [&str; 24] = [
     "archive_cleanup_command",
     "primary_conninfo",
 ];
+/// Whether the boot check leaves the setting `name` out.
+pub(super) fn replaced(name: &SettingName) -> bool {
+    REPLACED.contains(&name.as_str())
+}
+
 /// The blind spots in words.
 pub(crate) const BLIND: &str = "addresses, log files, access files, archiving, recovery and replication role were not part of it";
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use backstay_catalog::ValueError;
 use backstay_catalog::expr::Environment;
 use backstay_model::SettingName;
 use backstay_simulate::Proposed;
@@ -112,16 +113,19 @@ pub(super) fn refuse(ground: &Ground, wanted: &[Wanted]) -> Result<(), Failure> 
     let mut errors = Vec::new();
     for w in wanted {
         let name = w.proposed.key.name.as_str();
-        // A reset of a setting that does not exist is as wrong as a value for it.
-        let text = match &w.proposed.new {
-            Some(text) => Some(text.clone()),
-            None => ground.choice.pack.def(name).and_then(|d| d.default.clone()),
+        let refused = match (&w.proposed.new, &w.spot) {
+            (Some(text), None) if text.contains('\n') => Err(ValueError::LineBreak {
+                setting: w.proposed.key.name.clone(),
+            }),
+            (Some(text), _) => then.assign(name, text).map(|_| ()),
+            // A reset of a setting that does not exist is as wrong as a value for it.
+            (None, _) if ground.choice.pack.def(name).is_none() => {
+                then.assign(name, "").map(|_| ())
+            }
+            (None, _) => Ok(()),
         };
-        let known = ground.choice.pack.def(name).is_some();
-        if let Some(text) = text.or_else(|| (!known).then(String::new)) {
-            let line = w.spot.as_ref().map(|s| s.line);
-            errors.extend(then.assign(name, &text).err().map(|e| (line, e)));
-        }
+        let line = w.spot.as_ref().map(|s| s.line);
+        errors.extend(refused.err().map(|e| (line, e)));
     }
     let file = wanted.iter().find_map(|w| w.spot.as_ref());
     let place = file.map_or("the proposal", |s| s.file.as_str());

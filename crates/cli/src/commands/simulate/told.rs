@@ -13,7 +13,7 @@ use backstay_risk::history::Outcome;
 use backstay_simulate::report::Line;
 use backstay_simulate::{Report, Ruling, WouldStart};
 
-use super::boot::BLIND;
+use super::boot::{self, BLIND};
 use super::{Boot, Gate, Simulation};
 use crate::commands::rules::{named, remedy, values};
 use crate::out::{Out, Tone};
@@ -199,6 +199,24 @@ fn rules(page: &mut Page, s: &Simulation<'_>) {
     }
 }
 
+/// Texts that nobody has judged, and who could: `only the server can judge lc_time (whether …)`.
+pub(super) fn open(s: &Simulation<'_>) -> Option<String> {
+    let texts: Vec<String> = s.open().map(|u| format!("{} ({})", u.key, u.why)).collect();
+    if texts.is_empty() {
+        return None;
+    }
+    let tried = s.open().any(|u| !boot::replaced(&u.key.name));
+    let who = if tried {
+        "--boot-check asks one"
+    } else {
+        "--boot-check leaves it out"
+    };
+    Some(format!(
+        "only the server can judge {}; {who}",
+        texts.join(", ")
+    ))
+}
+
 /// What is not known and would decide a rule.
 pub(super) fn missing(report: &Report<'_>) -> String {
     let names: BTreeSet<String> = report
@@ -338,10 +356,12 @@ pub(super) fn start_text(s: &Simulation<'_>) -> (Tone, String) {
             Tone::Bad,
             "a rule says that the server would not start".into(),
         ),
-        (Boot::NotAsked, WouldStart::Unknown) => (
-            Tone::Warn,
-            format!("unknown without {}", missing(&s.report)),
-        ),
+        (Boot::NotAsked, WouldStart::Unknown) => {
+            let rules = Some(missing(&s.report)).filter(|m| !m.is_empty());
+            let rules = rules.map(|m| format!("unknown without {m}"));
+            let told = open(s).into_iter().chain(rules).collect::<Vec<_>>();
+            (Tone::Warn, told.join("; "))
+        }
     }
 }
 
@@ -390,6 +410,11 @@ pub(crate) fn restart_words(s: &Simulation<'_>) -> Vec<String> {
 /// What to type next.
 pub(super) fn next_command(s: &Simulation<'_>) -> String {
     match (&s.gate, s.ruling()) {
+        (Gate::Inconclusive { .. }, _)
+            if s.boot == Boot::NotAsked && s.open().any(|u| !boot::replaced(&u.key.name)) =>
+        {
+            "the same with --boot-check: a scratch server of this version is started with it".into()
+        }
         (Gate::Inconclusive { .. }, _) if s.ground.host.is_empty() => {
             "say what the host has: --memory 64GB --cpus 16 --storage ssd".into()
         }
