@@ -58,6 +58,8 @@ enum Grammar {
     SocketDirectories,
     SocketGroup,
     Libraries,
+    /// Libraries that anybody may load.
+    Plugins,
     Locale(EmptyLocale),
     TimeZone,
     LogTimeZone,
@@ -116,10 +118,10 @@ impl Form {
             "unix_socket_group" => Grammar::SocketGroup,
             "shared_preload_libraries"
             | "session_preload_libraries"
-            | "local_preload_libraries"
             | "archive_library"
             | "jit_provider"
             | "oauth_validator_libraries" => Grammar::Libraries,
+            "local_preload_libraries" => Grammar::Plugins,
             "lc_messages" => Grammar::Locale(EmptyLocale::Refused),
             "lc_monetary" | "lc_numeric" | "lc_time" => Grammar::Locale(EmptyLocale::Environment),
             "timezone" => Grammar::TimeZone,
@@ -159,6 +161,7 @@ impl Form {
             Grammar::SocketDirectories => names::sockets(text),
             Grammar::SocketGroup => names::group(text),
             Grammar::Libraries => names::libraries(text),
+            Grammar::Plugins => names::plugins(text),
             Grammar::Locale(empty) => names::locale(text, empty),
             Grammar::TimeZone => zone::session(text),
             Grammar::LogTimeZone => zone::log(text),
@@ -173,7 +176,7 @@ impl Form {
     /// The items of a list: as the server parts it where it reads libraries, of which it loads none when
     /// it cannot; else parted by commas, in lower case where not quoted.
     pub(crate) fn items(self, text: &str) -> Vec<String> {
-        if self.grammar != Grammar::Libraries {
+        if !matches!(self.grammar, Grammar::Libraries | Grammar::Plugins) {
             return crate::units::items(text);
         }
         let plain = |item: String| item.trim_start_matches("$libdir/").to_owned();

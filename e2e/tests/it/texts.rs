@@ -1,10 +1,10 @@
 //! Texts that servers refuse, judged without one: every text of `fixtures/texts/offers.toml` is offered to the
 //! judge and to servers of each version, and where the judge decides it must decide as they do.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use backstay_catalog::pack::ValueKind;
 use backstay_catalog::{Judgement, Pack};
 use backstay_model::SettingName;
 use backstay_scratch::postgres::{BareEnd, Binaries, ComputeError, DataDir, Options, Server};
@@ -191,5 +191,25 @@ async fn refused_by_a_session(binaries: &Binaries, taken: &[(String, String)]) -
             wrong.push(format!("{} {statement}: {error:?}", binaries.major));
         }
     }
+    wrong.extend(other_zones(&client, binaries.major).await);
     wrong
+}
+
+/// Time zones that the server knows and the judge refuses, or the other way round.
+async fn other_zones(client: &tokio_postgres::Client, major: u32) -> Vec<String> {
+    let names = client
+        .query("SELECT name FROM pg_timezone_names", &[])
+        .await;
+    let theirs: BTreeSet<String> = names.unwrap().iter().map(|row| row.get(0)).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/catalog/src/text/zones.txt");
+    let ours = fs::read_to_string(path).unwrap();
+    let unknown = ours.lines().filter(|n| !theirs.contains(*n));
+    let unknown = unknown.map(|n| format!("{major} does not know the time zone {n}"));
+    let refused = |n: &&String| {
+        let judgement = judged(knowledge(major), "timezone", n);
+        matches!(judgement, None | Some(Judgement::Refused(_)))
+    };
+    let refused = theirs.iter().filter(refused);
+    let refused = refused.map(|n| format!("{major} knows the time zone {n}"));
+    unknown.chain(refused).collect()
 }

@@ -121,6 +121,14 @@ pub(super) fn libraries(text: &str) -> Judgement {
     }
 }
 
+/// The server looks for them in a folder of their own, which is empty as it comes.
+pub(super) fn plugins(text: &str) -> Judgement {
+    match list::directories(text).unwrap_or_default().as_slice() {
+        [] => Judgement::Taken,
+        _ => Judgement::undecided("whether these libraries are installed for everybody"),
+    }
+}
+
 pub(super) fn locale(text: &str, empty: EmptyLocale) -> Judgement {
     match (text, empty) {
         ("C" | "POSIX", _) => Judgement::Taken,

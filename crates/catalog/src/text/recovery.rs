@@ -114,7 +114,7 @@ impl Moment {
 }
 
 const fn leap(year: u32) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
 /// The numbers of the plain form; `None` for any other.

@@ -270,7 +270,19 @@ fn next_start(ground: &Ground, now: &CheckReport<'static>) -> Vec<Broken> {
         .collect()
 }
 
+/// Whether lines stand in more than one file.
+#[derive(PartialEq, Eq)]
+enum Many {
+    Yes,
+    No,
+}
+
 impl Found<'_> {
+    fn many_files(&self) -> Many {
+        let files: BTreeSet<&String> = self.lines.iter().map(|p| &p.file).collect();
+        if files.len() > 1 { Many::Yes } else { Many::No }
+    }
+
     fn of(&self, severity: Severity) -> Vec<&Broken> {
         let of = |b: &&Broken| b.violation.severity == severity;
         self.broken.iter().filter(of).collect()

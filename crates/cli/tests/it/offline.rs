@@ -449,12 +449,16 @@ fn a_text_that_only_the_server_can_judge_is_not_ok_to_apply() {
     let report = ran.json();
     assert_eq!(report["would_start"], "unknown");
     assert_eq!(report["gate"], "inconclusive");
-    assert_eq!(report["undecided"][0]["setting"], "shared_preload_libraries");
+    assert_eq!(
+        report["undecided"][0]["setting"],
+        "shared_preload_libraries"
+    );
     assert_eq!(
         report["undecided"][0]["why"],
         "whether the library timescaledb is installed"
     );
-    let ran = bench.say("simulate shared_preload_libraries=pg_stat_statements --memory 16GB --json");
+    let ran =
+        bench.say("simulate shared_preload_libraries=pg_stat_statements --memory 16GB --json");
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(ran.json()["undecided"].as_array().map(Vec::len), Some(0));
     // A line of a file may hold what ALTER SYSTEM does not take.
@@ -479,7 +483,9 @@ fn texts_of_a_file_are_judged_where_they_stand() {
     let lines: Vec<&serde_json::Value> = refused.map(|v| &v["line"]).collect();
     assert_eq!(lines, [1, 7]);
     let open = report["undecided"].as_array().unwrap().iter();
-    let open: Vec<String> = open.map(|o| format!("{} {}", o["line"], o["why"])).collect();
+    let open: Vec<String> = open
+        .map(|o| format!("{} {}", o["line"], o["why"]))
+        .collect();
     assert_eq!(
         open,
         [

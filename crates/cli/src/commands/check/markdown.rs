@@ -58,8 +58,9 @@ pub(super) fn markdown(found: &Found<'_>) -> String {
             ));
         }
     }
-    for told in [unjudged(found), open(found)].into_iter().flatten() {
-        text.push_str(&format!("\n{told}.\n"));
+    text.push_str(&undecided(found));
+    if let Some(unjudged) = unjudged(found) {
+        text.push_str(&format!("\n{unjudged}.\n"));
     }
     let kinds = WORST_FIRST.iter().filter(|s| !found.of(**s).is_empty());
     let kinds: Vec<String> = kinds
@@ -69,6 +70,19 @@ pub(super) fn markdown(found: &Found<'_>) -> String {
         text.push_str(&format!("\n<sub>{}</sub>\n", kinds.join(" · ")));
     }
     text
+}
+
+/// Texts that only the server can judge, with their places.
+fn undecided(found: &Found<'_>) -> String {
+    let open = open(found);
+    if open.is_empty() {
+        return String::new();
+    }
+    let lines = open
+        .into_iter()
+        .map(|(names, why)| format!("- {names}: {why}\n"));
+    let lines: String = lines.collect();
+    format!("\n**Undecided**: only the server can judge these texts.\n\n{lines}")
 }
 
 fn row(cells: &[&str]) -> String {

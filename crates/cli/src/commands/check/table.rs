@@ -5,15 +5,14 @@ use std::collections::BTreeSet;
 use backstay_catalog::Violation;
 use backstay_model::Severity;
 
-use super::{Broken, Found, Open, WORST_FIRST, When};
+use super::{Broken, Found, Many, Open, WORST_FIRST, When};
 use crate::commands::rules::{consequence, named, values};
+use crate::commands::tree::Placed;
 use crate::out::{Out, Tone};
 use crate::page::{Page, cell, count, dim, plain};
 
 /// Facts that are not known and that are named at most.
 const UNKNOWN_SHOWN_MAX: usize = 4;
-/// Texts that only the server can judge and that are named at most.
-const OPEN_SHOWN_MAX: usize = 8;
 /// Roles and databases with the same values that are named at most.
 const SCOPES_SHOWN_MAX: usize = 3;
 /// Longest value that is shown, in characters.
@@ -51,6 +50,7 @@ pub(super) fn show(out: Out, found: &Found<'_>) {
         }
     }
     near(&mut page, out, found);
+    undecided(&mut page, out, found);
     unknown(&mut page, found);
     page.say();
 }
@@ -87,13 +87,7 @@ fn refused(page: &mut Page, out: Out, found: &Found<'_>) {
         "lines that the server does not take, and with them the file",
     );
     page.line(&format!("{head}  {what}"));
-    let many = found
-        .lines
-        .iter()
-        .map(|p| &p.file)
-        .collect::<BTreeSet<_>>()
-        .len()
-        > 1;
+    let many = found.many_files() == Many::Yes;
     for r in &found.refused {
         let place = if many || found.files.len() != 1 {
             format!("{}:{}", r.file, r.line)
@@ -126,13 +120,7 @@ pub(super) fn place(when: &When) -> String {
 
 fn rule(page: &mut Page, found: &Found<'_>, b: &Broken) {
     let v = &b.violation;
-    let many = found
-        .lines
-        .iter()
-        .map(|p| &p.file)
-        .collect::<BTreeSet<_>>()
-        .len()
-        > 1;
+    let many = found.many_files() == Many::Yes;
     let place = match found.spot(v) {
         Some(s) if many => format!(" ({}:{})", s.file, s.line),
         Some(s) => format!(" (line {})", s.line),
@@ -234,27 +222,44 @@ fn option(fact: &str) -> Option<&'static str> {
     })
 }
 
-/// Texts that only the server can judge, with their lines; nothing when there is none.
-pub(super) fn open(found: &Found<'_>) -> Option<String> {
-    let open = &found.open;
-    if open.is_empty() {
-        return None;
-    }
-    let told = |o: &Open| format!("{} ({})", o.placed.line.name, o.placed.line.line);
-    let shown: Vec<String> = open.iter().take(OPEN_SHOWN_MAX).map(told).collect();
-    let more = match open.len() - shown.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
+/// What texts depend on that only the server can judge, with their places, in the order of the files.
+pub(super) fn open<'a>(found: &'a Found<'_>) -> Vec<(String, &'a str)> {
+    let many = found.many_files();
+    let told = |o: &Open| {
+        let Placed { file, line } = &o.placed;
+        match many {
+            Many::Yes => format!("{} ({file}:{})", line.name, line.line),
+            Many::No => format!("{} (line {})", line.name, line.line),
+        }
     };
-    Some(format!(
-        "{} can be judged by the server alone (by line): {}{more}",
-        count(open.len(), "text"),
-        shown.join(", ")
-    ))
+    let mut groups: Vec<(String, &str)> = Vec::new();
+    for o in &found.open {
+        match groups.iter_mut().find(|(_, why)| *why == o.why) {
+            Some((names, _)) => names.push_str(&format!(", {}", told(o))),
+            None => groups.push((told(o), &o.why)),
+        }
+    }
+    groups
+}
+
+fn undecided(page: &mut Page, out: Out, found: &Found<'_>) {
+    let groups = open(found);
+    if groups.is_empty() {
+        return;
+    }
+    page.gap();
+    let head = out.paint(Tone::Bold, "undecided");
+    let what = out.paint(Tone::Dim, "texts that only the server can judge");
+    page.line(&format!("{head}  {what}"));
+    let rows: Vec<_> = groups
+        .into_iter()
+        .map(|(names, why)| vec![plain(names), plain(why)])
+        .collect();
+    page.rows(2, &rows);
 }
 
 fn unknown(page: &mut Page, found: &Found<'_>) {
-    for text in [unjudged(found), open(found)].into_iter().flatten() {
+    if let Some(text) = unjudged(found) {
         page.gap();
         page.paragraph(0, &text);
     }

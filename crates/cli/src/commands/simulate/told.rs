@@ -415,6 +415,9 @@ pub(super) fn next_command(s: &Simulation<'_>) -> String {
         {
             "the same with --boot-check: a scratch server of this version is started with it".into()
         }
+        (Gate::Inconclusive { .. }, _) if s.open().next().is_some() => {
+            "the same with --allow-inconclusive, once somebody has looked".into()
+        }
         (Gate::Inconclusive { .. }, _) if s.ground.host.is_empty() => {
             "say what the host has: --memory 64GB --cpus 16 --storage ssd".into()
         }
