@@ -198,6 +198,8 @@ struct Telling {
     remedy: Option<String>,
     /// Whether barely holding is worth a word.
     near: bool,
+    /// Whether a breach stops the work of clients.
+    outage: bool,
 }
 
 /// A setting moves a metric: a seed for the effect edges of the graph.
@@ -364,6 +366,13 @@ impl Pack {
         found.retain(|(score, _)| *score >= 0.85);
         found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
         found.into_iter().take(most).map(|(_, k)| k).collect()
+    }
+
+    /// Whether a breach of the rule with the id `id` stops the work of clients, at once or as soon as they
+    /// come back.
+    #[must_use]
+    pub fn stops_work(&self, id: &str) -> bool {
+        self.telling.get(id).is_some_and(|t| t.outage)
     }
 
     /// What people would do about the rule with the id `id`, where that is not a change of one setting.

@@ -9,7 +9,6 @@
 //! It does not know servers, files or history stores, and it never applies anything.
 #![deny(missing_docs)]
 
-mod outage;
 pub mod outlook;
 pub mod proposal;
 pub mod report;

@@ -1,16 +1,15 @@
 //! The risk report on a proposal.
 
-use backstay_catalog::Judgement;
 use backstay_catalog::candidate::Candidate;
 use backstay_catalog::check::{CheckReport, Violation, check_touched};
 use backstay_catalog::pack::Context;
+use backstay_catalog::{Judgement, Pack};
 use backstay_model::change::TakesEffect;
 use backstay_model::confidence::Confidence;
 use backstay_model::risk::{Band, Risk};
 use backstay_model::{MetricName, NodeKey, SettingKey, Severity};
 use backstay_risk::{PastChange, before};
 
-use crate::outage::outage;
 use crate::outlook::{Scene, newly, outlook};
 use crate::proposal::{ProposalError, Proposed, consistent, put, touched};
 
@@ -145,7 +144,7 @@ pub fn report<'p>(scene: &Scene<'p>, proposal: &[Proposed]) -> Result<Report<'p>
     let outages: Vec<String> = violations
         .iter()
         .filter(|b| b.by == BrokenBy::Proposal)
-        .filter_map(|b| outage(&b.violation))
+        .filter_map(|b| outage(scene.pack, &b.violation))
         .collect();
     Ok(Report {
         lines: proposal.iter().map(|p| line(scene, &then, p)).collect(),
@@ -214,6 +213,14 @@ fn ruling(risk: &Risk) -> Ruling {
         Band::Medium | Band::High => Ruling::Warn,
         Band::Low => Ruling::Ok,
     }
+}
+
+/// What the breach of a rule does to clients, when that is an outage. The score averages over everything that
+/// may happen to changes like this one; what certainly will must not disappear in it.
+fn outage(pack: &Pack, violation: &Violation<'_>) -> Option<String> {
+    let rule = violation.constraint;
+    let stops = pack.stops_work(&rule.id);
+    stops.then(|| format!("{}: {}", rule.subject, rule.note))
 }
 
 fn undecided(scene: &Scene<'_>, proposal: &[Proposed]) -> Vec<Undecided> {

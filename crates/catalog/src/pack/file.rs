@@ -134,6 +134,9 @@ pub struct ReviewedRule {
     /// Whether it is worth telling that the rule barely holds: not where values stand close on purpose.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub near: bool,
+    /// Whether a breach stops the work of clients, at once or as soon as they come back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outage: bool,
     /// How sure we are; absent: 0.97.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,

@@ -104,10 +104,14 @@ impl Loader {
     /// How reviewed rules want to be told, where that is not the usual way.
     fn telling(&self, reviewed: &[ReviewedRule]) -> BTreeMap<String, Telling> {
         let held = reviewed.iter().filter(|r| r.versions().hold_in(self.major));
-        held.filter(|r| r.remedy.is_some() || !r.near)
+        held.filter(|r| r.remedy.is_some() || !r.near || r.outage)
             .map(|r| {
-                let (remedy, near) = (r.remedy.clone(), r.near);
-                (r.id.clone(), Telling { remedy, near })
+                let telling = Telling {
+                    remedy: r.remedy.clone(),
+                    near: r.near,
+                    outage: r.outage,
+                };
+                (r.id.clone(), telling)
             })
             .collect()
     }

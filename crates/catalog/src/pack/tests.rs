@@ -416,3 +416,25 @@ fn misspelt_names_find_their_neighbours() {
     assert_eq!(near("max_connection").first(), Some(&"max_connections"));
     assert!(near("zzzz").is_empty());
 }
+
+#[test]
+fn rules_whose_breach_stops_the_work_of_clients_say_so_themselves() {
+    let stopping = |major| {
+        let pack = pack(EngineKind::Postgresql, major).unwrap().pack;
+        let ids = pack.constraints.iter().map(|c| c.id.as_str());
+        ids.filter(|id| pack.stops_work(id)).collect::<Vec<_>>()
+    };
+    insta::assert_snapshot!(stopping(18).join("\n"), @r"
+    pg.bouncer.connections
+    pg.connections.some
+    pg.statistics.read_only
+    pg.timeout.idle_session_tiny
+    pg.timeout.idle_tiny
+    pg.timeout.lock_tiny
+    pg.timeout.statement_tiny
+    pg.wal.sync_names_senders
+    ");
+    for major in 14..=17 {
+        assert!(stopping(major).len() >= 7, "{major}: {:?}", stopping(major));
+    }
+}
