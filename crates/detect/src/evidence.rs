@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Promise;
 use crate::effect;
+use crate::onset::{self, Onset};
 use crate::placebo::{Bank, CHECKPOINTS, Until};
 use crate::policy::DetectPolicy;
-use crate::residual::Point;
+use crate::residual::{Frame, Point};
 use crate::shipped;
 use crate::stats;
 use crate::track::{Track, values};
@@ -127,6 +128,17 @@ impl Judged {
         }
     }
 
+    /// Chance of a scan maximum for this metric alone.
+    fn chance(&self, frame: &Frame, max: f64) -> Option<f64> {
+        let p_value = match &self.source {
+            Source::Own { bank, bins } => bank.p_value(max)? * self.windows(*bins),
+            Source::Young { .. } | Source::Shipped => {
+                shipped::p_value(max / shipped::memory(frame.phi), frame.bins, self.horizon)
+            }
+        };
+        Some((p_value / self.strictness).min(1.0))
+    }
+
     /// What the metric says now; `None` when it was not read often enough since the change.
     pub(crate) fn evidence<'a>(
         &'a self,
@@ -136,13 +148,7 @@ impl Judged {
     ) -> Option<Evidence<'a>> {
         let frame = track.frame.as_ref()?;
         let max = track.scan.max();
-        let p_value = match &self.source {
-            Source::Own { bank, bins } => bank.p_value(max)? * self.windows(*bins),
-            Source::Young { .. } | Source::Shipped => {
-                shipped::p_value(max / shipped::memory(frame.phi), frame.bins, self.horizon)
-            }
-        };
-        let p_value = (p_value / self.strictness).min(1.0);
+        let p_value = self.chance(frame, max)?;
         let act = self.level(track, policy.alpha_act * self.weight)?;
         Some(Evidence {
             track,
@@ -230,6 +236,12 @@ impl Evidence<'_> {
         TIE * self.score.ln_1p() - shared.log10()
     }
 
+    /// Smallest chance that it can ever have: what windows or tables can show at most.
+    pub(crate) fn least_chance(&self) -> Option<f64> {
+        let most = self.track.scan.reach(self.judged.horizon);
+        self.judged.chance(self.track.frame.as_ref()?, most)
+    }
+
     /// Upper bound of the harm over the watch, as excess factor (1.0 = twice as bad); zero when even
     /// the bound is below the floor.
     pub(crate) fn bound(&self) -> Option<f64> {
@@ -264,11 +276,26 @@ impl Evidence<'_> {
         let (Some(before), Some(now)) = (self.track.before(), recent) else {
             return false;
         };
+        if self.track.new_to_it() {
+            // Beside nothing every size matters, in whatever unit; that it lasts is asked elsewhere.
+            let mean = stats::mean(&values(self.track.newest(RECENT_BINS)));
+            return mean.is_some_and(|mean| mean > 0.0 && mean >= self.track.floor);
+        }
         let lost = match self.track.role {
             MetricRole::Throughput => 1.0 - (-self.recent).exp(),
             _ => effect::excess(self.recent),
         };
         lost >= gate && effect::above_floor(self.track, before, now)
+    }
+
+    /// When what it shows began.
+    pub(crate) fn onset(&self) -> Option<Onset> {
+        onset::onset(self.track)
+    }
+
+    /// Whether what it shows began clearly before the change.
+    pub(crate) fn old(&self) -> bool {
+        self.onset().is_some_and(|onset| onset.before)
     }
 
     /// Whether the harm is at least `gate` even at the lower end of its interval (95 %).
@@ -285,7 +312,9 @@ impl Evidence<'_> {
     /// The finding for a person.
     pub(crate) fn finding(&self) -> Finding {
         let (before, after) = (self.track.before(), self.after());
-        let text = match self.track.alarm_at {
+        let alarm_at = self.track.alarm_at;
+        let since = alarm_at.and_then(|at| Some(self.onset()?.at.min(at)));
+        let text = match since.or(alarm_at) {
             Some(since) => wording::moved_since(&self.track.name, before, after, since),
             None => wording::moved(&self.track.name, before, after),
         };
@@ -298,7 +327,8 @@ impl Evidence<'_> {
                 .zip(after)
                 .and_then(|(b, a)| effect::harm(self.track, b, a)),
             p_value: Some(self.p_value),
-            alarm_at: self.track.alarm_at,
+            alarm_at,
+            since,
             text,
         }
     }

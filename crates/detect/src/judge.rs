@@ -4,7 +4,7 @@
 //! stand in, and the verdict says so.
 
 use backstay_model::metric::{MetricRole, Worse};
-use backstay_model::verdict::{Refusal, Verdict, VerdictKind};
+use backstay_model::verdict::{Harm, Refusal, Verdict, VerdictKind};
 use backstay_model::{MetricName, Span, Timestamp};
 
 use crate::choice::{Below, Choice};
@@ -15,7 +15,10 @@ use crate::season;
 use path::Path;
 
 mod decide;
+mod holes;
 mod path;
+
+pub use holes::Hole;
 
 /// Longest horizon that is judged row by row.
 const HORIZON_MAX: usize = 120;
@@ -63,6 +66,12 @@ pub struct SeriesVerdict {
     pub verdict: Verdict,
     /// Relative effect of the strongest column, "worse" up (`Both`: its size).
     pub effect: Option<f64>,
+    /// The smallest chance that the weakest column could have shown, shared over all columns: at a
+    /// smaller `alpha` nothing is ever called `hurt` by it, and nothing `healthy`. `None` when no column
+    /// is judged.
+    pub least_p_value: Option<f64>,
+    /// Times without rows since the change, in order of time; too many of them and nothing is `healthy`.
+    pub holes: Vec<Hole>,
     /// `ln Λ` of the mixture sequential probability ratio test of the strongest column: above 3 it is
     /// said to have moved, at 5 %. It explains; it has no part in the verdict.
     pub ln_likelihood_ratio: Option<f64>,
@@ -168,6 +177,7 @@ fn harm(verdict: &SeriesVerdict) -> bool {
 fn at_all_times(columns: &[Column], terms: &Terms<'_>) -> SeriesVerdict {
     let at = terms.changed_at;
     let mut verdict = at_all_widths(columns, terms);
+    holes::weigh(&mut verdict, columns, at);
     let rows = columns.iter().map(|c| since(c, at)).max().unwrap_or(0);
     let mut path = Path::unjudged(columns, at);
     if rows > HORIZON_MAX
@@ -289,6 +299,8 @@ fn together(first: SeriesVerdict, all: SeriesVerdict) -> SeriesVerdict {
     let least = chances.iter().flatten().copied().min_by(f64::total_cmp);
     let p_value = least.map(|p| (p / FIRST).min(1.0));
     let score = first.verdict.score.max(all.verdict.score);
+    let leasts = [first.least_p_value, all.least_p_value];
+    let least_p_value = leasts.iter().flatten().copied().max_by(f64::total_cmp);
     let alarms = [first.verdict.alarm_at, all.verdict.alarm_at];
     let alarm_at = alarms.into_iter().flatten().min();
     let at = first.verdict.at.max(all.verdict.at);
@@ -300,6 +312,16 @@ fn together(first: SeriesVerdict, all: SeriesVerdict) -> SeriesVerdict {
     for finding in &mut told.verdict.findings {
         decide::backdate(finding, &other.verdict.findings);
     }
+    // What one look saw begin before the change is not new because wider bins do not show it.
+    let old = other.verdict.refusals.contains(&Refusal::NotNew);
+    let statistical = VerdictKind::Hurt {
+        by: Harm::Statistical,
+    };
+    if old && told.verdict.kind == statistical {
+        told.verdict.kind = VerdictKind::Confounded;
+        told.verdict.refusals.push(Refusal::NotNew);
+    }
+    told.least_p_value = least_p_value.map(|p| (p / FIRST).min(1.0));
     told.verdict = Verdict {
         p_value,
         score,

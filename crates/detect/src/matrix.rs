@@ -19,7 +19,7 @@ use crate::wording;
 /// Harms that a healthy verdict may exclude, as excess factor; 1.0 = twice as bad.
 const LADDER: [f64; 6] = [0.05, 0.1, 0.2, 0.3, 0.5, 1.0];
 /// Share of the expected samples below which there is no verdict.
-const COVERAGE_MIN: f64 = 0.8;
+pub(crate) const COVERAGE_MIN: f64 = 0.8;
 /// Fewest samples since the change.
 const SAMPLES_MIN: u32 = 5;
 /// Bins since the change before statistics may act.
@@ -232,6 +232,10 @@ impl<'a> Case<'a> {
             1.0
         });
         let (name, recent, p) = (bad.track.name.clone(), bad.recent, bad.p_value / bad.weight);
+        if bad.old() {
+            self.refusals.push(Refusal::NotNew);
+            return Some(VerdictKind::Confounded);
+        }
         match self.explained(recent, &name) {
             Some(Demand::Level) => return Some(self.confounded()),
             Some(_) if silence::not_the_load(&self.watch.tracks) => {
@@ -426,6 +430,7 @@ fn silence(watch: &Watch) -> Option<Finding> {
         harm: None,
         p_value: None,
         alarm_at: None,
+        since: None,
         text: format!("no connection was answered from {from} to {to}"),
     })
 }
@@ -450,6 +455,7 @@ fn moved_mechanisms(watch: &Watch) -> impl Iterator<Item = Finding> {
             harm: effect::harm(track, before, after),
             p_value: None,
             alarm_at: None,
+            since: None,
             text: wording::moved(&track.name, Some(before), Some(after)),
         })
     })

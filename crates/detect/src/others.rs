@@ -83,6 +83,7 @@ mod tests {
             harm: Some(0.5),
             p_value: Some(1e-4),
             alarm_at: Some(Timestamp::from_secs(105)),
+            since: None,
             text: String::new(),
         }]
     }

@@ -74,7 +74,7 @@ impl<'a> Past<'a> {
         let maxima: Vec<PerWindow> = windows.iter().map(|w| w.1).collect();
         let mut track = self.frozen(self.split, self.points.len());
         let baseline = self.settle(&mut track, self.split, typical)?;
-        let weights = scan::weights(&maxima);
+        let weights = scan::weights(&maxima, self.horizon);
         let mut bank = Bank::default();
         for (placebo, maxima) in windows {
             let max = scan::weighted_max(&maxima, &weights);

@@ -34,11 +34,13 @@ pub struct Band {
 /// Half of a band, in standard deviations.
 const BAND: f64 = 2.0;
 /// Residuals are clipped here, so that one wild bin cannot carry a verdict.
-const CLIP: f64 = 5.0;
+pub(crate) const CLIP: f64 = 5.0;
 /// Standard deviations between the last rows and the hours before at which they are two levels.
 const OTHER_LEVEL: f64 = 2.0;
 /// Offset of the logarithm of a metric that falls silent now and then, as a share of its median.
 const SILENT_OFFSET: f64 = 0.25;
+/// Offset of a metric that was zero in every row: whatever it becomes is new, in any unit.
+const OF_NOTHING: f64 = 1e-6;
 /// Share of values below a tenth of the median from which on that is usual.
 const SILENT_SHARE: f64 = 0.01;
 /// Newest rows that are looked through for it.
@@ -60,7 +62,7 @@ const PRIOR_BINS: f64 = 10.0;
 pub(crate) enum Form {
     /// `ln(x + offset)`: rates, times, counts. The offset is 1 % of the median before, at least a
     /// tenth of the floor; a quarter for a metric that falls silent now and then; for one that is mostly
-    /// zero, its mean.
+    /// zero, its mean, and next to nothing for one that always was.
     Log { offset: f64 },
     /// In units of its own spread: a series with negative values.
     Linear { unit: f64 },
@@ -79,7 +81,7 @@ impl Form {
         };
         let offset = typical.max(0.1 * floor);
         Self::Log {
-            offset: if offset > 0.0 { offset } else { 1.0 },
+            offset: if offset > 0.0 { offset } else { OF_NOTHING },
         }
     }
 

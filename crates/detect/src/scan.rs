@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::residual::CLIP;
+
 /// Window lengths in bins; a shift of δ standard deviations is found after about (h/δ)² bins.
 pub(crate) const WINDOWS: [usize; 7] = [3, 5, 10, 20, 40, 80, 120];
 /// How many of the window lengths look at the spread as well: single bins are all spread.
@@ -121,6 +123,21 @@ impl Scan {
         best
     }
 
+    /// The largest statistic that clipped residuals can reach within `horizon` bins.
+    pub(crate) fn reach(&self, horizon: usize) -> f64 {
+        let fits = (0..self.weights.len()).filter(|i| length(*i) <= horizon);
+        let each = fits.map(|i| CLIP * (length(i) as f64).sqrt() * self.weights[i]);
+        each.fold(0.0, f64::max)
+    }
+
+    /// The usual size of a residual when that they scatter is what stands out most.
+    pub(crate) fn spread_at_peak(&self) -> Option<f64> {
+        let each = self.maxima.iter().zip(&self.weights).map(|(m, w)| m * w);
+        let most = each.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+        most.filter(|(place, _)| *place >= WINDOWS.len())
+            .map(|_| self.usual_size)
+    }
+
     /// The running maximum of each window length, unweighted.
     pub(crate) const fn maxima(&self) -> &PerWindow {
         &self.maxima
@@ -160,15 +177,31 @@ const fn plain() -> PerWindow {
 }
 
 /// Weights under which every window length is as likely to reach one in a harmless window: slow noise
-/// fills the long ones, and would hide a short effect. `harmless` are the maxima of such windows.
-pub(crate) fn weights(harmless: &[PerWindow]) -> PerWindow {
+/// fills the long ones, and would hide a short effect. `harmless` are the maxima of such windows of
+/// `horizon` bins. A length that does not fit into them has no say; where nothing ever moved, whatever
+/// moves is told.
+pub(crate) fn weights(harmless: &[PerWindow], horizon: usize) -> PerWindow {
     std::array::from_fn(|i| {
         let mut maxima: Vec<f64> = harmless.iter().map(|m| m[i]).collect();
         maxima.sort_by(f64::total_cmp);
-        let usual = crate::stats::quantile_sorted(&maxima, USUAL).unwrap_or(0.0);
-        // A length that never fits into the horizon has no noise and no say.
-        if usual > 0.0 { 1.0 / usual } else { 0.0 }
+        let usual = crate::stats::quantile_sorted(&maxima, USUAL);
+        let most = maxima.last().copied();
+        let known = [usual, most].into_iter().flatten().find(|m| *m > 0.0);
+        match known {
+            Some(size) => 1.0 / size,
+            None if length(i) <= horizon => 1.0,
+            None => 0.0,
+        }
     })
+}
+
+/// Bins of the window at a place of [`PerWindow`].
+const fn length(place: usize) -> usize {
+    if place < WINDOWS.len() {
+        WINDOWS[place]
+    } else {
+        WINDOWS[place - WIDE]
+    }
 }
 
 /// The maximum over the window lengths.

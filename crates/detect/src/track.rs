@@ -190,6 +190,16 @@ impl Track {
         stats::median(&away)
     }
 
+    /// Whether it was one value in every row before the change: no window says what a single row does.
+    pub(crate) fn constant_before(&self) -> bool {
+        self.pre.windows(2).all(|w| (w[0].value - w[1].value).abs() < f64::MIN_POSITIVE)
+    }
+
+    /// Whether it was zero in every row before the change.
+    pub(crate) fn new_to_it(&self) -> bool {
+        !self.pre.is_empty() && self.pre.iter().all(|p| p.value.abs() < f64::MIN_POSITIVE)
+    }
+
     /// Whether the metric never left zero: it says nothing and must change nothing.
     pub(crate) fn silent(&self) -> bool {
         self.pre

@@ -141,6 +141,7 @@ fn about(track: &Track, after: f64, since: Timestamp) -> Finding {
         harm: before.and_then(|b| crate::effect::harm(track, b, after)),
         p_value: None,
         alarm_at: Some(since),
+        since: Some(since),
         text: wording::moved_since(&track.name, before, Some(after), since),
     }
 }
@@ -155,6 +156,7 @@ fn probed(metric: &'static str, readings: &[&Reading], text: String) -> Finding 
         harm: None,
         p_value: None,
         alarm_at: readings.first().map(|r| r.at),
+        since: readings.first().map(|r| r.at),
         text,
     }
 }

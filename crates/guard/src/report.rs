@@ -246,6 +246,7 @@ mod tests {
             harm: None,
             p_value: None,
             alarm_at: Some(Timestamp(0)),
+            since: None,
             text: text.to_owned(),
         };
         let verdict = Verdict {

@@ -125,8 +125,11 @@ pub struct Finding {
     pub harm: Option<f64>,
     /// Calibrated p-value of this metric alone.
     pub p_value: Option<f64>,
-    /// When this metric passed its alarm level.
+    /// When this metric passed its alarm level: what began earlier was noticed then.
     pub alarm_at: Option<Timestamp>,
+    /// When what alarmed began, as far as the values tell.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
     /// One sentence for a person: `commits 1965/s -> 0/s since 18:04:11`.
     pub text: String,
 }

@@ -123,6 +123,7 @@ mod tests {
             harm: Some(harm),
             p_value: None,
             alarm_at: Some(Timestamp::from_secs(9)),
+            since: None,
             text: String::new(),
         }
     }

@@ -22,6 +22,8 @@ use crate::wording;
 const CLASS_SCORE: f64 = 10.0;
 /// Harm that a busy host does not excuse: twice the time.
 const TWICE: f64 = 1.0;
+/// Who can exclude no less than twice as bad excludes nothing.
+const EXCLUDES_MAX: f64 = 1.0;
 /// Newest rows that must still show the harm of an outcome.
 const LASTING: usize = 10;
 /// Share of the score that evidence keeps which does not make the change guilty: it still tells such a
@@ -76,6 +78,12 @@ pub(super) fn conclude(
     let frame = top.and_then(|e| e.track.frame.as_ref());
     SeriesVerdict {
         effect: top.and_then(effect_of),
+        least_p_value: evidence
+            .iter()
+            .filter_map(|e| Some(e.least_chance()? / e.weight.max(1e-12)))
+            .max_by(f64::total_cmp)
+            .map(|p| p.min(1.0)),
+        holes: Vec::new(),
         ln_likelihood_ratio: top.and_then(|e| msprt::ln_likelihood_ratio(e.track)),
         baseline: frame.map_or_else(|| "none".into(), |f| f.baseline()),
         verdict,
@@ -84,18 +92,23 @@ pub(super) fn conclude(
     }
 }
 
-/// A metric that another look saw alarm earlier has alarmed since then, in its sentence as well.
+/// A metric that another look saw alarm earlier has alarmed then, and began when that look says, in its
+/// sentence as well.
 pub(super) fn backdate(finding: &mut Finding, others: &[Finding]) {
     let Some(own) = finding.alarm_at else { return };
     let same = others.iter().filter(|f| f.metric == finding.metric);
-    let Some(earlier) = same.filter_map(|f| f.alarm_at).min().filter(|at| *at < own) else {
+    let alarmed = same.filter_map(|f| Some((f.alarm_at?, f.since)));
+    let Some((earlier, began)) = alarmed.min().filter(|(at, _)| *at < own) else {
         return;
     };
     let (metric, before, after) = (&finding.metric, finding.before, finding.after);
-    if finding.text == wording::moved_since(metric, before, after, own) {
-        finding.text = wording::moved_since(metric, before, after, earlier);
+    let told = finding.since.unwrap_or(own);
+    let since = began.unwrap_or(earlier);
+    if finding.text == wording::moved_since(metric, before, after, told) {
+        finding.text = wording::moved_since(metric, before, after, since);
     }
     finding.alarm_at = Some(earlier);
+    finding.since = Some(since);
 }
 
 /// Adds a class change that came after the rows that were judged one by one.
@@ -184,17 +197,25 @@ fn statistical(
     let alarmed = |e: &&Evidence<'_>| e.p_value <= policy.alpha_act * e.weight;
     let alarms: Vec<&Evidence<'_>> = evidence.iter().filter(alarmed).collect();
     if alarms.is_empty() {
-        return quiet(evidence, refusals);
+        return quiet(evidence, policy, refusals);
     }
     accused(&path.tracks, &alarms, policy, refusals)
 }
 
-/// No column alarmed: how much harm do the data exclude?
-fn quiet(evidence: &[Evidence<'_>], refusals: &mut Vec<Refusal>) -> VerdictKind {
+/// No column alarmed: could one have, and how much harm do the data exclude?
+fn quiet(
+    evidence: &[Evidence<'_>],
+    policy: &DetectPolicy,
+    refusals: &mut Vec<Refusal>,
+) -> VerdictKind {
     let enough = evidence.iter().all(|e| e.track.post.len() >= BINS_MIN);
+    let could = |e: &Evidence<'_>| {
+        let least = e.least_chance();
+        least.is_some_and(|least| least <= policy.alpha_act * e.weight)
+    };
     let bounds = evidence.iter().filter_map(Evidence::bound);
     let excluded = bounds.fold(0.0, f64::max);
-    if enough && excluded <= 1.0 {
+    if enough && evidence.iter().all(could) && excluded < EXCLUDES_MAX {
         return VerdictKind::Healthy {
             excludes: excluded.max(0.05),
         };
@@ -214,7 +235,7 @@ fn accused(
     let host = host(tracks);
     for e in alarms {
         let outcome = e.track.role.outcome();
-        if outcome && !e.track.lasts(LASTING) {
+        if (outcome || e.track.constant_before()) && !e.track.lasts(LASTING) {
             refusals.push(Refusal::Transient);
         } else if outcome && !e.matters(effect::gate(e.track, policy)) {
             refusals.push(Refusal::BelowGate);
@@ -223,6 +244,10 @@ fn accused(
                 && (matches!(host, Host::Taken | Host::Stolen)
                     || (host == Host::Busy && !e.surely(TWICE)));
             match by_load(tracks, e) {
+                _ if e.old() => {
+                    refusals.push(Refusal::NotNew);
+                    excuse.get_or_insert(VerdictKind::Confounded);
+                }
                 _ if contended => {
                     refusals.push(Refusal::HostContention);
                     excuse.get_or_insert(VerdictKind::Confounded);

@@ -159,7 +159,7 @@ impl Path {
 
 /// Whether a column may stand against the change: outcomes, or, when there are none, all but those
 /// that only explain.
-fn counts(role: MetricRole, columns: &[Column]) -> bool {
+pub(super) fn counts(role: MetricRole, columns: &[Column]) -> bool {
     let outcomes = columns.iter().any(|c| c.role.outcome());
     role.outcome() || (!outcomes && !matches!(role, MetricRole::Demand | MetricRole::Host))
 }

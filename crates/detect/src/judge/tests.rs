@@ -3,6 +3,7 @@ use crate::testing::{Noise, Random};
 use crate::wording;
 use backstay_model::verdict::Calibration;
 
+mod honest;
 mod properties;
 
 fn column(role: MetricRole, worse: Worse, points: Vec<Point>) -> Column {
@@ -99,6 +100,7 @@ fn no_sentence_says_since_a_later_moment_than_the_alarm() {
     for finding in &mut late.verdict.findings {
         let (before, after) = (finding.before, finding.after);
         finding.alarm_at = Some(later);
+        finding.since = Some(later);
         finding.text = wording::moved_since(&finding.metric, before, after, later);
     }
     let told = together(late, early.clone()).verdict;

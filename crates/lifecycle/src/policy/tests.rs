@@ -76,6 +76,7 @@ fn statistical(calibration: Calibration, harm: f64) -> Verdict {
         harm: Some(harm),
         p_value: Some(0.001),
         alarm_at: Some(NOW),
+        since: None,
         text: String::new(),
     };
     Verdict {

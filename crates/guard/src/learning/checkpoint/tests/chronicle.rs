@@ -298,6 +298,7 @@ impl Story {
                 harm: Some(after / before - 1.0),
                 p_value: Some(0.000_1 + self.dice.unit() / 20.0),
                 alarm_at,
+                since: None,
                 text: String::new(),
             }
         });
