@@ -190,6 +190,7 @@ fn finding(finding: &Finding) -> Value {
         "harm": finding.harm,
         "p_value": finding.p_value,
         "alarm_at": finding.alarm_at.map(|t| t.to_string()),
+        "since": finding.since.map(|t| t.to_string()),
         "text": finding.text,
     })
 }

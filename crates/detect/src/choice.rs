@@ -49,6 +49,8 @@ pub enum Why {
     NoneBetter,
     /// The one that was asked for could not be fitted.
     Refused(Unfit),
+    /// The line of this one begins too late for placebo windows around it.
+    BeginsLate(BaselineId),
     /// There are too few values for placebo windows around any line.
     TooFew,
 }
@@ -75,6 +77,10 @@ impl fmt::Display for Why {
             Self::Better => f.write_str("best in the back-test"),
             Self::NoneBetter => f.write_str("nothing else was 5 % better in the back-test"),
             Self::Refused(why) => write!(f, "the one asked for was refused: {why}"),
+            Self::BeginsLate(id) => write!(
+                f,
+                "the line of {id} begins too late for windows without a change around it"
+            ),
             Self::TooFew => f.write_str("too few rows before the change for another"),
         }
     }
@@ -95,6 +101,21 @@ impl Choice<'_> {
 }
 
 impl Chosen {
+    /// The seasonal median instead of another line, which leaves too few windows.
+    pub(crate) fn instead(&self, points: &[Point], scene: &Scene<'_>) -> Option<Self> {
+        if self.line.is_none() || self.below.id == SeasonalMedian.id() {
+            return None;
+        }
+        let chosen = seasonal(points, scene, Why::BeginsLate(self.below.id.clone()));
+        chosen.line.is_some().then(|| Self {
+            below: Below {
+                tried: self.below.tried.clone(),
+                ..chosen.below
+            },
+            ..chosen
+        })
+    }
+
     fn of(id: BaselineId, why: Why, line: Option<Vec<Point>>) -> Self {
         let tried = Vec::new();
         Self {

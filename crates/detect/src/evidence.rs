@@ -1,6 +1,6 @@
 //! What one metric says at one moment: its chance, its effect, and the harm its data exclude.
 
-use backstay_model::metric::MetricRole;
+use backstay_model::metric::{MetricRole, Worse};
 use backstay_model::verdict::Finding;
 use backstay_model::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,10 @@ const PRESENT_MIN: f64 = 0.8;
 const TIE: f64 = 0.1;
 /// Bins of the effect that is reported while it lasts.
 const RECENT_BINS: usize = 10;
+/// Factor by which the worst twentieth must become worse to matter.
+const EXTREMES_GATE: f64 = 1.5;
+/// Newest rows before the change whose worst twentieth is compared.
+const WORST_ROWS: usize = 360;
 /// Level of the upper bound of the harm.
 const BOUND_ALPHA: f64 = 0.05;
 /// Standard errors up to the bound: 1.645 for the level, a tenth for trimmed means, a tenth for the
@@ -288,6 +292,37 @@ impl Evidence<'_> {
         lost >= gate && effect::above_floor(self.track, before, now)
     }
 
+    /// Chance that the values of a harmless window are as extreme; `None` where no windows tell.
+    fn chance_of_extremes(&self) -> Option<f64> {
+        let (bank, bins) = self.judged.source.windows()?;
+        // Where any change counts, values that scatter more are part of the scan.
+        if self.track.worse == Worse::Both {
+            return None;
+        }
+        let chance = bank.chance_of_extremes(self.track.extremes()?)?;
+        Some((chance * self.judged.windows(bins) / self.judged.strictness).min(1.0))
+    }
+
+    /// The worst twentieth before and since the change, where it became worse by more than chance
+    /// (`alpha`, to be shared) and by an amount that matters.
+    pub(crate) fn worst_became_worse(&self, alpha: f64) -> Option<(f64, f64)> {
+        let chance = self.chance_of_extremes()?;
+        let near = &self.track.pre[self.track.pre.len().saturating_sub(WORST_ROWS)..];
+        let (before, after) = (self.track.worst(near)?, self.track.worst(&self.track.post)?);
+        let worse = match self.track.worse {
+            Worse::Down => before >= EXTREMES_GATE * after,
+            _ => after >= EXTREMES_GATE * before,
+        };
+        let matters = worse && effect::above_floor(self.track, before, after);
+        (matters && chance <= alpha * self.weight).then_some((before, after))
+    }
+
+    /// Whether windows of its own say what extremes are usual, or the scan looks at them.
+    pub(crate) fn knows_extremes(&self) -> bool {
+        let known = self.judged.source.windows().is_some();
+        known && (self.track.worse == Worse::Both || self.chance_of_extremes().is_some())
+    }
+
     /// When what it shows began.
     pub(crate) fn onset(&self) -> Option<Onset> {
         onset::onset(self.track)
@@ -344,7 +379,6 @@ mod tests {
     use super::*;
     use crate::testing::{Noise, Random};
     use backstay_model::MetricName;
-    use backstay_model::metric::Worse;
 
     #[test]
     fn the_bound_covers_the_truth_as_often_as_it_says() {

@@ -72,6 +72,9 @@ pub struct SeriesVerdict {
     pub least_p_value: Option<f64>,
     /// Times without rows since the change, in order of time; too many of them and nothing is `healthy`.
     pub holes: Vec<Hole>,
+    /// Whether the verdict is also about the worst values of every column, not about their middle alone:
+    /// only windows without a change say which extremes are usual.
+    pub about_extremes: bool,
     /// `ln Λ` of the mixture sequential probability ratio test of the strongest column: above 3 it is
     /// said to have moved, at 5 %. It explains; it has no part in the verdict.
     pub ln_likelihood_ratio: Option<f64>,
@@ -312,6 +315,12 @@ fn together(first: SeriesVerdict, all: SeriesVerdict) -> SeriesVerdict {
     for finding in &mut told.verdict.findings {
         decide::backdate(finding, &other.verdict.findings);
     }
+    let apart = other.verdict.refusals.contains(&Refusal::OnlyExtremes);
+    if apart && matches!(told.verdict.kind, VerdictKind::Healthy { .. }) {
+        told.verdict.kind = VerdictKind::Inconclusive;
+        told.verdict.refusals.push(Refusal::OnlyExtremes);
+    }
+    told.about_extremes |= other.about_extremes;
     // What one look saw begin before the change is not new because wider bins do not show it.
     let old = other.verdict.refusals.contains(&Refusal::NotNew);
     let statistical = VerdictKind::Hurt {

@@ -329,6 +329,10 @@ impl<'a> Case<'a> {
         if !traffic {
             return self.by_the_probe(fresh);
         }
+        if self.extremes() {
+            self.refusals.push(Refusal::OnlyExtremes);
+            return VerdictKind::Inconclusive;
+        }
         match self.excludes() {
             Some(excludes) => VerdictKind::Healthy { excludes },
             None if load::shift(&watch.tracks, watch.seen as usize) != Demand::Level => {
@@ -342,6 +346,13 @@ impl<'a> Case<'a> {
                 VerdictKind::Inconclusive
             }
         }
+    }
+
+    /// Whether the worst values of a metric became worse while its middle stayed.
+    fn extremes(&self) -> bool {
+        let alpha = self.watch.policy.alpha_act;
+        let mut each = self.evidence.iter().filter(|e| sized(e));
+        each.any(|e| e.worst_became_worse(alpha).is_some())
     }
 
     /// Whether anything worth comparing completes, or did.

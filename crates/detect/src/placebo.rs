@@ -36,6 +36,9 @@ pub(crate) struct Placebo {
     /// The same over the bins until each of [`CHECKPOINTS`] but the last, which is the end; `None` where
     /// nobody ends early, and of a window so long that its first bins left before its end.
     pub(crate) early: [Option<f32>; 2],
+    /// How extreme its values were; `None` of windows that were kept by earlier versions.
+    #[serde(default)]
+    pub(crate) extremes: Option<f32>,
 }
 
 impl Placebo {
@@ -45,6 +48,7 @@ impl Placebo {
             max: track.scan.max(),
             shift: track.median_distance(&track.post)?,
             early: [None; 2],
+            extremes: track.extremes().map(|e| e as f32),
         })
     }
 
@@ -163,6 +167,15 @@ impl Bank {
     /// windows. Ties count against us. Below `1/(n+1)` the tail is extrapolated by at most ten.
     pub(crate) fn p_value(&self, max: f64) -> Option<f64> {
         Some((self.inflation * self.ranks()?.p_value(max)).min(1.0))
+    }
+
+    /// Chance that a harmless window has values as extreme; `None` when there are too few windows.
+    pub(crate) fn chance_of_extremes(&self, extremes: f64) -> Option<f64> {
+        let known = self.placebos.iter().filter_map(|p| p.extremes);
+        let known: Vec<f64> = known.map(f64::from).collect();
+        let n = self.effective() * known.len() as f64 / self.placebos.len().max(1) as f64;
+        let ranks = (n >= WINDOWS_MIN).then(|| Ranks::of(known, n))?;
+        Some((self.inflation * ranks.p_value(extremes)).min(1.0))
     }
 
     /// Upper bound of the median distance that chance alone explains at level `alpha`, until the end

@@ -35,6 +35,9 @@ pub struct Band {
 const BAND: f64 = 2.0;
 /// Residuals are clipped here, so that one wild bin cannot carry a verdict.
 pub(crate) const CLIP: f64 = 5.0;
+/// Standard deviations from which on a value is an extreme one, and at which it is clipped.
+const EXTREME: f64 = 2.0;
+const EXTREME_MAX: f64 = 20.0;
 /// Standard deviations between the last rows and the hours before at which they are two levels.
 const OTHER_LEVEL: f64 = 2.0;
 /// Offset of the logarithm of a metric that falls silent now and then, as a share of its median.
@@ -220,6 +223,11 @@ impl Frame {
             _ => distance,
         };
         (near / self.scale).clamp(-CLIP, CLIP)
+    }
+
+    /// How far a value is beyond what is usual, in standard deviations, worse only: zero for the usual ones.
+    pub(crate) fn extreme(&self, point: Point) -> f64 {
+        (self.distance(point) / self.scale - EXTREME).clamp(0.0, EXTREME_MAX)
     }
 
     /// Where a value at `at` was expected; `None` where the centre line does not reach.

@@ -18,6 +18,8 @@ pub(crate) const PRE_MAX: usize = 600;
 pub(crate) const LATELY_BINS: usize = 120;
 /// Values kept since the change; in a longer watch the oldest leave.
 pub(crate) const POST_MAX: usize = 900;
+/// One in so many values is among the worst.
+const TWENTIETH: usize = 20;
 /// Bins of the went-away check.
 const STILL_BINS: usize = 3;
 
@@ -188,6 +190,24 @@ impl Track {
         let frame = self.frame.as_ref()?;
         let away: Vec<f64> = points.iter().map(|p| frame.distance(*p)).collect();
         stats::median(&away)
+    }
+
+    /// Mean of how extreme the values since the change are; `None` without any.
+    pub(crate) fn extremes(&self) -> Option<f64> {
+        let frame = self.frame.as_ref()?;
+        let each: Vec<f64> = self.post.iter().map(|p| frame.extreme(*p)).collect();
+        stats::mean(&each)
+    }
+
+    /// Mean of the worst twentieth of the values, "worse" up; `None` when that is fewer than two.
+    pub(crate) fn worst(&self, points: &[Point]) -> Option<f64> {
+        let mut worst = values(points);
+        worst.sort_by(f64::total_cmp);
+        if self.worse != Worse::Down {
+            worst.reverse();
+        }
+        let count = worst.len() / TWENTIETH;
+        (count >= 2).then(|| stats::mean(&worst[..count]))?
     }
 
     /// Whether it was one value in every row before the change: no window says what a single row does.

@@ -1,5 +1,6 @@
 //! Sentences for a person: `commits 1965/s -> 0/s since 18:04:11`.
 
+use backstay_model::verdict::Finding;
 use backstay_model::{MetricName, Timestamp};
 
 /// What moved, from where to where, since when.
@@ -21,6 +22,13 @@ pub(crate) fn moved_since(
     since: Timestamp,
 ) -> String {
     format!("{} since {}", moved(metric, before, after), clock(since))
+}
+
+/// Says of a finding where the worst twentieth of its values went.
+pub(crate) fn add_worst(finding: &mut Finding, before: f64, after: f64) {
+    let (_, unit) = words(finding.metric.as_str());
+    let (before, after) = (unit.text(before), unit.text(after));
+    finding.text += &format!("; its worst twentieth {before} -> {after}");
 }
 
 /// Time of day, UTC: `18:04:11`.

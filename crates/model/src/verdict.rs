@@ -148,6 +148,8 @@ pub enum Refusal {
     NoBaseline,
     /// Real, but smaller than what matters.
     BelowGate,
+    /// The middle of the values stayed; the worst of them became worse.
+    OnlyExtremes,
     /// Past harmless changes of this kind showed it as well.
     CommonAroundHarmlessChanges,
     /// Targets without the change show it too.
@@ -176,6 +178,7 @@ impl Refusal {
             Self::Transient => "it healed by itself",
             Self::NoBaseline => "there is no baseline yet",
             Self::BelowGate => "the effect is too small to matter",
+            Self::OnlyExtremes => "only the worst values became worse, not the usual ones",
             Self::CommonAroundHarmlessChanges => "harmless changes of this kind show it as well",
             Self::CommonCause => "targets without the change show it too",
             Self::OutsideTrainedLoad => "the load is outside what was learnt",

@@ -60,6 +60,7 @@ pub(crate) fn run(args: &Detect, out: Out) -> Result<Exit, Failure> {
     notes.iter().for_each(note);
     let peer = |c: &Column| said.peers.iter().any(|name| name == c.name.as_str());
     let (peers, columns): (Vec<Column>, Vec<Column>) = columns.into_iter().partition(peer);
+    columns::unjudged(&columns).iter().for_each(note);
     let terms = Terms {
         changed_at,
         alpha: args.alpha,

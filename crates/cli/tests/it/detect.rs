@@ -351,13 +351,13 @@ fn a_person_reads_what_moved_and_what_else_was_considered() {
     for piece in [
         "hurt: ",
         "latency 9.99 ms -> 16 ms",
-        "60 % worse; first seen ",
+        "60 % worse; noticed ",
         "│▇█",
         "^ alarm +",
         "baseline  flat-1 (too few rows",
         "considered besides the change:",
         "load           ruled out  rps +0 %: level",
-        "restart        ruled out",
+        "restart        unknown    no row is missing at the change, but rows 10 s apart",
     ] {
         assert!(ran.out.contains(piece), "no {piece} in\n{}", ran.out);
     }
@@ -393,8 +393,60 @@ fn a_person_reads_what_moved_and_what_else_was_considered() {
         [
             "load ruled_out",
             "other columns unknown",
-            "restart ruled_out",
+            "restart unknown",
             "before ruled_out"
         ]
     );
+}
+
+#[test]
+fn what_nobody_looked_at_is_not_said_to_be_ruled_out() {
+    let bench = Bench::new();
+    let rows = (0..1_200).map(|i| {
+        let better = if i < 1_000 { 1.0 } else { 0.5 };
+        let row = format!("{:.3},{:.3}", better * value(i), 5.0 + noise(i + 3));
+        (NOON + i * 10, Some(row))
+    });
+    bench.file("better.csv", &csv("latency_ms,queue", rows));
+    let say = |words: &str| bench.say(&format!("detect better.csv {words}"));
+    let told = say(&format!(
+        "--changed-at {} --role latency_ms=latency",
+        NOON + 10_000
+    ));
+    assert!(told.out.contains("No column became worse than is usual"));
+    assert!(told.out.contains("% better."), "{}", told.out);
+    assert!(told.err.contains("note: column queue is not judged"), "{}", told.err);
+    for (at, words) in [
+        (NOON - 50, "comes before the second row"),
+        (NOON + 90_000, "comes after the last row"),
+    ] {
+        let told = say(&format!("--changed-at {at}"));
+        let text: String = told.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(words), "{text}");
+        assert!(text.contains("there are no rows on both sides"), "{text}");
+        assert!(!text.contains("healthy"), "{text}");
+    }
+}
+
+#[test]
+fn hours_without_rows_and_a_level_nobody_can_show_are_told() {
+    let bench = Bench::new();
+    let rows = (0..1_100).map(|i| {
+        let later = if i < 1_030 { 0 } else { 10_800 };
+        (NOON + i * 60 + later, Some(format!("{:.3}", 10.0 + noise(i))))
+    });
+    bench.file("hole.csv", &csv("latency_ms", rows));
+    let at = NOON + 60_000;
+    let hole = judged(&bench, &format!("hole.csv --changed-at {at}"));
+    assert_eq!(hole["verdict"], "inconclusive");
+    assert_eq!(hole["missing"][0]["column"], "latency_ms");
+    let rows = (0..1_100).map(|i| (NOON + i * 60, Some(format!("{:.3}", 10.0 + noise(i)))));
+    bench.file("calm.csv", &csv("latency_ms", rows));
+    let calm = judged(&bench, &format!("calm.csv --changed-at {at}"));
+    assert_eq!(calm["verdict"], "healthy");
+    let words = format!("calm.csv --changed-at {at} --alpha 0.0003");
+    let tiny = judged(&bench, &words);
+    assert_eq!(tiny["verdict"], "inconclusive");
+    assert!(tiny["least_p_value"].as_f64().unwrap() > 0.000_3);
+    assert!(tiny["explanation"]["text"].as_str().unwrap().contains("decides nothing"));
 }

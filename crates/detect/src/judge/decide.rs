@@ -1,8 +1,8 @@
 //! What the columns of a recording, the load and class changes amount to.
 
-use backstay_model::Span;
 use backstay_model::metric::MetricRole;
 use backstay_model::verdict::{Calibration, Finding, Harm, Refusal, Trigger, Verdict, VerdictKind};
+use backstay_model::{MetricName, Span};
 
 use super::path::{ClassChange, Path};
 use super::{SeriesVerdict, path};
@@ -57,6 +57,12 @@ pub(super) fn conclude(
     let class = tripped.as_ref().map(|t| t.at);
     let strength = top.map_or(0.0, Evidence::strength);
     let mut findings: Vec<Finding> = evidence.iter().map(Evidence::finding).collect();
+    if refusals.contains(&Refusal::OnlyExtremes)
+        && let Some((name, before, after)) = worst(&evidence, policy.alpha_act)
+    {
+        let told = findings.iter_mut().filter(|f| f.metric == *name);
+        told.for_each(|f| wording::add_worst(f, before, after));
+    }
     if let Some(mut finding) = tripped.as_ref().map(|t| t.finding.clone()) {
         backdate(&mut finding, &findings);
         findings.insert(0, finding);
@@ -84,6 +90,7 @@ pub(super) fn conclude(
             .max_by(f64::total_cmp)
             .map(|p| p.min(1.0)),
         holes: Vec::new(),
+        about_extremes: !evidence.is_empty() && evidence.iter().all(Evidence::knows_extremes),
         ln_likelihood_ratio: top.and_then(|e| msprt::ln_likelihood_ratio(e.track)),
         baseline: frame.map_or_else(|| "none".into(), |f| f.baseline()),
         verdict,
@@ -213,6 +220,10 @@ fn quiet(
         let least = e.least_chance();
         least.is_some_and(|least| least <= policy.alpha_act * e.weight)
     };
+    if worst(evidence, policy.alpha_act).is_some() {
+        refusals.push(Refusal::OnlyExtremes);
+        return VerdictKind::Inconclusive;
+    }
     let bounds = evidence.iter().filter_map(Evidence::bound);
     let excluded = bounds.fold(0.0, f64::max);
     if enough && evidence.iter().all(could) && excluded < EXCLUDES_MAX {
@@ -222,6 +233,14 @@ fn quiet(
     }
     refusals.push(Refusal::TooFew);
     VerdictKind::Inconclusive
+}
+
+/// The first column whose worst values became worse, and from where to where.
+fn worst<'e>(evidence: &'e [Evidence<'_>], alpha: f64) -> Option<(&'e MetricName, f64, f64)> {
+    evidence.iter().find_map(|e| {
+        let (before, after) = e.worst_became_worse(alpha)?;
+        Some((&e.track.name, before, after))
+    })
 }
 
 /// Columns alarmed: is one of them harm that matters, lasts, and that the load does not explain?

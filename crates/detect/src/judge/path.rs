@@ -197,20 +197,22 @@ fn open(column: &Column, terms: &Terms<'_>, step: Span) -> Opened {
         &scene,
     );
     let flat = without_season(&chosen);
-    // A season that leaves too few windows is worse than none: without it, edges of days are noise.
-    let seasonal = Some(&chosen).filter(|c| c.line.is_some());
-    for chosen in seasonal.into_iter().chain([&flat]) {
-        let past = Past::new((&blank, form, chosen), points, split);
-        if let Some((track, bank)) = past.and_then(|past| past.calibrated()) {
-            return Opened {
-                track,
-                below: chosen.below.clone(),
-                source: Some(Source::Own {
-                    bank,
-                    bins: usize::MAX,
-                }),
-            };
-        }
+    // A line that leaves too few windows is worse than one that begins earlier, and any season better
+    // than none: without it, edges of days are noise.
+    let own = |chosen: &Chosen| {
+        let past = Past::new((&blank, form, chosen), points, split)?;
+        let (track, bank) = past.calibrated()?;
+        let bins = usize::MAX;
+        Some(Opened {
+            track,
+            below: chosen.below.clone(),
+            source: Some(Source::Own { bank, bins }),
+        })
+    };
+    let first = chosen.line.is_some().then(|| own(&chosen)).flatten();
+    let usual = || own(&chosen.instead(&transformed(points, form), &scene)?);
+    if let Some(opened) = first.or_else(usual).or_else(|| own(&flat)) {
+        return opened;
     }
     let track = blank.freeze(&pre[split.saturating_sub(PRE_BINS)..]);
     let near = points

@@ -16,7 +16,7 @@ pub(crate) fn cleared_early(watch: &Watch, checkpoint: usize, now: Timestamp) ->
     let mut case = Case::new(watch);
     let calm = watch.tripped.is_empty() && watch.falls.is_empty();
     let accused = case.accused().is_some();
-    if !calm || accused || !case.refusals.is_empty() || case.too_few(now) {
+    if !calm || accused || case.extremes() || !case.refusals.is_empty() || case.too_few(now) {
         return None;
     }
     let exposed = watch.probes.before >= PROBE_MIN && fresh(watch) >= FRESH_MIN;

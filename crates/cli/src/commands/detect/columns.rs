@@ -167,6 +167,23 @@ pub(super) fn columns(
     (columns, notes)
 }
 
+/// Which columns are not judged because others have the role of an outcome, to be said.
+pub(super) fn unjudged(columns: &[Column]) -> Option<String> {
+    if !columns.iter().any(|c| c.role.outcome()) {
+        return None;
+    }
+    let aside = columns.iter().filter(|c| c.role == MetricRole::Other);
+    let names: Vec<&str> = aside.map(|c| c.name.as_str()).collect();
+    let (them, are) = match names.as_slice() {
+        [] => return None,
+        [only] => (format!("column {only}"), "is"),
+        _ => (format!("columns {}", names.join(", ")), "are"),
+    };
+    Some(format!(
+        "{them} {are} not judged: beside throughput, latency or errors only columns with such a role are (--role)"
+    ))
+}
+
 /// The rows of a column that hold a number.
 pub(super) fn points(at: &[Timestamp], rows: &ColumnOfRows) -> Vec<Point> {
     at.iter()

@@ -1,7 +1,8 @@
 //! A verdict on recorded data, told: as a document, as a page, as a picture.
 
 use backstay_detect::choice::{Below, Why};
-use backstay_detect::{Clock, Column};
+use backstay_detect::{Clock, Column, Hole};
+use backstay_model::Timestamp;
 use backstay_model::verdict::{Calibration, Finding};
 use serde_json::{Map, Value, json};
 
@@ -41,6 +42,7 @@ pub(super) fn document(judged: Judged<'_>, story: &Story) -> Value {
                 "role": column.role,
                 "p_value": found.and_then(|f| f.p_value),
                 "alarm_at": found.and_then(|f| f.alarm_at).map(|t| t.to_string()),
+                "since": found.and_then(|f| f.since).map(|t| t.to_string()),
                 "effect": found.and_then(|f| f.harm),
                 "before": found.and_then(|f| f.before),
                 "after": found.and_then(|f| f.after),
@@ -60,14 +62,31 @@ pub(super) fn document(judged: Judged<'_>, story: &Story) -> Value {
         "p_value": verdict.p_value,
         "score": verdict.score,
         "alarm_at": verdict.alarm_at.map(|t| t.to_string()),
+        "since": since(judged).map(|t| t.to_string()),
         "effect": judged.verdict.effect,
         "baseline": judged.verdict.baseline,
         "calibration": verdict.calibration,
         "refusals": verdict.refusals.iter().map(|r| r.words()).collect::<Vec<_>>(),
         "changed_at": judged.changed_at.to_string(),
         "alpha": judged.alpha,
+        "least_p_value": judged.verdict.least_p_value,
+        "missing": judged.verdict.holes.iter().map(missing).collect::<Vec<_>>(),
         "explanation": story.document(),
         "per_metric": per_metric,
+    })
+}
+
+/// When the first of what alarmed began.
+fn since(judged: Judged<'_>) -> Option<Timestamp> {
+    let findings = judged.verdict.verdict.findings.iter();
+    findings.filter_map(|f| f.since).min()
+}
+
+fn missing(hole: &Hole) -> Value {
+    json!({
+        "column": hole.metric.as_str(),
+        "from": hole.from.to_string(),
+        "to": hole.to.to_string(),
     })
 }
 
@@ -188,6 +207,9 @@ fn facts(judged: Judged<'_>) -> Vec<Vec<crate::page::Cell>> {
         .alarm_at
         .map_or_else(|| "none".into(), |t| t.to_string());
     let mut rows = vec![vec![dim("alarm"), plain(alarm)]];
+    if let Some(since) = since(judged) {
+        rows.push(vec![dim("since"), plain(since.to_string())]);
+    }
     if let Some(effect) = judged.verdict.effect {
         let text = format!("{:+.0} % in the strongest column", effect * 100.0);
         rows.push(vec![dim("effect"), plain(text)]);

@@ -2,8 +2,8 @@
 //! considered.
 
 use backstay_detect::{Column, Point, SeriesVerdict, scores};
-use backstay_model::metric::MetricRole;
-use backstay_model::verdict::{Calibration, Finding, VerdictKind};
+use backstay_model::metric::{MetricRole, Worse};
+use backstay_model::verdict::{Calibration, Finding, Refusal, VerdictKind};
 use backstay_model::{Span, Timestamp};
 use serde_json::{Value, json};
 
@@ -11,6 +11,10 @@ use serde_json::{Value, json};
 const NEAR: usize = 60;
 /// Relative move of the demand that is worth a word.
 const DEMAND: f64 = 0.15;
+/// Improvement that is worth a word.
+const BETTER: f64 = 0.1;
+/// The shortest restart: rows further apart may have one between them.
+const RESTART: Span = Span::from_secs(2);
 /// Steps without a row that look like an interruption.
 const GAP_STEPS: i64 = 4;
 /// Values before the change whose anomaly scores are asked for, and among how many.
@@ -31,7 +35,7 @@ pub(super) struct Story {
 /// Another reason for what was seen.
 #[derive(Debug)]
 pub(super) struct Considered {
-    /// `load`, `other columns`, `restart`, `before`.
+    /// `load`, `other columns`, `restart`, `before`, `missing rows`.
     pub(super) what: &'static str,
     pub(super) ruling: Ruling,
     pub(super) text: String,
@@ -68,14 +72,22 @@ pub(super) struct Judged<'a> {
 
 impl Story {
     pub(super) fn of(judged: Judged<'_>) -> Self {
+        let mut sentences = vec![moved(judged), sure(judged)];
+        sentences.extend(beyond(judged));
+        // That there is nothing to compare is said before anything else.
+        let outside = outside(judged);
         Self {
-            sentences: vec![moved(judged), sure(judged)],
-            considered: vec![
-                load(judged),
-                others(judged),
-                restart(judged),
-                before(judged),
-            ],
+            sentences: outside.into_iter().chain(sentences).collect(),
+            considered: [
+                Some(load(judged)),
+                Some(others(judged)),
+                Some(restart(judged)),
+                Some(before(judged)),
+                missing(judged),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         }
     }
 
@@ -109,7 +121,7 @@ fn alarmed(judged: Judged<'_>) -> Option<&Finding> {
 fn moved(judged: Judged<'_>) -> String {
     let Some((found, at)) = alarmed(judged).and_then(|f| Some((f, f.alarm_at?))) else {
         return match judged.verdict.verdict.findings.first() {
-            Some(first) => format!("No column left what is usual; the nearest: {}.", first.text),
+            Some(first) => quiet(judged, first),
             None => "No column could be judged.".to_owned(),
         };
     };
@@ -121,7 +133,53 @@ fn moved(judged: Judged<'_>) -> String {
         format!(", {:.0} %{sign}", 100.0 * harm.abs())
     });
     let later = long(at.since(judged.changed_at));
-    format!("{}{size}; first seen {later} after the change.", found.text)
+    format!("{}{size}; noticed {later} after the change.", found.text)
+}
+
+/// No column alarmed: only what is worse was looked for, unless any change counts.
+fn quiet(judged: Judged<'_>, nearest: &Finding) -> String {
+    let column = judged.columns.iter().find(|c| c.name == nearest.metric);
+    let sides = column.map_or(Worse::Both, |c| c.worse);
+    if sides == Worse::Both {
+        return format!(
+            "No column left what is usual; the nearest: {}.",
+            nearest.text
+        );
+    }
+    let better = nearest.harm.filter(|harm| *harm <= -BETTER);
+    let better = better.map_or_else(String::new, |harm| {
+        format!(", {:.0} % better", 100.0 * harm.abs())
+    });
+    format!(
+        "No column became worse than is usual; the nearest: {}{better}.",
+        nearest.text
+    )
+}
+
+/// That the change lies where there are no rows, or at their very edge.
+fn outside(judged: Judged<'_>) -> Option<String> {
+    let rows = || judged.columns.iter().flat_map(|c| [c.points.first(), c.points.last()]);
+    let moments: Vec<Timestamp> = rows().flatten().map(|p| p.at).collect();
+    let (first, last) = (moments.iter().min()?, moments.iter().max()?);
+    let at = judged.changed_at;
+    if at > *last {
+        return Some(format!(
+            "The change at {at} comes after the last row, of {last}: nothing was recorded since."
+        ));
+    }
+    (at <= *first).then(|| {
+        format!("The change at {at} comes before the second row, the first is of {first}: nothing was recorded before.")
+    })
+}
+
+/// A level that these rows cannot show, either way.
+fn beyond(judged: Judged<'_>) -> Option<String> {
+    let least = judged.verdict.least_p_value.filter(|p| *p > judged.alpha)?;
+    Some(format!(
+        "With so few rows before the change no chance below {} can be told for every column: a level of {} decides nothing.",
+        percent(least),
+        percent(judged.alpha)
+    ))
 }
 
 fn sure(judged: Judged<'_>) -> String {
@@ -244,16 +302,62 @@ fn restart(judged: Judged<'_>) -> Considered {
                 long(gap)
             ),
         ),
-        None => (
-            Ruling::RuledOut,
-            "no row is missing at the change".to_owned(),
-        ),
+        None => unbroken(judged),
     };
     Considered {
         what: "restart",
         ruling,
         text,
     }
+}
+
+/// No row is missing at the change: what that says of a restart.
+fn unbroken(judged: Judged<'_>) -> (Ruling, String) {
+    let at = judged.changed_at;
+    let around = judged.columns.iter().filter_map(|c| {
+        let split = c.points.partition_point(|p| p.at < at);
+        let (before, since) = (c.points.get(split.checked_sub(1)?)?, c.points.get(split)?);
+        Some(since.at.since(before.at))
+    });
+    match around.min() {
+        None => (
+            Ruling::Unknown,
+            "there are no rows on both sides of the change".to_owned(),
+        ),
+        Some(apart) if apart <= RESTART => (
+            Ruling::RuledOut,
+            "no row is missing at the change".to_owned(),
+        ),
+        Some(apart) => (
+            Ruling::Unknown,
+            format!(
+                "no row is missing at the change, but rows {} apart do not show a short one",
+                long(apart)
+            ),
+        ),
+    }
+}
+
+/// Times without rows since the change.
+fn missing(judged: Judged<'_>) -> Option<Considered> {
+    let holes = &judged.verdict.holes;
+    let longest = holes.iter().max_by_key(|h| h.to.since(h.from))?;
+    let more = match holes.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let text = format!(
+        "{} has no row from {} to {} ({}){more}",
+        longest.metric,
+        longest.from,
+        longest.to,
+        long(longest.to.since(longest.from))
+    );
+    Some(Considered {
+        what: "missing rows",
+        ruling: Ruling::Possible,
+        text,
+    })
 }
 
 /// Whether the strongest column was already unusual before the change.
@@ -271,6 +375,13 @@ fn before(judged: Judged<'_>) -> Considered {
     let Some(column) = column else {
         return considered(Ruling::Unknown, "nothing was judged".to_owned());
     };
+    let old = judged.verdict.verdict.refusals.contains(&Refusal::NotNew);
+    if let Some(since) = first.and_then(|f| f.since).filter(|_| old) {
+        return considered(
+            Ruling::Explains,
+            format!("{} moved at {since}, before the change", column.name),
+        );
+    }
     let split = column.points.partition_point(|p| p.at < judged.changed_at);
     let scores = scores(&column.points[split.saturating_sub(SCORED)..split]);
     if scores.len() < 2 * LATELY {

@@ -1,6 +1,8 @@
 //! What recorded rows cannot show is not said of them.
 
 use super::*;
+use crate::baseline::{Baseline, BaselineId, Cost, Fitted, Needs, SeasonalMedian, Unfit};
+use crate::choice::Why;
 
 fn minutes(count: i64, value: impl Fn(i64) -> f64) -> Vec<Point> {
     let point = |minute: i64| Point {
@@ -130,4 +132,68 @@ fn what_began_before_the_change_is_not_blamed_on_it_and_since_is_when_it_began()
     }
     println!("blamed {blamed}/90, missed {missed}/60, off {off}/60");
     assert!(blamed <= 2 && missed <= 2 && off <= 4);
+}
+
+#[test]
+fn a_tail_that_grows_is_not_healthy_and_quiet_tails_are() {
+    let (mut cleared, mut unclear) = (0, 0);
+    for seed in 0..30 {
+        let judge = |points: Vec<Point>, at: Timestamp| {
+            judge_series(&[column(MetricRole::Latency, Worse::Up, points)], at, 0.05)
+        };
+        let (mut points, at) = week(seed, 1.0);
+        let quiet = judge(points.clone(), at);
+        assert!(quiet.about_extremes);
+        unclear += u32::from(quiet.verdict.refusals.contains(&Refusal::OnlyExtremes));
+        let since = points.iter_mut().filter(|p| p.at >= at);
+        since.skip(7).step_by(20).for_each(|p| p.value *= 4.0);
+        let tail = judge(points, at).verdict;
+        cleared += u32::from(tail.kind.word() == "healthy");
+        assert_ne!(tail.kind.word(), "hurt", "{tail:?}");
+        let told = tail.refusals.contains(&Refusal::OnlyExtremes);
+        assert!(!told || tail.findings[0].text.contains("; its worst twentieth "));
+    }
+    println!("tails cleared {cleared}/30, quiet ones unclear {unclear}/30");
+    assert!(cleared <= 3 && unclear <= 4);
+}
+
+/// A model that wants nearly all of the history before it says anything.
+#[derive(Debug)]
+struct Late;
+
+impl Baseline for Late {
+    fn id(&self) -> BaselineId {
+        BaselineId("late-1".into())
+    }
+    fn needs(&self) -> Needs {
+        SeasonalMedian.needs()
+    }
+    fn cost(&self) -> Cost {
+        Cost::Nightly
+    }
+    fn fit(&self, pre: &[Point]) -> Result<Box<dyn Fitted>, Unfit> {
+        if pre.last().is_none_or(|p| p.at < Timestamp::from_secs(5 * 86_400)) {
+            return Err(Unfit::Failed("not yet".into()));
+        }
+        Ok(Box::new(Late))
+    }
+}
+
+impl Fitted for Late {
+    fn predict(&self, at: &[Timestamp]) -> Result<Vec<f64>, Unfit> {
+        Ok(vec![0.0; at.len()])
+    }
+}
+
+#[test]
+fn a_line_that_begins_too_late_gives_way_to_the_seasonal_median_and_says_so() {
+    let (points, at) = week(6, 1.6);
+    let columns = [column(MetricRole::Latency, Worse::Up, points)];
+    let choice = Choice::Asked(&Late);
+    let verdict = judge_series_with(&columns, at, 0.05, &choice, &Clock::utc());
+    assert_eq!(verdict.baseline, "seasonal-median-1");
+    let why = &verdict.below[0].why;
+    assert_eq!(*why, Why::BeginsLate(BaselineId("late-1".into())));
+    assert_eq!(verdict.verdict.calibration, Calibration::Own);
+    assert_eq!(verdict.verdict.kind.word(), "hurt", "{:?}", verdict.verdict);
 }
