@@ -55,7 +55,9 @@ pub use banks::{Banks, Realised};
 pub use choice::Choice;
 pub use clock::Clock;
 pub use history::History;
-pub use judge::{Column, Hole, SeriesVerdict, Terms, judge_series, judge_series_on, judge_series_with};
+pub use judge::{
+    Column, Hole, SeriesVerdict, Terms, judge_series, judge_series_on, judge_series_with,
+};
 pub use names::role_of_name;
 pub use policy::DetectPolicy;
 pub use residual::{Band, Point};

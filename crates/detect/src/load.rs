@@ -7,6 +7,7 @@
 use backstay_model::metric::MetricRole;
 
 use crate::residual::Point;
+use crate::shipped;
 use crate::stats;
 use crate::track::{Track, values};
 
@@ -36,6 +37,14 @@ const PROPORTION: f64 = 1.5;
 const SAME_UNIT: f64 = 1.25;
 /// Share of what is asked for that still completes when only less is asked for.
 const SERVED: f64 = 0.95;
+/// Rise of completed work, beyond its noise, that makes a server busier.
+const BUSIER: f64 = 1.08;
+/// Standard errors of such a rise.
+const ROSE_ERRORS: f64 = 3.0;
+/// Standard error of a median over that of a mean, for normal noise.
+const MEDIAN: f64 = 1.25;
+/// Times as long that being busier explains at most.
+pub(crate) const QUEUES_MAX: f64 = 12.0;
 /// The metric that counts open sessions, whatever they do.
 const SESSIONS: &str = "sessions";
 
@@ -131,14 +140,69 @@ pub(crate) fn explained(
     }
     match matched_distance(track, tracks, bins) {
         Some(rest) if moved != Demand::Level && rest <= 0.5 * distance => Some(moved),
+        _ if busier(tracks, bins) && distance < QUEUES_MAX.ln() => Some(Demand::Level),
         _ => None,
     }
 }
 
+/// Whether clearly more completes than before, which no slower server does by itself, or clearly more is
+/// asked for and no less completes: near its capacity a little more work makes everything wait, by a factor
+/// that nobody knows who does not know the capacity.
+pub(crate) fn busier(tracks: &[Track], bins: usize) -> bool {
+    let lengths = [bins, 4 * bins, 12 * bins];
+    let any = |holds: &dyn Fn(usize) -> bool| lengths.iter().any(|bins| holds(*bins));
+    let asked = demand(tracks);
+    // Bursts before carry the mean: that there are none now is no fall.
+    let fell = asked.is_some_and(|asked| {
+        let middle = stats::median(&values(asked.newest(bins)));
+        let lower = middle
+            .zip(asked.before())
+            .is_some_and(|(now, was)| now < was);
+        lower && ratio(asked, bins).is_some_and(|mean| mean < 1.0)
+    });
+    let mut work = tracks
+        .iter()
+        .filter(|t| t.role == MetricRole::Throughput && !t.silent());
+    work.any(|done| {
+        let more = any(&|bins| rose(done, bins, BUSIER));
+        let kept = any(&|bins| ratio(done, bins).is_some_and(|r| r >= SERVED));
+        let overloaded = || {
+            let asked = asked.filter(|asked| alike(asked, done));
+            asked.is_some_and(|asked| any(&|bins| rose(asked, bins, SURGE)))
+        };
+        (more && !fell) || (kept && overloaded())
+    })
+}
+
+/// Whether the newest bins of a metric are above those before by this factor and by more than its noise,
+/// in the mean or, where bursts carry the mean, in the middle.
+fn rose(track: &Track, bins: usize, factor: f64) -> bool {
+    let pre = values(&track.pre[track.pre.len().saturating_sub(60)..]);
+    let post = values(track.newest(bins));
+    let (Some(mean), Some(middle)) = (stats::mean(&pre), stats::median(&pre)) else {
+        return false;
+    };
+    let away: f64 = pre.iter().map(|v| (v - mean).powi(2)).sum();
+    let spread = (away / pre.len() as f64).sqrt();
+    let counts = (1.0 / pre.len() as f64 + 1.0 / post.len().max(1) as f64).sqrt();
+    let memory = shipped::memory(stats::autocorrelation(&pre, mean));
+    let above = |before: f64, now: Option<f64>, spread: f64| {
+        let by = |now: f64| now >= factor * before && now - before >= ROSE_ERRORS * spread;
+        before > 0.0 && now.is_some_and(by)
+    };
+    let error = counts * memory;
+    let robust = MEDIAN * stats::mad(&pre, middle);
+    above(mean, stats::mean(&post), error * spread)
+        || above(middle, stats::median(&post), error * robust)
+}
+
 /// Whether what is asked for is counted like what completes: calls, not work in flight.
 fn counted_alike(tracks: &[Track], track: &Track) -> bool {
-    let asked = demand(tracks).and_then(Track::before);
-    matches!((asked, track.before()), (Some(asked), Some(done))
+    demand(tracks).is_some_and(|asked| alike(asked, track))
+}
+
+fn alike(asked: &Track, done: &Track) -> bool {
+    matches!((asked.before(), done.before()), (Some(asked), Some(done))
         if done > 0.0 && asked <= SAME_UNIT * done && done <= SAME_UNIT * asked)
 }
 
@@ -171,7 +235,7 @@ pub(crate) fn errors_in_proportion(
         .iter()
         .filter(|t| t.role == MetricRole::Throughput && !t.silent());
     let most = work.filter_map(|t| ratio(t, bins)).fold(0.0, f64::max);
-    if most < SURGE {
+    if most < BUSIER {
         return None;
     }
     let (before, now) = (values(&errors.pre), values(errors.newest(2 * bins)));

@@ -1,8 +1,8 @@
 //! The verdict matrix: what the metrics, the load, the host and the probe say together.
 
+use backstay_model::Timestamp;
 use backstay_model::metric::MetricRole;
 use backstay_model::verdict::{Calibration, Finding, Harm, Refusal, Verdict, VerdictKind};
-use backstay_model::{MetricName, Timestamp};
 
 use crate::audit::Promise;
 use crate::combine;
@@ -12,9 +12,8 @@ use crate::load::{self, Demand};
 use crate::placebo;
 use crate::policy::DetectPolicy;
 use crate::track::Track;
-use crate::trigger::{Host, Reach, silence};
+use crate::trigger::{self, Host, Reach};
 use crate::watch::{Baseline, Watch, host};
-use crate::wording;
 
 /// Harms that a healthy verdict may exclude, as excess factor; 1.0 = twice as bad.
 const LADDER: [f64; 6] = [0.05, 0.1, 0.2, 0.3, 0.5, 1.0];
@@ -40,6 +39,7 @@ const WINDOW: usize = 10;
 const CLASS_SCORE: f64 = 10.0;
 
 mod early;
+mod told;
 
 /// What the statistics of a watch amount to.
 struct Case<'a> {
@@ -51,6 +51,7 @@ struct Case<'a> {
 }
 
 pub(crate) use early::cleared_early;
+use told::{moved_mechanisms, note_probe_alone, silence};
 
 /// The verdict of a watch at `now`.
 pub(crate) fn verdict(watch: &Watch, now: Timestamp) -> Verdict {
@@ -238,7 +239,7 @@ impl<'a> Case<'a> {
         }
         match self.explained(recent, &name) {
             Some(Demand::Level) => return Some(self.confounded()),
-            Some(_) if silence::not_the_load(&self.watch.tracks) => {
+            Some(_) if trigger::silence::not_the_load(&self.watch.tracks) => {
                 return Some(VerdictKind::Confounded);
             }
             Some(_) => return Some(VerdictKind::WorkloadShift),
@@ -336,7 +337,7 @@ impl<'a> Case<'a> {
         match self.excludes() {
             Some(excludes) => VerdictKind::Healthy { excludes },
             None if load::shift(&watch.tracks, watch.seen as usize) != Demand::Level => {
-                if silence::not_the_load(&watch.tracks) {
+                if trigger::silence::not_the_load(&watch.tracks) {
                     return VerdictKind::Confounded;
                 }
                 VerdictKind::WorkloadShift
@@ -426,61 +427,6 @@ impl<'a> Case<'a> {
             note_probe_alone(&mut findings, self.watch.probes.since);
         }
         findings
-    }
-}
-
-/// For how long nobody answered: the reason for having no data.
-fn silence(watch: &Watch) -> Option<Finding> {
-    let silence = watch.probes.silence.filter(|s| s.to > watch.change_at)?;
-    let (from, to) = (wording::clock(silence.from), wording::clock(silence.to));
-    Some(Finding {
-        metric: MetricName::from_static("probe_connect_ms"),
-        role: MetricRole::Latency,
-        before: None,
-        after: None,
-        harm: None,
-        p_value: None,
-        alarm_at: None,
-        since: None,
-        text: format!("no connection was answered from {from} to {to}"),
-    })
-}
-
-/// Metrics that may not trigger but left their band: they explain.
-fn moved_mechanisms(watch: &Watch) -> impl Iterator<Item = Finding> {
-    let explains = |t: &&Track| !t.role.outcome() && !t.silent();
-    watch.tracks.iter().filter(explains).filter_map(|track| {
-        let frame = track.frame.as_ref()?;
-        let newest = track.newest(WINDOW);
-        let after = crate::stats::median(&crate::track::values(newest))?;
-        let before = track.before()?;
-        let away = track.median_distance(newest)?.abs();
-        if away < 4.0 * frame.scale || !effect::above_floor(track, before, after) {
-            return None;
-        }
-        Some(Finding {
-            metric: track.name.clone(),
-            role: track.role,
-            before: Some(before),
-            after: Some(after),
-            harm: effect::harm(track, before, after),
-            p_value: None,
-            alarm_at: None,
-            since: None,
-            text: wording::moved(&track.name, Some(before), Some(after)),
-        })
-    })
-}
-
-fn note_probe_alone(findings: &mut [Finding], readings: u32) {
-    let probe = findings
-        .iter_mut()
-        .find(|f| f.metric.as_str().starts_with("probe_"));
-    if let Some(finding) = probe {
-        finding.text = format!(
-            "{}; there is no traffic: this rests on {readings} probe readings alone",
-            finding.text
-        );
     }
 }
 

@@ -212,7 +212,9 @@ impl Track {
 
     /// Whether it was one value in every row before the change: no window says what a single row does.
     pub(crate) fn constant_before(&self) -> bool {
-        self.pre.windows(2).all(|w| (w[0].value - w[1].value).abs() < f64::MIN_POSITIVE)
+        self.pre
+            .windows(2)
+            .all(|w| (w[0].value - w[1].value).abs() < f64::MIN_POSITIVE)
     }
 
     /// Whether it was zero in every row before the change.

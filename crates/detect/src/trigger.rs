@@ -370,6 +370,10 @@ fn errors(scene: &Scene<'_>) -> Option<Tripped> {
         if !more || !(new || shared) || now - before < track.floor {
             return None;
         }
+        // More work fails more often in all, and no oftener of a thousand.
+        if load::errors_in_proportion(scene.tracks, track, BURST_BINS).is_some() {
+            return None;
+        }
         let since = track
             .newest(BURST_BINS)
             .iter()

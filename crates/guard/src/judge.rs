@@ -4,7 +4,7 @@ use backstay_detect::{Opening, Watch};
 use backstay_journal::{Condition, MetricStore, Notice, Presence, Record};
 use backstay_lifecycle::State;
 use backstay_lifecycle::policy::Brake;
-use backstay_lifecycle::state::Check;
+use backstay_lifecycle::state::{Check, Keeper};
 use backstay_model::change::{ChangeTime, TakesEffect};
 use backstay_model::decision::{HoldReason, SettingClass};
 use backstay_model::sample::{Held, ProbeStep};
@@ -239,6 +239,10 @@ impl<B: Books> Guard<B> {
                 turn.tell(&desk.target, Tidings::Watching { change_set, until });
                 return;
             }
+            Some(State::Kept {
+                by: Keeper::Verdict(v),
+                ..
+            }) if !v.kind.clears() => {}
             Some(State::Kept { .. }) => self.known_good(desk, id, turn),
             _ => self.lay_ready(desk, id),
         }

@@ -116,6 +116,7 @@ impl<B: Books> Guard<B> {
                 verdict: verdict.clone(),
             },
         );
+        let clears = verdict.kind.clears();
         let event = Event::Judged {
             at: turn.now,
             verdict,
@@ -124,7 +125,9 @@ impl<B: Books> Guard<B> {
         };
         if self.advance(desk, id, &event, turn) {
             desk.watches.remove(&id);
-            self.known_good(desk, id, turn);
+            if clears {
+                self.known_good(desk, id, turn);
+            }
             self.settle(desk, id, turn);
         }
     }

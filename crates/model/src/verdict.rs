@@ -52,12 +52,23 @@ pub enum VerdictKind {
     NoData,
 }
 
+/// Harm as excess factor: who cannot exclude that it is twice as bad has seen nothing, and proved nothing.
+pub const UNPROVEN: f64 = 1.0;
+
 impl VerdictKind {
+    /// Whether the data clear the change: harm that is less than twice as bad is excluded. A change that
+    /// is `Healthy` without it is kept, and its configuration is not known to be good.
+    #[must_use]
+    pub const fn clears(&self) -> bool {
+        matches!(self, Self::Healthy { excludes } if *excludes < UNPROVEN)
+    }
+
     /// The word: `workload shift`.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Hurt { .. } => "hurt",
+            Self::Healthy { excludes } if *excludes >= UNPROVEN => "no harm seen",
             Self::Healthy { .. } => "healthy",
             Self::WorkloadShift => "workload shift",
             Self::Confounded => "confounded",

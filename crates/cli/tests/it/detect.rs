@@ -415,7 +415,11 @@ fn what_nobody_looked_at_is_not_said_to_be_ruled_out() {
     ));
     assert!(told.out.contains("No column became worse than is usual"));
     assert!(told.out.contains("% better."), "{}", told.out);
-    assert!(told.err.contains("note: column queue is not judged"), "{}", told.err);
+    assert!(
+        told.err.contains("note: column queue is not judged"),
+        "{}",
+        told.err
+    );
     for (at, words) in [
         (NOON - 50, "comes before the second row"),
         (NOON + 90_000, "comes after the last row"),
@@ -433,7 +437,10 @@ fn hours_without_rows_and_a_level_nobody_can_show_are_told() {
     let bench = Bench::new();
     let rows = (0..1_100).map(|i| {
         let later = if i < 1_030 { 0 } else { 10_800 };
-        (NOON + i * 60 + later, Some(format!("{:.3}", 10.0 + noise(i))))
+        (
+            NOON + i * 60 + later,
+            Some(format!("{:.3}", 10.0 + noise(i))),
+        )
     });
     bench.file("hole.csv", &csv("latency_ms", rows));
     let at = NOON + 60_000;
@@ -448,5 +455,10 @@ fn hours_without_rows_and_a_level_nobody_can_show_are_told() {
     let tiny = judged(&bench, &words);
     assert_eq!(tiny["verdict"], "inconclusive");
     assert!(tiny["least_p_value"].as_f64().unwrap() > 0.000_3);
-    assert!(tiny["explanation"]["text"].as_str().unwrap().contains("decides nothing"));
+    assert!(
+        tiny["explanation"]["text"]
+            .as_str()
+            .unwrap()
+            .contains("decides nothing")
+    );
 }

@@ -1,7 +1,9 @@
 //! What the columns of a recording, the load and class changes amount to.
 
 use backstay_model::metric::MetricRole;
-use backstay_model::verdict::{Calibration, Finding, Harm, Refusal, Trigger, Verdict, VerdictKind};
+use backstay_model::verdict::{
+    Calibration, Finding, Harm, Refusal, Trigger, UNPROVEN, Verdict, VerdictKind,
+};
 use backstay_model::{MetricName, Span};
 
 use super::path::{ClassChange, Path};
@@ -22,8 +24,6 @@ use crate::wording;
 const CLASS_SCORE: f64 = 10.0;
 /// Harm that a busy host does not excuse: twice the time.
 const TWICE: f64 = 1.0;
-/// Who can exclude no less than twice as bad excludes nothing.
-const EXCLUDES_MAX: f64 = 1.0;
 /// Newest rows that must still show the harm of an outcome.
 const LASTING: usize = 10;
 /// Share of the score that evidence keeps which does not make the change guilty: it still tells such a
@@ -226,7 +226,7 @@ fn quiet(
     }
     let bounds = evidence.iter().filter_map(Evidence::bound);
     let excluded = bounds.fold(0.0, f64::max);
-    if enough && evidence.iter().all(could) && excluded < EXCLUDES_MAX {
+    if enough && evidence.iter().all(could) && excluded < UNPROVEN {
         return VerdictKind::Healthy {
             excludes: excluded.max(0.05),
         };

@@ -54,7 +54,11 @@ fn holes(column: &Column, changed_at: Timestamp, until: Timestamp) -> Vec<Hole> 
         return Vec::new();
     };
     let since = points[split..].iter().map(|p| p.at);
-    let moments: Vec<Timestamp> = [changed_at].into_iter().chain(since).chain([until]).collect();
+    let moments: Vec<Timestamp> = [changed_at]
+        .into_iter()
+        .chain(since)
+        .chain([until])
+        .collect();
     let hole = |pair: &[Timestamp]| {
         let (from, to) = (pair[0], pair[1]);
         (to.since(from).0 as f64 > HOLE_STEPS * usual.0 as f64).then(|| Hole {

@@ -80,6 +80,10 @@ pub(super) fn latency(scene: &Scene<'_>) -> Option<Tripped> {
     }
     scene.of_role(MetricRole::Latency).find_map(|track| {
         let (bins, after) = lasting(scene, track, windows(scene, witness(scene, track))?)?;
+        let times = worse_by(track, track.before()?, after)?;
+        if times < load::QUEUES_MAX && load::busier(scene.tracks, bins) {
+            return None;
+        }
         tripped(scene, track, bins, after)
     })
 }

@@ -30,7 +30,11 @@ fn counts(
     let mut counts = std::collections::BTreeMap::new();
     for seed in seeds {
         let end = run(seed);
-        let mut word = end.last.kind.word().to_owned();
+        // How much harm is excluded is asked where it matters.
+        let mut word = match &end.last.kind {
+            VerdictKind::Healthy { .. } => "healthy".to_owned(),
+            other => other.word().to_owned(),
+        };
         if end.hurt_after.is_some() {
             "hurt".clone_into(&mut word);
         }

@@ -179,7 +179,7 @@ impl Reporter {
                 Harm::Unknown
             }
             VerdictKind::Hurt { .. } => Harm::Hurt,
-            VerdictKind::Healthy { .. } => Harm::Fine,
+            _ if verdict.kind.clears() => Harm::Fine,
             _ => Harm::Unknown,
         };
         let clear = !matches!(

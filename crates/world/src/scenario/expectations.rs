@@ -6,9 +6,10 @@ use super::Expectation;
 use super::line::Line;
 
 /// Words of verdicts.
-const VERDICTS: [&str; 6] = [
+const VERDICTS: [&str; 7] = [
     "hurt",
     "healthy",
+    "no harm seen",
     "workload shift",
     "confounded",
     "inconclusive",

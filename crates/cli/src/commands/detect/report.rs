@@ -70,6 +70,7 @@ pub(super) fn document(judged: Judged<'_>, story: &Story) -> Value {
         "changed_at": judged.changed_at.to_string(),
         "alpha": judged.alpha,
         "least_p_value": judged.verdict.least_p_value,
+        "about_extremes": judged.verdict.about_extremes,
         "missing": judged.verdict.holes.iter().map(missing).collect::<Vec<_>>(),
         "explanation": story.document(),
         "per_metric": per_metric,

@@ -73,6 +73,7 @@ pub(super) struct Judged<'a> {
 impl Story {
     pub(super) fn of(judged: Judged<'_>) -> Self {
         let mut sentences = vec![moved(judged), sure(judged)];
+        sentences.extend(middle(judged));
         sentences.extend(beyond(judged));
         // That there is nothing to compare is said before anything else.
         let outside = outside(judged);
@@ -158,7 +159,12 @@ fn quiet(judged: Judged<'_>, nearest: &Finding) -> String {
 
 /// That the change lies where there are no rows, or at their very edge.
 fn outside(judged: Judged<'_>) -> Option<String> {
-    let rows = || judged.columns.iter().flat_map(|c| [c.points.first(), c.points.last()]);
+    let rows = || {
+        judged
+            .columns
+            .iter()
+            .flat_map(|c| [c.points.first(), c.points.last()])
+    };
     let moments: Vec<Timestamp> = rows().flatten().map(|p| p.at).collect();
     let (first, last) = (moments.iter().min()?, moments.iter().max()?);
     let at = judged.changed_at;
@@ -170,6 +176,17 @@ fn outside(judged: Judged<'_>) -> Option<String> {
     (at <= *first).then(|| {
         format!("The change at {at} comes before the second row, the first is of {first}: nothing was recorded before.")
     })
+}
+
+/// What *healthy* is about.
+fn middle(judged: Judged<'_>) -> Option<String> {
+    let healthy = matches!(judged.verdict.verdict.kind, VerdictKind::Healthy { .. });
+    let text = if judged.verdict.about_extremes {
+        "The worst of the values are what they were, too."
+    } else {
+        "This is about the middle of the values: too few rows before the change tell how far the worst of them usually are."
+    };
+    healthy.then(|| text.to_owned())
 }
 
 /// A level that these rows cannot show, either way.

@@ -172,7 +172,10 @@ impl Baseline for Late {
         Cost::Nightly
     }
     fn fit(&self, pre: &[Point]) -> Result<Box<dyn Fitted>, Unfit> {
-        if pre.last().is_none_or(|p| p.at < Timestamp::from_secs(5 * 86_400)) {
+        if pre
+            .last()
+            .is_none_or(|p| p.at < Timestamp::from_secs(5 * 86_400))
+        {
             return Err(Unfit::Failed("not yet".into()));
         }
         Ok(Box::new(Late))
