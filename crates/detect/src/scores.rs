@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::residual::{Form, Point};
 use crate::season;
-use crate::stats;
+use crate::stats::{self, Sliding};
 
 /// Rows whose median is the centre line without a season.
 const LEVEL_ROWS: usize = 60;
@@ -40,18 +40,23 @@ pub fn scores(rows: &[Point]) -> Vec<f64> {
         season::step_of(&values[..values.len().min(PROBATION)]),
         &Clock::utc(),
     );
+    let mut line = line.iter().peekable();
     let away: Vec<f64> = values
         .iter()
-        .map(|p| match line.binary_search_by_key(&p.at, |l| l.at) {
-            Ok(i) => p.value - line[i].value,
-            Err(_) => p.value,
+        .map(|p| {
+            while line.next_if(|l| l.at < p.at).is_some() {}
+            match line.peek().filter(|l| l.at == p.at) {
+                Some(below) => p.value - below.value,
+                None => p.value,
+            }
         })
         .collect();
     let mut past = Ranked::default();
+    let mut usual = Usual::default();
     let mut residuals: Vec<f64> = Vec::with_capacity(away.len());
     (0..away.len())
         .map(|i| {
-            residuals.push(residual(&away, i));
+            residuals.push(usual.residual(&away, i));
             if i < PROBATION {
                 return 0.0;
             }
@@ -63,13 +68,32 @@ pub fn scores(rows: &[Point]) -> Vec<f64> {
         .collect()
 }
 
-/// Distance of row `i` from the median of the rows before it, in their standard deviations.
-fn residual(away: &[f64], i: usize) -> f64 {
-    let Some(level) = stats::median(&away[i.saturating_sub(LEVEL_ROWS)..i]) else {
-        return 0.0;
-    };
-    let scale = stats::mad(&away[i.saturating_sub(SCALE_ROWS)..i], level).max(SCALE_MIN);
-    ((away[i] - level) / scale).clamp(-CLIP, CLIP)
+/// The rows before the one that is scored: millions of rows are only slid over.
+#[derive(Default)]
+struct Usual {
+    level: Sliding,
+    scale: Sliding,
+}
+
+impl Usual {
+    /// Distance of row `i` from the median of the rows before it, in their standard deviations; rows are
+    /// asked for one after the other.
+    fn residual(&mut self, away: &[f64], i: usize) -> f64 {
+        let Some(newest) = i.checked_sub(1) else {
+            return 0.0;
+        };
+        for (window, rows) in [(&mut self.level, LEVEL_ROWS), (&mut self.scale, SCALE_ROWS)] {
+            window.insert(away[newest]);
+            if let Some(left) = newest.checked_sub(rows) {
+                window.remove(away[left]);
+            }
+        }
+        let Some(level) = self.level.median() else {
+            return 0.0;
+        };
+        let scale = self.scale.mad(level).max(SCALE_MIN);
+        ((away[i] - level) / scale).clamp(-CLIP, CLIP)
+    }
 }
 
 /// Largest scaled sum of the newest residuals, either way.

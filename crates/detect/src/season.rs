@@ -1,7 +1,7 @@
 //! The causal centre line of a whole recorded series: for each moment the same time of the days
 //! before it, never anything later.
 
-use backstay_model::Span;
+use backstay_model::{Span, Timestamp};
 
 use crate::clock::Clock;
 use crate::residual::Point;
@@ -14,6 +14,8 @@ const DAYS: i64 = 7;
 pub(crate) const ROWS_MAX: usize = 32_000;
 /// Bins on each side of the same time of day.
 const REACH: i64 = 3;
+/// Points that are passed one by one to where the next one is sought.
+const SLIDE_MAX: usize = 32;
 /// Fewest days of history before a season is used.
 const DAYS_MIN: i64 = 2;
 /// History that has no line: it is what the line is learnt from.
@@ -48,6 +50,7 @@ fn below(newest: &[Point], points: &[Point], step: Span, clock: &Clock) -> Vec<P
     let shapes = level_free(points, step);
     let points = &shapes[..];
     let mut near: Vec<f64> = Vec::new();
+    let mut places = [0_usize; DAYS as usize];
     newest
         .iter()
         .filter(|p| p.at.since(first.at).0 >= DAYS_MIN * DAY_US)
@@ -56,7 +59,8 @@ fn below(newest: &[Point], points: &[Point], step: Span, clock: &Clock) -> Vec<P
             for day in 1..=DAYS {
                 let centre = clock.days_before(point.at, day);
                 let reach = Span(REACH * step.0 + step.0 / 2);
-                let from = points.partition_point(|p| p.at < centre - reach);
+                let from = slide(points, places[day as usize - 1], centre - reach);
+                places[day as usize - 1] = from;
                 let same = points[from..].iter().take_while(|p| p.at <= centre + reach);
                 near.extend(same.map(|p| p.value));
             }
@@ -66,6 +70,18 @@ fn below(newest: &[Point], points: &[Point], step: Span, clock: &Clock) -> Vec<P
             })
         })
         .collect()
+}
+
+/// The first of the points at or after `moment`, sought from `place` on: the next one is near, unless
+/// a clock moved.
+fn slide(points: &[Point], place: usize, moment: Timestamp) -> usize {
+    let near = points[place..].iter().take(SLIDE_MAX);
+    let passed = near.take_while(|p| p.at < moment).count();
+    let ahead = place > 0 && points[place - 1].at >= moment;
+    if ahead || passed == SLIDE_MAX {
+        return points.partition_point(|p| p.at < moment);
+    }
+    place + passed
 }
 
 /// Bins of a day, of which its level is the median.
@@ -125,7 +141,6 @@ pub(crate) fn step_of(points: &[Point]) -> Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use backstay_model::Timestamp;
 
     const MINUTE: Span = Span::from_secs(60);
 

@@ -33,6 +33,64 @@ pub(crate) fn mad(values: &[f64], centre: f64) -> f64 {
     median_mut(&mut away).unwrap_or(0.0) * MAD_TO_SD
 }
 
+/// The newest values of a series in order of size: medians of it without sorting again.
+#[derive(Debug, Default)]
+pub(crate) struct Sliding {
+    sorted: Vec<f64>,
+}
+
+impl Sliding {
+    /// Takes in a value.
+    pub(crate) fn insert(&mut self, value: f64) {
+        let place = self.place(value);
+        self.sorted.insert(place, value);
+    }
+
+    /// Gives up a value that it has.
+    pub(crate) fn remove(&mut self, value: f64) {
+        let place = self.place(value);
+        self.sorted.remove(place);
+    }
+
+    fn place(&self, value: f64) -> usize {
+        let below = |v: &f64| v.total_cmp(&value).is_lt();
+        self.sorted.partition_point(below)
+    }
+
+    /// As [`median`].
+    pub(crate) fn median(&self) -> Option<f64> {
+        let half = self.sorted.len() / 2;
+        let upper = *self.sorted.get(half)?;
+        let even = self.sorted.len().is_multiple_of(2);
+        Some(if even {
+            f64::midpoint(self.sorted[half - 1], upper)
+        } else {
+            upper
+        })
+    }
+
+    /// As [`mad`]: from the centre outwards, the nearer side first, until half of the values are passed.
+    pub(crate) fn mad(&self, centre: f64) -> f64 {
+        let (below, above) = self.sorted.split_at(self.place(centre));
+        let (mut below, mut above) = (below.iter().rev(), above.iter());
+        let away = |v: &f64| (v - centre).abs();
+        let (mut left, mut right) = (below.next().map(away), above.next().map(away));
+        let (mut last, mut now) = (0.0, 0.0);
+        for _ in 0..=self.sorted.len() / 2 {
+            last = now;
+            match (left, right) {
+                (Some(l), r) if r.is_none_or(|r| l <= r) => {
+                    (now, left) = (l, below.next().map(away));
+                }
+                (_, Some(r)) => (now, right) = (r, above.next().map(away)),
+                _ => return 0.0,
+            }
+        }
+        let even = self.sorted.len().is_multiple_of(2);
+        MAD_TO_SD * if even { f64::midpoint(last, now) } else { now }
+    }
+}
+
 /// The mean without the lowest and highest fifth: nearly as sharp as the mean on normal noise, and
 /// blind to spikes. `None` for an empty slice.
 pub(crate) fn trimmed_mean(values: &[f64]) -> Option<f64> {
@@ -69,6 +127,33 @@ pub(crate) fn quantile_sorted(sorted: &[f64], q: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sliding_window_says_what_sorting_anew_says() {
+        let mut random = crate::testing::Random::new(9);
+        // Many ties, and zeros of both signs.
+        let values: Vec<f64> = (0..600)
+            .map(|i| match i % 7 {
+                0 => -0.0,
+                1 => 0.0,
+                2 => 1.0,
+                _ => (4.0 * random.normal()).round() / 4.0,
+            })
+            .collect();
+        let mut sliding = Sliding::default();
+        assert_eq!((sliding.median(), sliding.mad(1.0).to_bits()), (None, 0));
+        for (i, value) in values.iter().enumerate() {
+            sliding.insert(*value);
+            if i >= 50 {
+                sliding.remove(values[i - 50]);
+            }
+            let window = &values[i.saturating_sub(49)..=i];
+            assert_eq!(sliding.median(), median(window));
+            for centre in [0.0, -1.5, random.normal()] {
+                assert!((sliding.mad(centre) - mad(window, centre)).abs() < 1e-12);
+            }
+        }
+    }
 
     #[test]
     fn medians_and_deviations() {

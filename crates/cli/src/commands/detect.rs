@@ -23,6 +23,9 @@ use moment::Reading;
 use story::{Judged, Story};
 use table::{Recorded, Writing};
 
+/// Bytes of scores that are written at a time.
+const CHUNK: usize = 1 << 16;
+
 /// Judges the file, or scores its rows.
 pub(crate) fn run(args: &Detect, out: Out) -> Result<Exit, Failure> {
     let asked = Asked::parse(&args.baseline)?;
@@ -128,7 +131,8 @@ fn write_scores(recorded: &Recorded, roles: &[Named], out: Out) -> Result<(), Fa
     let column = scored(recorded, roles)?;
     let points = columns::points(&recorded.at, column);
     let mut scores = scores(&points).into_iter();
-    let mut text = String::from("timestamp,value,anomaly_score\n");
+    out.text("timestamp,value,anomaly_score\n");
+    let mut text = String::new();
     for (written, value) in recorded.written.iter().zip(&column.values) {
         // A row without a number cannot be judged: it says nothing, and scores zero.
         let (shown, score) = if value.is_finite() {
@@ -137,6 +141,10 @@ fn write_scores(recorded: &Recorded, roles: &[Named], out: Out) -> Result<(), Fa
             (String::new(), 0.0)
         };
         text.push_str(&format!("{written},{shown},{score:.6}\n"));
+        if text.len() >= CHUNK {
+            out.text(&text);
+            text.clear();
+        }
     }
     out.text(&text);
     Ok(())

@@ -1,5 +1,6 @@
 use backstay_model::change::TakesEffect;
 use backstay_model::value::Scope;
+use backstay_model::verdict::VerdictKind;
 
 use crate::testing::bed::{End, Spread, State, Story};
 
