@@ -233,6 +233,11 @@ impl Evidence<'_> {
         matches!(self.judged.source, Source::Own { .. })
     }
 
+    /// The place of its track.
+    pub(crate) const fn place(&self) -> usize {
+        self.judged.track
+    }
+
     /// How much it says against the change, comparable between metrics: decimal orders of magnitude of
     /// its shared chance, and, where that is at its floor, the size of the scan.
     pub(crate) fn strength(&self) -> f64 {

@@ -14,6 +14,7 @@ use crate::residual::{Band, Point, clean};
 use crate::season;
 use path::Path;
 
+mod daytime;
 mod decide;
 mod holes;
 mod path;

@@ -206,7 +206,7 @@ fn statistical(
     if alarms.is_empty() {
         return quiet(evidence, policy, refusals);
     }
-    accused(&path.tracks, &alarms, policy, refusals)
+    accused(path, &alarms, policy, refusals)
 }
 
 /// No column alarmed: could one have, and how much harm do the data exclude?
@@ -245,13 +245,18 @@ fn worst<'e>(evidence: &'e [Evidence<'_>], alpha: f64) -> Option<(&'e MetricName
 
 /// Columns alarmed: is one of them harm that matters, lasts, and that the load does not explain?
 fn accused(
-    tracks: &[Track],
+    path: &Path,
     alarms: &[&Evidence<'_>],
     policy: &DetectPolicy,
     refusals: &mut Vec<Refusal>,
 ) -> VerdictKind {
     let mut excuse = None;
+    let tracks = &path.tracks;
     let host = host(tracks);
+    let by_the_clock = |e: &Evidence<'_>| {
+        let daytime = path.daytimes.get(e.place()).copied().flatten();
+        daytime.is_some_and(|daytime| daytime.excuses(e))
+    };
     for e in alarms {
         let outcome = e.track.role.outcome();
         if (outcome || e.track.constant_before()) && !e.track.lasts(LASTING) {
@@ -263,6 +268,10 @@ fn accused(
                 && (matches!(host, Host::Taken | Host::Stolen)
                     || (host == Host::Busy && !e.surely(TWICE)));
             match by_load(tracks, e) {
+                _ if by_the_clock(e) => {
+                    refusals.push(Refusal::Uncalibrated);
+                    excuse.get_or_insert(VerdictKind::Inconclusive);
+                }
                 _ if e.old() => {
                     refusals.push(Refusal::NotNew);
                     excuse.get_or_insert(VerdictKind::Confounded);

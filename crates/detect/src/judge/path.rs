@@ -3,6 +3,7 @@
 use backstay_model::metric::MetricRole;
 use backstay_model::{Span, Timestamp};
 
+use super::daytime::Daytime;
 use super::{Column, SHIPPED_MAX, Terms};
 use crate::audit::Promise;
 use crate::baseline::Flat;
@@ -34,6 +35,8 @@ pub(super) struct Path {
     pub(super) tracks: Vec<Track>,
     pub(super) judged: Vec<Judged>,
     pub(super) below: Vec<Below>,
+    /// For each track what is known of the time of day, where its season is not.
+    pub(super) daytimes: Vec<Option<Daytime>>,
     pub(super) step: Span,
 }
 
@@ -44,6 +47,7 @@ impl Path {
             tracks: Vec::new(),
             judged: Vec::new(),
             below: Vec::new(),
+            daytimes: Vec::new(),
             step: Span(1),
         };
         for column in columns {
@@ -67,6 +71,7 @@ impl Path {
             }
             path.tracks.push(opened.track);
             path.below.push(opened.below);
+            path.daytimes.push(Daytime::of(column, terms));
         }
         let roles: Vec<MetricRole> = path
             .judged
@@ -95,6 +100,7 @@ impl Path {
             tracks: columns.iter().map(track).collect(),
             judged: Vec::new(),
             below: Vec::new(),
+            daytimes: Vec::new(),
             step: steps.max().unwrap_or(Span(1)),
         }
     }

@@ -200,3 +200,44 @@ fn a_line_that_begins_too_late_gives_way_to_the_seasonal_median_and_says_so() {
     assert_eq!(verdict.verdict.calibration, Calibration::Own);
     assert_eq!(verdict.verdict.kind.word(), "hurt", "{:?}", verdict.verdict);
 }
+
+/// Minutes of a target that is busy from eight to six, twice as slow then, with edges of half an hour.
+fn office(seed: u64, from: i64, count: i64) -> Vec<Point> {
+    let (mut random, mut noise) = (Random::new(seed), Noise::new(0.6));
+    let early = 30 * (seed as i64 % 3);
+    let point = |minute: i64| {
+        let of_day = (minute - early).rem_euclid(1440) as f64;
+        let up = ((of_day - 480.0) / 30.0).clamp(0.0, 1.0);
+        let down = ((of_day - 1080.0) / 30.0).clamp(0.0, 1.0);
+        let innovation = random.normal();
+        Point {
+            at: Timestamp::from_secs(60 * minute),
+            value: 10.0 * (0.7 * (up - down) + 0.08 * noise.next(innovation)).exp(),
+        }
+    };
+    (from..from + count).map(point).collect()
+}
+
+#[test]
+fn the_edge_of_a_day_is_not_harm_where_the_season_cannot_be_known() {
+    for hours in [6, 24, 30, 47] {
+        let (mut blamed, mut found) = (0, 0);
+        // A change at every quarter of an hour of a day.
+        for seed in 0..96 {
+            let change = 4 * 1440 + 15 * seed as i64;
+            let at = Timestamp::from_secs(60 * change);
+            let mut points = office(seed, change - 60 * hours, 60 * hours + 60);
+            let hurt = |points: Vec<Point>| {
+                let columns = [column(MetricRole::Latency, Worse::Up, points)];
+                judge_series(&columns, at, 0.05).verdict.kind.word() == "hurt"
+            };
+            blamed += u32::from(hurt(points.clone()));
+            let since = points.iter_mut().filter(|p| p.at >= at);
+            since.for_each(|p| p.value *= 3.0);
+            found += u32::from(hurt(points));
+        }
+        println!("{hours} h: {blamed} of 96 blamed, {found} of 96 steps found");
+        assert!(blamed <= 2, "{hours} h of history: {blamed} of 96");
+        assert!(found >= 80, "{hours} h of history: {found} of 96 found");
+    }
+}
