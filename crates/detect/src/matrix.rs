@@ -225,6 +225,7 @@ impl<'a> Case<'a> {
             return None;
         };
         let (role, own, promise) = (bad.track.role, bad.own(), bad.promise());
+        let old = bad.old();
         let surely = own || bad.surely(policy.gate_uncalibrated);
         // A loss of half, or twice the time, even at the lower end of the interval.
         let twice = bad.surely(if role == MetricRole::Throughput {
@@ -233,10 +234,6 @@ impl<'a> Case<'a> {
             1.0
         });
         let (name, recent, p) = (bad.track.name.clone(), bad.recent, bad.p_value / bad.weight);
-        if bad.old() {
-            self.refusals.push(Refusal::NotNew);
-            return Some(VerdictKind::Confounded);
-        }
         match self.explained(recent, &name) {
             Some(Demand::Level) => return Some(self.confounded()),
             Some(_) if trigger::silence::not_the_load(&self.watch.tracks) => {
@@ -247,7 +244,7 @@ impl<'a> Case<'a> {
         }
         let taken = host(&self.watch.tracks) == Host::Taken;
         let contended = self.refusals.contains(&Refusal::HostContention) && (taken || !twice);
-        if contended || self.clouded() {
+        if contended || self.clouded(old) {
             return Some(VerdictKind::Confounded);
         }
         if promise == Promise::Broken {
@@ -272,14 +269,18 @@ impl<'a> Case<'a> {
         Some(VerdictKind::Inconclusive)
     }
 
-    /// Whether the time before, or what was said from outside, keeps statistics from blaming anybody.
-    fn clouded(&mut self) -> bool {
+    /// Whether the time before (`old`: it began then), or what was said from outside, keeps statistics from
+    /// blaming anybody.
+    fn clouded(&mut self, old: bool) -> bool {
+        if old {
+            self.refusals.push(Refusal::NotNew);
+        }
         let warming = self.watch.warming();
         if warming {
             // No windows after earlier restarts say how slow cold caches are.
             self.refusals.push(Refusal::Uncalibrated);
         }
-        warming || self.watch.baseline == Baseline::Dirty || !self.watch.standing.is_empty()
+        warming || old || self.watch.baseline == Baseline::Dirty || !self.watch.standing.is_empty()
     }
 
     fn confounded(&mut self) -> VerdictKind {

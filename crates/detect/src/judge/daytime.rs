@@ -68,7 +68,11 @@ impl Daytime {
     /// knows, it moved slowly.
     pub(super) fn excuses(self, evidence: &Evidence<'_>) -> bool {
         let track = evidence.track;
-        let sign = if track.worse == Worse::Down { -1.0 } else { 1.0 };
+        let sign = if track.worse == Worse::Down {
+            -1.0
+        } else {
+            1.0
+        };
         match self.yesterday {
             Some(moved) => {
                 let likewise = sign * moved * evidence.recent.signum();
@@ -81,9 +85,8 @@ impl Daytime {
 
 /// Whether most of what there is now was there shortly after it began.
 fn abrupt(track: &Track) -> bool {
-    let begins = onset::onset(track).map_or(0, |onset| {
-        track.post.partition_point(|p| p.at < onset.at)
-    });
+    let begins =
+        onset::onset(track).map_or(0, |onset| track.post.partition_point(|p| p.at < onset.at));
     let rows = &track.post[begins..];
     let soon = rows.first().map_or(0, |first| {
         let until = first.at + ABRUPT;
