@@ -451,10 +451,10 @@ fn hours_without_rows_and_a_level_nobody_can_show_are_told() {
     bench.file("calm.csv", &csv("latency_ms", rows));
     let calm = judged(&bench, &format!("calm.csv --changed-at {at}"));
     assert_eq!(calm["verdict"], "healthy");
-    let words = format!("calm.csv --changed-at {at} --alpha 0.0003");
+    let words = format!("calm.csv --changed-at {at} --alpha 0.00003");
     let tiny = judged(&bench, &words);
     assert_eq!(tiny["verdict"], "inconclusive");
-    assert!(tiny["least_p_value"].as_f64().unwrap() > 0.000_3);
+    assert!(tiny["least_p_value"].as_f64().unwrap() > 0.000_03);
     assert!(
         tiny["explanation"]["text"]
             .as_str()
