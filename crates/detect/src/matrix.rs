@@ -225,7 +225,7 @@ impl<'a> Case<'a> {
             return None;
         };
         let (role, own, promise) = (bad.track.role, bad.own(), bad.promise());
-        let old = bad.old();
+        let old = bad.old().then_some(Refusal::NotNew);
         let surely = own || bad.surely(policy.gate_uncalibrated);
         // A loss of half, or twice the time, even at the lower end of the interval.
         let twice = bad.surely(if role == MetricRole::Throughput {
@@ -244,7 +244,8 @@ impl<'a> Case<'a> {
         }
         let taken = host(&self.watch.tracks) == Host::Taken;
         let contended = self.refusals.contains(&Refusal::HostContention) && (taken || !twice);
-        if contended || self.clouded(old) {
+        self.refusals.extend(old);
+        if contended || old.is_some() || self.clouded() {
             return Some(VerdictKind::Confounded);
         }
         if promise == Promise::Broken {
@@ -269,18 +270,14 @@ impl<'a> Case<'a> {
         Some(VerdictKind::Inconclusive)
     }
 
-    /// Whether the time before (`old`: it began then), or what was said from outside, keeps statistics from
-    /// blaming anybody.
-    fn clouded(&mut self, old: bool) -> bool {
-        if old {
-            self.refusals.push(Refusal::NotNew);
-        }
+    /// Whether the time before, or what was said from outside, keeps statistics from blaming anybody.
+    fn clouded(&mut self) -> bool {
         let warming = self.watch.warming();
         if warming {
             // No windows after earlier restarts say how slow cold caches are.
             self.refusals.push(Refusal::Uncalibrated);
         }
-        warming || old || self.watch.baseline == Baseline::Dirty || !self.watch.standing.is_empty()
+        warming || self.watch.baseline == Baseline::Dirty || !self.watch.standing.is_empty()
     }
 
     fn confounded(&mut self) -> VerdictKind {
