@@ -5,7 +5,7 @@ use crate::baseline::{Centre, Flat};
 use crate::choice::Chosen;
 use crate::placebo::{self, Bank, PLACEBOS_MAX, Placebo};
 use crate::residual::{Form, Point};
-use crate::scan::{self, PerWindow};
+use crate::scan::{self, Jumps, PerWindow};
 use crate::stats;
 use crate::track::{PRE_BINS, Track};
 
@@ -64,14 +64,14 @@ impl<'a> Past<'a> {
             .map(|at| (at, self.frozen(at, at + self.horizon)))
             .collect();
         let typical = typical(frozen.iter().map(|(_, track)| track))?;
-        let windows: Vec<(Placebo, PerWindow)> = frozen
+        let windows: Vec<(Placebo, (PerWindow, Jumps))> = frozen
             .into_iter()
             .filter_map(|(at, track)| self.window(at, track, typical))
             .collect();
         if windows.len() < PLACEBOS_MIN {
             return None;
         }
-        let maxima: Vec<PerWindow> = windows.iter().map(|w| w.1).collect();
+        let maxima: Vec<(PerWindow, Jumps)> = windows.iter().map(|w| w.1).collect();
         let mut track = self.frozen(self.split, self.points.len());
         let baseline = self.settle(&mut track, self.split, typical)?;
         let weights = scan::weights(&maxima, self.horizon);
@@ -87,12 +87,17 @@ impl<'a> Past<'a> {
     }
 
     /// A pseudo-change before the row `at`.
-    fn window(&self, at: usize, mut track: Track, typical: f64) -> Option<(Placebo, PerWindow)> {
+    fn window(
+        &self,
+        at: usize,
+        mut track: Track,
+        typical: f64,
+    ) -> Option<(Placebo, (PerWindow, Jumps))> {
         self.settle(&mut track, at, typical)?;
         let until = at + self.horizon;
         let horizon = &self.points[at..until];
         let placebo = placebo::scanned(&mut track, horizon)?;
-        Some((placebo, *track.scan.maxima()))
+        Some((placebo, track.scan.maxima()))
     }
 
     /// Puts the track, frozen at the row `at`, on the usual scale of all; the name of its baseline.
@@ -100,7 +105,8 @@ impl<'a> Past<'a> {
         let frame = track.frame.as_mut()?;
         frame.settled(typical);
         let pre = &self.points[at.saturating_sub(WINDOW_PRE)..at];
-        track.scan = track.scan.clone().scattering(frame.usual_size(pre));
+        let (size, jump) = frame.usual_scatter(pre);
+        track.scan = track.scan.clone().scattering(size, jump);
         Some(frame.baseline())
     }
 

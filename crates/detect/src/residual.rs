@@ -7,6 +7,7 @@ use backstay_model::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::baseline::{BaselineId, Centre};
+use crate::scan;
 use crate::stats;
 
 /// One value at one moment.
@@ -247,10 +248,14 @@ impl Frame {
         self.centre.id()
     }
 
-    /// Mean size of the residuals of `pre`; zero without any.
-    pub(crate) fn usual_size(&self, pre: &[Point]) -> f64 {
-        let sizes: Vec<f64> = pre.iter().map(|p| self.residual(*p).abs()).collect();
-        stats::mean(&sizes).unwrap_or(0.0)
+    /// Mean size of the residuals of `pre`, and of the jumps from one to the next; zero without any.
+    pub(crate) fn usual_scatter(&self, pre: &[Point]) -> (f64, f64) {
+        let residuals: Vec<f64> = pre.iter().map(|p| self.residual(*p)).collect();
+        let sizes: Vec<f64> = residuals.iter().map(|r| r.abs()).collect();
+        let pairs = residuals.windows(2);
+        let jumps: Vec<f64> = pairs.map(|w| scan::jump(w[0], w[1])).collect();
+        let mean = |values: &[f64]| stats::mean(values).unwrap_or(0.0);
+        (mean(&sizes), mean(&jumps))
     }
 
     /// Name of the baseline below it.

@@ -20,6 +20,14 @@ const USUAL: f64 = 0.9;
 /// One number for each of [`WINDOWS`], then one for the spread in each of the [`WIDE`] longest of them.
 pub(crate) type PerWindow = [f64; WINDOWS.len() + WIDE];
 
+/// One number for each of the [`WIDE`] longest windows: how far values jump from one to the next.
+pub(crate) type Jumps = [f64; WIDE];
+/// Jumps are clipped here: one value that is out of place is two of them, and no restless metric.
+const JUMP_MAX: f64 = 3.0;
+/// Shortest window in which jumps are counted, and what they count beside sums.
+const JUMPS_MIN: usize = 80;
+const JUMPS_COUNT: f64 = 0.9;
+
 /// Whether sums far below zero count as well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) enum Sides {
@@ -51,6 +59,14 @@ pub(crate) struct Scan {
     /// Size of a residual that is usual.
     #[serde(default)]
     usual_size: f64,
+    /// What jumps count in each window length, their running maxima, and the size of one that is usual:
+    /// where the level wanders slowly, they show what sizes hide.
+    #[serde(default)]
+    jump_weights: Jumps,
+    #[serde(default)]
+    jump_maxima: Jumps,
+    #[serde(default)]
+    usual_jump: f64,
     /// Bins seen.
     bins: usize,
 }
@@ -66,21 +82,26 @@ impl Scan {
             peak: 0.0,
             peak_mean: 0.0,
             usual_size: 0.0,
+            jump_weights: [0.0; WIDE],
+            jump_maxima: [0.0; WIDE],
+            usual_jump: 0.0,
             bins: 0,
         }
     }
 
     /// The same scan, in which each window length counts by its own noise. To be asked before the
     /// first bin.
-    pub(crate) const fn weighed(mut self, weights: PerWindow) -> Self {
+    pub(crate) const fn weighed(mut self, (weights, jumps): (PerWindow, Jumps)) -> Self {
         self.weights = weights;
+        self.jump_weights = jumps;
         self
     }
 
-    /// The same scan, which also sees values that scatter more than `usual_size`: only where any change
+    /// The same scan, which also sees values that scatter or jump more than is usual: only where any change
     /// counts, because a metric that is merely wilder does no harm.
-    pub(crate) const fn scattering(mut self, usual_size: f64) -> Self {
+    pub(crate) const fn scattering(mut self, usual_size: f64, usual_jump: f64) -> Self {
         self.usual_size = usual_size;
+        self.usual_jump = usual_jump;
         self
     }
 
@@ -93,7 +114,8 @@ impl Scan {
         self.recent.push_back(residual);
         self.bins += 1;
         let mut best = 0.0_f64;
-        let (mut sum, mut size, mut count) = (0.0, 0.0, 0);
+        let (mut sum, mut size, mut jumps, mut count) = (0.0, 0.0, 0.0, 0);
+        let mut later: Option<f64> = None;
         let both = self.sides == Sides::Both;
         let mut newest = self.recent.iter().rev();
         for (i, length) in WINDOWS.iter().enumerate() {
@@ -103,6 +125,8 @@ impl Scan {
             for value in newest.by_ref().take(length - count) {
                 sum += value;
                 size += value.abs() - self.usual_size;
+                jumps += later.map_or(0.0, |later| jump(*value, later) - self.usual_jump);
+                later = Some(*value);
             }
             count = *length;
             let side = if both { sum.abs() } else { sum };
@@ -111,6 +135,9 @@ impl Scan {
             best = best.max(scaled * self.weights[i]);
             if let Some(place) = (i + WIDE).checked_sub(WINDOWS.len()).filter(|_| both) {
                 let wild = size / (count as f64).sqrt();
+                let restless = jumps / (count as f64).sqrt();
+                self.jump_maxima[place] = self.jump_maxima[place].max(restless);
+                best = best.max(restless * self.jump_weights[place]);
                 let place = WINDOWS.len() + place;
                 self.maxima[place] = self.maxima[place].max(wild);
                 best = best.max(wild * self.weights[place]);
@@ -132,15 +159,19 @@ impl Scan {
 
     /// The usual size of a residual when that they scatter is what stands out most.
     pub(crate) fn spread_at_peak(&self) -> Option<f64> {
-        let each = self.maxima.iter().zip(&self.weights).map(|(m, w)| m * w);
-        let most = each.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
-        most.filter(|(place, _)| *place >= WINDOWS.len())
-            .map(|_| self.usual_size)
+        let most = |maxima: &[f64], weights: &[f64]| {
+            let each = maxima.iter().zip(weights).map(|(m, w)| m * w);
+            each.fold(0.0, f64::max)
+        };
+        let (level, spread) = self.maxima.split_at(WINDOWS.len());
+        let jumps = most(&self.jump_maxima, &self.jump_weights);
+        let spread = most(spread, &self.weights[WINDOWS.len()..]).max(jumps);
+        (spread > most(level, &self.weights)).then_some(self.usual_size)
     }
 
     /// The running maximum of each window length, unweighted.
-    pub(crate) const fn maxima(&self) -> &PerWindow {
-        &self.maxima
+    pub(crate) const fn maxima(&self) -> (PerWindow, Jumps) {
+        (self.maxima, self.jump_maxima)
     }
 
     /// The running maximum since the change.
@@ -171,6 +202,11 @@ impl Scan {
     }
 }
 
+/// How far one residual is from the next, clipped.
+pub(crate) const fn jump(value: f64, next: f64) -> f64 {
+    (next - value).abs().min(JUMP_MAX)
+}
+
 /// What scans of earlier versions counted.
 const fn plain() -> PerWindow {
     PLAIN
@@ -180,7 +216,19 @@ const fn plain() -> PerWindow {
 /// fills the long ones, and would hide a short effect. `harmless` are the maxima of such windows of
 /// `horizon` bins. A length that does not fit into them has no say; where nothing ever moved, whatever
 /// moves is told.
-pub(crate) fn weights(harmless: &[PerWindow], horizon: usize) -> PerWindow {
+pub(crate) fn weights(harmless: &[(PerWindow, Jumps)], horizon: usize) -> (PerWindow, Jumps) {
+    let sides: Vec<PerWindow> = harmless.iter().map(|m| m.0).collect();
+    let jumps: Vec<Jumps> = harmless.iter().map(|m| m.1).collect();
+    let jumps = weighed(&jumps, |i| length(WINDOWS.len() + i) <= horizon);
+    // Jumps over few rows are chance, and a view more costs all others some of their sight.
+    let long = |i: usize| length(WINDOWS.len() + i) >= JUMPS_MIN;
+    (
+        weighed(&sides, |i| length(i) <= horizon),
+        std::array::from_fn(|i| if long(i) { JUMPS_COUNT * jumps[i] } else { 0.0 }),
+    )
+}
+
+fn weighed<const N: usize>(harmless: &[[f64; N]], fits: impl Fn(usize) -> bool) -> [f64; N] {
     std::array::from_fn(|i| {
         let mut maxima: Vec<f64> = harmless.iter().map(|m| m[i]).collect();
         maxima.sort_by(f64::total_cmp);
@@ -189,7 +237,7 @@ pub(crate) fn weights(harmless: &[PerWindow], horizon: usize) -> PerWindow {
         let known = [usual, most].into_iter().flatten().find(|m| *m > 0.0);
         match known {
             Some(size) => 1.0 / size,
-            None if length(i) <= horizon => 1.0,
+            None if fits(i) => 1.0,
             None => 0.0,
         }
     })
@@ -205,9 +253,10 @@ const fn length(place: usize) -> usize {
 }
 
 /// The maximum over the window lengths.
-pub(crate) fn weighted_max(maxima: &PerWindow, weights: &PerWindow) -> f64 {
-    let each = maxima.iter().zip(weights).map(|(m, w)| m * w);
-    each.fold(0.0, f64::max)
+pub(crate) fn weighted_max(maxima: &(PerWindow, Jumps), weights: &(PerWindow, Jumps)) -> f64 {
+    let each = maxima.0.iter().zip(&weights.0);
+    let jumps = maxima.1.iter().zip(&weights.1);
+    each.chain(jumps).map(|(m, w)| m * w).fold(0.0, f64::max)
 }
 
 #[cfg(test)]

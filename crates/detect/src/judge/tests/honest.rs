@@ -241,3 +241,31 @@ fn the_edge_of_a_day_is_not_harm_where_the_season_cannot_be_known() {
         assert!(found >= 80, "{hours} h of history: {found} of 96 found");
     }
 }
+
+#[test]
+fn spikes_are_seen_on_a_level_that_wanders_slowly() {
+    let (mut found, mut alarms) = (0, 0);
+    for seed in 0..30 {
+        let (mut random, mut noise) = (Random::new(seed), Noise::new(0.97));
+        let change = 6 * 1440;
+        let quiet: Vec<f64> = (0..change + 120)
+            .map(|_| 0.1 * noise.next(random.normal()))
+            .collect();
+        let spiky = |m: i64| m >= change && m % 7 == 3;
+        let judge = |by: f64| {
+            let value =
+                |m: i64| 100.0 * (quiet[m as usize] + if spiky(m) { by } else { 0.0 }).exp();
+            let columns = [column(
+                MetricRole::Other,
+                Worse::Both,
+                minutes(change + 120, value),
+            )];
+            let at = Timestamp::from_secs(60 * change);
+            judge_series(&columns, at, 0.05).verdict.kind.word() == "hurt"
+        };
+        found += u32::from(judge(0.15));
+        alarms += u32::from(judge(0.0));
+    }
+    println!("found {found} of 30, {alarms} false");
+    assert!(found >= 27 && alarms <= 4, "found {found}, {alarms} false");
+}
