@@ -1,7 +1,7 @@
 //! Going on where the last guard stopped: everything is read back from the books, and open intents
 //! are the first thing that is asked about.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use backstay_journal::{
     Condition, Entry, MetricStore, Notice, Presence, Record, SnapshotStore, StoreError,
@@ -33,6 +33,8 @@ pub(crate) struct Past<'a, S, G> {
     /// How far the graph store was before.
     applied: u64,
     ledger: &'a mut Ledger<G>,
+    /// Targets that somebody will watch; of others nothing but what they teach is kept.
+    watched: BTreeSet<TargetId>,
     /// The entry up to which all is known from a checkpoint.
     pub(crate) known_to: Seq,
     pub(crate) known: Known,
@@ -58,7 +60,12 @@ pub(crate) struct Trail {
 
 impl<'a, S: SnapshotStore, G: Feed> Past<'a, S, G> {
     /// Begins with what is known from a checkpoint, when the graph store needs nothing from before it.
-    pub(crate) fn new(snapshots: &'a S, ledger: &'a mut Ledger<G>, kept: Kept) -> Self {
+    pub(crate) fn new(
+        snapshots: &'a S,
+        ledger: &'a mut Ledger<G>,
+        kept: Kept,
+        watched: BTreeSet<TargetId>,
+    ) -> Self {
         let applied = ledger.applied();
         let kept = match applied >= kept.head.seq.0 {
             true => kept,
@@ -68,6 +75,7 @@ impl<'a, S: SnapshotStore, G: Feed> Past<'a, S, G> {
             snapshots,
             applied,
             ledger,
+            watched,
             known_to: kept.head.seq,
             known: kept.known,
             paused: None,
@@ -82,6 +90,10 @@ impl<'a, S: SnapshotStore, G: Feed> Past<'a, S, G> {
         let seq = entry.seq.0;
         if entry.seq > self.known_to {
             self.learn(&entry);
+        }
+        let target = entry.record.target();
+        if target.is_some_and(|t| !self.watched.contains(t)) {
+            return;
         }
         match entry.record {
             Record::Paused { why, .. } => {

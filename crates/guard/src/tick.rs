@@ -135,7 +135,8 @@ impl<B: Books> Guard<B> {
         let kept = Kept::of(&shelf.entries, |why| {
             tracing::warn!(%why, "the journal is learnt from its beginning instead");
         });
-        let mut past = Past::new(&shelf.snapshots, &mut ledger, kept);
+        let watched = desks.iter().map(|d| d.target.clone()).collect();
+        let mut past = Past::new(&shelf.snapshots, &mut ledger, kept, watched);
         let journal = Journal::open_with(shelf.entries, |entry| past.read(entry))
             .map_err(|source| BeginError::Journal { source })?;
         let Past {
