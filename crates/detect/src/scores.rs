@@ -138,14 +138,24 @@ impl Ranked {
 
     /// Takes in a statistic; beyond `most` the oldest goes.
     pub(crate) fn insert(&mut self, value: f64, most: usize) {
-        let at = self.sorted.partition_point(|s| *s < value);
-        self.sorted.insert(at, value);
+        let place = |sorted: &[f64], of: f64| sorted.partition_point(|s| *s < of);
+        let at = place(&self.sorted, value);
         self.order.push_back(value);
-        if self.order.len() > most
-            && let Some(old) = self.order.pop_front()
-        {
-            let gone = self.sorted.partition_point(|s| *s < old);
-            self.sorted.remove(gone);
+        if self.order.len() <= most {
+            self.sorted.insert(at, value);
+            return;
+        }
+        let Some(old) = self.order.pop_front() else {
+            return;
+        };
+        // Only what lies between the one that goes and the one that comes moves.
+        let gone = place(&self.sorted, old);
+        if gone < at {
+            self.sorted.copy_within(gone + 1..at, gone);
+            self.sorted[at - 1] = value;
+        } else {
+            self.sorted.copy_within(at..gone, at + 1);
+            self.sorted[at] = value;
         }
     }
 }

@@ -38,6 +38,7 @@ Classes of settings cap the mode, whatever is configured:
 hurt            the change hurt: a class of behaviour changed (hang, errors, new sessions fail, twice
                 as bad), or a metric left its calibrated band by more than what matters
 healthy         harm of at least the stated size is ruled out by the data
+no harm seen    kept; harm below twice as bad is not ruled out, so it is not known to be good
 workload shift  the load moved, and the outcomes no more than the load explains
 confounded      something else moved as well: neither blamed nor cleared
 inconclusive    the data decide nothing; held after its extensions

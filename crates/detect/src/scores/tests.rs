@@ -40,3 +40,22 @@ fn constant_rows_are_never_odd() {
     assert!(scores(&rows).iter().all(|s| *s < 0.5));
     assert!(scores(&[]).is_empty());
 }
+
+#[test]
+fn ranks_are_those_of_the_newest_however_they_come_and_go() {
+    let mut random = Random::new(4);
+    let values: Vec<f64> = (0..400).map(|_| (4.0 * random.normal()).round()).collect();
+    let mut ranked = Ranked::default();
+    for (i, value) in values.iter().enumerate() {
+        ranked.insert(*value, 50);
+        let mut newest = values[i.saturating_sub(49)..=i].to_vec();
+        newest.sort_by(f64::total_cmp);
+        assert_eq!(ranked.len(), newest.len());
+        for probe in [-3.0, 0.0, 2.5] {
+            let over = newest.iter().filter(|v| **v >= probe).count();
+            let share = (1 + over) as f64 / (newest.len() + 1) as f64;
+            let told = ranked.chance(probe);
+            assert!(over == 0 || (told - share).abs() < 1e-12, "{i} {probe}");
+        }
+    }
+}
