@@ -6,10 +6,9 @@ use super::Expectation;
 use super::line::Line;
 
 /// Words of verdicts.
-const VERDICTS: [&str; 7] = [
+const VERDICTS: [&str; 6] = [
     "hurt",
     "healthy",
-    "no harm seen",
     "workload shift",
     "confounded",
     "inconclusive",

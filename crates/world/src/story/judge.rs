@@ -1,6 +1,7 @@
 //! Compares a story with what is expected of it.
 
 use backstay_guard::news::Tidings;
+use backstay_model::verdict::VerdictKind;
 use backstay_model::{Span, Timestamp, Value};
 
 use super::telling::line;
@@ -92,7 +93,12 @@ fn verdicts(story: &Story, outcome: &Outcome) -> Vec<(Timestamp, String)> {
             change_set,
             verdict,
         } if Some(*change_set) == outcome.change_set => {
-            Some((news.at, verdict.kind.word().to_owned()))
+            // A story asks whether the change was cleared, not how much harm is excluded.
+            let word = match &verdict.kind {
+                VerdictKind::Healthy { .. } => "healthy",
+                other => other.word(),
+            };
+            Some((news.at, word.to_owned()))
         }
         _ => None,
     });
