@@ -10,7 +10,7 @@ use backstay_model::id::PlanHash;
 use backstay_model::plan::{Inverse, Plan, PlanStep, Predicted, Route};
 use backstay_model::risk::Risk;
 use backstay_model::verdict::{Harm, Recovery, Trigger, Verdict, VerdictKind};
-use backstay_model::{ChangeSet, Event, IntentId, Span, Timestamp, ValueSource};
+use backstay_model::{ChangeSet, Event, IntentId, Span, Timestamp, ValueSource, WorkClass};
 use backstay_simulate::report;
 use backstay_store_sqlite::ingest::example_change_sets;
 
@@ -67,6 +67,7 @@ fn events(set: &ChangeSet, at: Timestamp) -> Result<Vec<(&'static str, Event)>> 
         verdict: verdict(kind),
         extend_until,
         hold: None,
+        work: WorkClass::OltpMixed,
     };
     let reply = WriteReply::Effective {
         timing: WriteTiming::default(),

@@ -13,7 +13,7 @@ use backstay_model::snapshot::{NodeRole, Server};
 use backstay_model::verdict::Verdict;
 use backstay_model::{
     Change, ChangeSet, ChangeSetId, Event, SettingName, SnapshotId, Span, TargetId, Timestamp,
-    Value, ValueSource,
+    Value, ValueSource, WorkClass,
 };
 
 use crate::books::{BATCH, stores};
@@ -165,6 +165,7 @@ fn life(set: ChangeSet, verdict: &Verdict) -> [Record; 3] {
         verdict: verdict.clone(),
         extend_until: None,
         hold: None,
+        work: WorkClass::OltpMixed,
     });
     let seen = Record::Seen {
         change_set: set,

@@ -164,6 +164,13 @@ impl History {
         self.rows_from(self.place(from))
     }
 
+    /// The samples at or after `from` and before `until`, oldest first.
+    #[must_use]
+    pub fn between(&self, from: Timestamp, until: Timestamp) -> Vec<Sample> {
+        let rows = self.place(from)..self.place(until);
+        rows.map(|row| self.sample(row)).collect()
+    }
+
     /// The newest `most` samples after `moment`, oldest first.
     #[must_use]
     pub fn after(&self, moment: Timestamp, most: usize) -> Vec<Sample> {

@@ -15,6 +15,7 @@ pub mod backoff;
 pub mod conformance;
 pub mod identity;
 pub mod metric;
+pub mod work;
 
 pub use attribute::changes;
 pub use observe::{Notice, Observation, Poll, Statement};

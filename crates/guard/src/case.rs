@@ -10,7 +10,7 @@ use backstay_model::event::{WriteReply, WriteTiming};
 use backstay_model::plan::{Found, Plan};
 use backstay_model::risk::Risk;
 use backstay_model::verdict::{Recovery, Refusal, Verdict};
-use backstay_model::{ChangeSet, Command, Event, IntentId, Timestamp};
+use backstay_model::{ChangeSet, Command, Event, IntentId, Timestamp, WorkClass};
 
 /// The file on one change set.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Case {
     pub seen_at: Timestamp,
     /// The newest verdict, and the newest one of harm.
     pub verdict: Option<Verdict>,
+    /// What kind of work the target did before the change, as its verdicts say.
+    pub work: WorkClass,
     /// The risk that was ruled on.
     pub risk: Option<Risk>,
     /// What policy said to it.
@@ -89,6 +91,7 @@ impl Case {
                 moved_at: event.at(),
                 ..Moments::default()
             },
+            work: WorkClass::Unknown,
             timing: None,
             trouble: None,
             recovery: None,
@@ -146,7 +149,9 @@ impl Case {
 
     fn note(&mut self, event: &Event) {
         match event {
-            Event::Judged { at, verdict, .. } => {
+            Event::Judged {
+                at, verdict, work, ..
+            } => {
                 if matches!(
                     verdict.kind,
                     backstay_model::verdict::VerdictKind::Hurt { .. }
@@ -154,6 +159,9 @@ impl Case {
                     self.moments.judged_at = Some(*at);
                 }
                 self.verdict = Some(verdict.clone());
+                if work.told() {
+                    self.work = *work;
+                }
             }
             Event::Ruled {
                 at,

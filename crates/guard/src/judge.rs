@@ -5,13 +5,10 @@ use backstay_journal::{Condition, MetricStore, Notice, Presence, Record};
 use backstay_lifecycle::State;
 use backstay_lifecycle::policy::Brake;
 use backstay_lifecycle::state::{Check, Keeper};
-use backstay_model::change::{ChangeTime, TakesEffect};
 use backstay_model::decision::{HoldReason, SettingClass};
 use backstay_model::sample::{Held, ProbeStep};
 use backstay_model::verdict::{Recovery, Refusal, Verdict, VerdictKind};
-use backstay_model::{
-    ChangeSet, ChangeSetId, Event, MetricName, Sample, Span, TargetId, Timestamp,
-};
+use backstay_model::{ChangeSetId, Event, MetricName, Sample, Span, TargetId, Timestamp};
 
 use crate::books::Books;
 use crate::case::Case;
@@ -23,6 +20,7 @@ use crate::report::Report;
 use crate::tick::Guard;
 use crate::turn::Turn;
 use crate::usual::{begun_before, common, note_unusual, shared};
+use crate::work::in_effect;
 
 /// An open intent that is not answered for is asked about again after this time.
 const ASK_AGAIN: Span = Span::from_secs(10);
@@ -202,6 +200,7 @@ impl<B: Books> Guard<B> {
         else {
             return;
         };
+        let work = desk.work_before(case);
         self.share_blame(desk, id, &mut verdict);
         let extend_until = match verdict.kind {
             VerdictKind::Hurt { .. } | VerdictKind::Healthy { .. } => None,
@@ -220,6 +219,7 @@ impl<B: Books> Guard<B> {
             verdict,
             extend_until,
             hold,
+            work,
         };
         if !self.advance(desk, id, &event, turn) {
             return;
@@ -447,21 +447,6 @@ fn measure_probes(sample: &mut Sample) {
             }
         }
     }
-}
-
-/// The change set as its watch needs it: what waited for a restart took effect with it, `since`.
-fn in_effect(change_set: &ChangeSet, since: Timestamp) -> ChangeSet {
-    let mut change_set = change_set.clone();
-    if change_set.takes_effect() == TakesEffect::AtRestart {
-        for change in &mut change_set.changes {
-            change.time = ChangeTime {
-                not_before: since,
-                not_after: since,
-                exact: Some(since),
-            };
-        }
-    }
-    change_set
 }
 
 fn no_data(now: Timestamp) -> Verdict {

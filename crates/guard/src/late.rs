@@ -106,6 +106,7 @@ impl<B: Books> Guard<B> {
     ) {
         let undecided = desk.cases.get(&id).is_some_and(undecided);
         let verdict = told.or_else(|| desk.late.get(&id).map(|w| w.verdict(turn.now)));
+        let work = desk.cases.get(&id).map(|case| desk.work_before(case));
         let Some(verdict) = verdict.filter(|_| undecided) else {
             return;
         };
@@ -122,6 +123,7 @@ impl<B: Books> Guard<B> {
             verdict,
             extend_until: None,
             hold: None,
+            work: work.unwrap_or_default(),
         };
         if self.advance(desk, id, &event, turn) {
             desk.watches.remove(&id);

@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod register;
 
 mod claims;
+mod near;
 mod observe;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ use backstay_graph::direction::attenuation;
 use backstay_graph::{Batch, Graph, Impact, Op, Overlay};
 use backstay_journal::{Record, SnapshotStore};
 use backstay_learn::belief::{Standing, believe};
+use backstay_learn::effect::Asked;
 use backstay_learn::learner::{Config, Effect, Extent, Learner, Learnt};
 use backstay_learn::mining::Tally;
 use backstay_model::dependency::EvidenceKind;
@@ -25,17 +27,20 @@ use backstay_model::name::EngineKind;
 use backstay_model::snapshot::Server;
 use backstay_model::{
     Constraint, Edge, EdgeKind, MetricName, NodeKey, SettingName, Snapshot, Span, TargetId,
-    Timestamp,
+    Timestamp, WorkClass,
 };
 use serde::{Deserialize, Serialize};
 
 use self::claims::{Below, Claims, Saying, Touched, Version};
+use self::near::Near;
 use self::observe::Reporter;
 use self::register::Register;
 use crate::knowledge;
 
 /// What fades is weighed again after this time, when something is recorded.
 const WEIGHED_EVERY: Span = Span::from_secs(86_400);
+/// Whether settings change what others do is asked again after this time, when something is recorded.
+const ASKED_EVERY: Span = Span::from_secs(86_400);
 
 /// For how much a way through the graph is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,12 +98,14 @@ pub struct Learning {
     reporter: Reporter,
     learner: Learner,
     claims: Claims,
-    effects: BTreeMap<(SettingName, MetricName, String, Extent), Effect>,
+    effects: BTreeMap<(SettingName, MetricName, WorkClass, Extent), Effect>,
     /// Versions of servers that were read, and which target runs which.
     versions: BTreeSet<Version>,
     runs: BTreeMap<TargetId, Version>,
     /// When everything was weighed last.
     weighed_at: Timestamp,
+    /// When it was asked last whether settings change what others do.
+    asked_at: Timestamp,
 }
 
 impl Default for Learning {
@@ -115,6 +122,7 @@ impl Default for Learning {
             versions: BTreeSet::new(),
             runs: BTreeMap::new(),
             weighed_at: Timestamp::default(),
+            asked_at: Timestamp::default(),
         }
     }
 }
@@ -129,6 +137,13 @@ impl Learning {
     /// What the settings here were measured to do to metrics, in the order of their names.
     pub fn effects(&self) -> impl Iterator<Item = &Effect> {
         self.effects.values()
+    }
+
+    /// Whether one setting changes what another does to a metric: what was asked in the last night that
+    /// something new was measured, and the answers.
+    #[must_use]
+    pub fn asked(&self) -> &[Asked] {
+        self.learner.asked()
     }
 
     /// What mining has seen, in numbers.
@@ -147,7 +162,7 @@ impl Learning {
         then: &Overlay<'_>,
     ) -> Vec<Op> {
         let mut touched: BTreeSet<Touched> = BTreeSet::new();
-        for observation in self.reporter.report(at, record, read) {
+        for observation in self.reporter.report(at, record, read, &self.runs) {
             for learnt in self.learner.observe(&observation) {
                 touched.extend(self.heed(learnt));
             }
@@ -156,6 +171,11 @@ impl Learning {
             Record::Baseline { target, server, .. } => self.runs_now(target, server),
             _ => News::No,
         };
+        if at.since(self.asked_at) >= ASKED_EVERY {
+            self.asked_at = at;
+            let mut near = Near::new(then, at);
+            self.learner.ask(|version, name| near.of(version, name));
+        }
         let below = Below {
             graph: then,
             versions: &self.versions,
@@ -191,7 +211,7 @@ impl Learning {
             })),
             Learnt::Effect(effect) => {
                 let (setting, metric) = (effect.setting.clone(), effect.metric.clone());
-                let key = (setting, metric, effect.class.clone(), effect.extent.clone());
+                let key = (setting, metric, effect.work, effect.extent.clone());
                 // No change to rest on takes back what was said.
                 match effect.n {
                     0 => self.effects.remove(&key),

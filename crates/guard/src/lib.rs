@@ -37,6 +37,7 @@ mod suspects;
 mod turn;
 mod unstored;
 mod usual;
+mod work;
 
 pub mod clock;
 pub mod config;

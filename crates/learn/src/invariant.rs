@@ -25,7 +25,7 @@ pub use self::fleet::{SETTINGS_MAX, TARGETS_MAX};
 use self::held::Held;
 pub use self::held::RATIO_MAX;
 use self::search::Relation;
-use crate::learner::Reading;
+use crate::learner::{Comparable, Reading};
 
 /// Distinct cases that are needed (dependencies.md, 9.3).
 pub const CASES_MIN: usize = 20;
@@ -131,6 +131,13 @@ impl Invariants {
             }
         }
         said
+    }
+
+    /// What the last snapshot of a target says of a setting, when it is a number or a switch.
+    #[must_use]
+    pub fn comparable(&self, target: &TargetId, setting: &SettingName) -> Option<Comparable> {
+        let engine = self.engines.get(target)?;
+        self.fleets.get(engine)?.comparable(target, setting)
     }
 
     /// Lets time pass until `at`: at the first moment of a new day (UTC) the fleet is searched, if enough

@@ -24,7 +24,7 @@ pub use observation::{
 use self::recent::Recent;
 use crate::belief::Source;
 use crate::derive::{Derivations, Derived};
-use crate::effect::{Effects, Published, Setup, Subject, Watched};
+use crate::effect::{Asked, Effects, Levels, Published, Setup, Subject, Watched, strongest};
 use crate::fix::{self, FixPair, Fixes};
 use crate::invariant::{Invariant, Invariants, Symmetric};
 use crate::mining::{self, Audit, Changed, CoChange, Hint, Order, Tally, Weights};
@@ -52,8 +52,20 @@ pub struct Learner {
     invariants: Invariants,
     fixes: Fixes,
     effects: Effects,
+    levels: Levels,
     recent: Recent,
     said: BTreeMap<Subject, Published>,
+    asked: Vec<Asked>,
+    /// Whether windows came in since it was asked last.
+    news: News,
+}
+
+/// Whether something came in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+enum News {
+    Some,
+    #[default]
+    None,
 }
 
 impl Learner {
@@ -66,8 +78,11 @@ impl Learner {
             invariants: Invariants::default(),
             fixes: Fixes::default(),
             effects: Effects::default(),
+            levels: Levels::default(),
             recent: Recent::default(),
             said: BTreeMap::new(),
+            asked: Vec::new(),
+            news: News::None,
         }
     }
 
@@ -103,7 +118,11 @@ impl Learner {
                 let values = (old.as_ref(), new.as_ref());
                 self.derivations.moved((target, *at), key, values);
             }
-            Observation::Restarted { target, at } => self.derivations.restarted(target, *at),
+            Observation::Stands { .. } => self.stands(observation),
+            Observation::Restarted { target, at } => {
+                self.derivations.restarted(target, *at);
+                self.levels.restarted(target, *at);
+            }
             Observation::Snapshot { target, at, values } => {
                 let said = self.invariants.snapshot((target, *at), values);
                 learnt.extend(said.into_iter().map(held));
@@ -172,6 +191,25 @@ impl Learner {
         hints.into_iter().map(hinted).collect()
     }
 
+    fn stands(&mut self, observation: &Observation) {
+        let Observation::Stands {
+            target,
+            at,
+            setting,
+            before,
+            since,
+            pending,
+        } = observation
+        else {
+            return;
+        };
+        let to_move = (before.level(), since.level());
+        match pending {
+            Pending::No => self.levels.moved((target, *at), setting, to_move),
+            Pending::Restart => self.levels.waits(target, setting, to_move),
+        }
+    }
+
     fn outcome(&mut self, observation: &Observation) -> Vec<Learnt> {
         let Observation::Outcome {
             change_set,
@@ -179,6 +217,7 @@ impl Learner {
             at,
             effects,
             harm,
+            work,
         } = observation
         else {
             return Vec::new();
@@ -193,61 +232,82 @@ impl Learner {
         let Some((began, moves)) = self.recent.window(target, *change_set, *at) else {
             return Vec::new();
         };
-        let mut classes: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-        for m in effects {
-            let estimate = Estimate { d: m.d, se: m.se };
-            let of = classes.entry(m.class.as_str()).or_default();
-            of.push((m.metric.clone(), estimate));
-        }
-        let mut learnt = Vec::new();
-        for (class, measured) in classes {
-            let setup = Setup {
+        let estimate = |m: &Measured| (m.metric.clone(), Estimate { d: m.d, se: m.se });
+        let subjects = self.effects.observe(&Watched {
+            change_set: *change_set,
+            at: began,
+            target: target.clone(),
+            setup: Setup {
                 engine,
                 major,
                 hardware: String::new(),
-                class: class.to_owned(),
-            };
-            let subjects = self.effects.observe(&Watched {
-                change_set: *change_set,
-                at: began,
-                setup,
-                moves: moves.clone(),
-                measured,
-            });
-            let said = subjects.into_iter().flat_map(|s| self.effect(s, *at));
-            learnt.extend(said.collect::<Vec<_>>());
+                work: *work,
+            },
+            moves,
+            measured: effects.iter().map(estimate).collect(),
+        });
+        if !subjects.is_empty() {
+            self.news = News::Some;
         }
-        learnt
+        let said = subjects.into_iter().flat_map(|s| self.effect(&s, *at));
+        said.collect()
     }
 
     /// What is said of an effect now: evidence for the effect graph, and the numbers when they may be
-    /// shown.
-    fn effect(&mut self, subject: Subject, at: Timestamp) -> Vec<Learnt> {
-        let Some(estimated) = self.effects.estimate(&subject, at) else {
+    /// shown, in its class of work and over all work.
+    fn effect(&mut self, touched: &Subject, at: Timestamp) -> Vec<Learnt> {
+        let strata = self.effects.strata(touched, at);
+        let Some(evidence) = strongest(&strata) else {
             return Vec::new();
         };
-        let version = Extent::Version(subject.setup.engine, subject.setup.major);
+        let version = Extent::Version(touched.setup.engine, touched.setup.major);
         let mut learnt = vec![Learnt::Evidence {
-            from: NodeKey::Setting(subject.setting.clone()),
-            to: NodeKey::Metric(subject.metric.clone()),
+            from: NodeKey::Setting(touched.setting.clone()),
+            to: NodeKey::Metric(touched.metric.clone()),
             kind: Some(EdgeKind::Affects),
             direction: Direction::Known,
             rule: None,
             extent: version.clone(),
-            evidence: estimated.evidence(),
+            evidence,
         }];
-        let shown = estimated.publish().ok();
-        let before = match shown {
-            Some(_) if self.said.len() >= EFFECTS_MAX && !self.said.contains_key(&subject) => {
-                return learnt;
-            }
-            Some(p) => self.said.insert(subject.clone(), p),
-            None => self.said.remove(&subject),
-        };
-        // What may no longer be shown is taken back with no change to rest on.
-        let told = shown.or_else(|| before.map(|b| Published { n: 0, ..b }));
-        learnt.extend(told.map(|p| Learnt::Effect(effect(subject, &p, version))));
+        for estimated in strata {
+            let subject = estimated.subject.clone();
+            let shown = estimated.publish().ok();
+            let before = match shown {
+                Some(_) if self.said.len() >= EFFECTS_MAX && !self.said.contains_key(&subject) => {
+                    continue;
+                }
+                Some(p) => self.said.insert(subject.clone(), p),
+                None => self.said.remove(&subject),
+            };
+            // What may no longer be shown is taken back with no change to rest on.
+            let told = shown.or_else(|| before.map(|b| Published { n: 0, ..b }));
+            let told = told.filter(|_| shown != before);
+            learnt.extend(told.map(|p| Learnt::Effect(effect(subject, &p, version.clone()))));
+        }
         learnt
+    }
+
+    /// Asks whether effects depend on other settings, if anything came in since it was asked last; to be
+    /// called once a night. `near` names the settings near another one, the nearest first.
+    pub fn ask(
+        &mut self,
+        mut near: impl FnMut((EngineKind, u32), &SettingName) -> Vec<SettingName>,
+    ) {
+        if std::mem::take(&mut self.news) == News::None {
+            return;
+        }
+        let invariants = &self.invariants;
+        let standing = |target: &TargetId, setting: &SettingName| {
+            invariants.comparable(target, setting)?.level()
+        };
+        self.asked = self.effects.ask(&self.levels, &standing, &mut near);
+    }
+
+    /// What was asked last, and the answers.
+    #[must_use]
+    pub fn asked(&self) -> &[Asked] {
+        &self.asked
     }
 
     fn person(&mut self, observation: &Observation) -> Option<Learnt> {
@@ -396,7 +456,7 @@ fn effect(subject: Subject, published: &Published, extent: Extent) -> Effect {
     Effect {
         setting: subject.setting,
         metric: subject.metric,
-        class: subject.setup.class,
+        work: subject.setup.work,
         extent,
         mean: published.mean,
         low: published.low,

@@ -10,6 +10,7 @@ use backstay_model::risk::{FailureRate, Risk};
 use backstay_model::verdict::{Calibration, Harm, Recovery, Trigger, Verdict, VerdictKind};
 use backstay_model::{
     ChangeSet, ChangeSetId, Event, IntentId, SettingKey, TargetId, Timestamp, Value, ValueSource,
+    WorkClass,
 };
 
 pub(crate) const ID: ChangeSetId = ChangeSetId(7);
@@ -131,6 +132,7 @@ pub(crate) fn judged(kind: VerdictKind, extend_until: Option<Timestamp>) -> Even
         verdict: verdict(kind),
         extend_until,
         hold: None,
+        work: WorkClass::Unknown,
     }
 }
 
@@ -235,6 +237,7 @@ fn judgement(line: &str) -> Option<Event> {
             verdict: verdict(VerdictKind::Healthy { excludes: 0.2 }),
             extend_until: None,
             hold: Some(HoldReason::Class(SettingClass::Durability)),
+            work: WorkClass::OltpWrite,
         },
         "judged no data" => judged(VerdictKind::NoData, None),
         "judged load moved" => judged(VerdictKind::WorkloadShift, None),

@@ -47,6 +47,7 @@ pub(crate) fn watching(state: &State, event: &Event) -> Stepped {
             verdict,
             extend_until,
             hold,
+            work: _,
         } => Ok(match (&verdict.kind, extend_until, hold) {
             (VerdictKind::Hurt { .. }, _, _) => (hurt(*id, verdict), Vec::new()),
             (VerdictKind::Healthy { .. }, _, None) => (healthy(*id, verdict), Vec::new()),

@@ -12,6 +12,7 @@ use crate::risk::Risk;
 use crate::time::Timestamp;
 use crate::value::{SettingKey, Value};
 use crate::verdict::{Recovery, Verdict};
+use crate::work::WorkClass;
 
 /// Something that happened to a change set. Time, verdicts and replies are events too; the state
 /// machine (`lifecycle::step`) is moved by nothing else.
@@ -69,6 +70,9 @@ pub enum Event {
         /// Why it waits for a person although nothing hurts: metrics cannot clear a change of
         /// durability, whose harm shows only after a crash.
         hold: Option<HoldReason>,
+        /// What kind of work the target did before the change.
+        #[serde(default, skip_serializing_if = "WorkClass::unknown")]
+        work: WorkClass,
     },
     /// Risk, policy and a plan were put beside a verdict of harm.
     Ruled {

@@ -22,6 +22,7 @@ pub mod snapshot;
 
 pub mod dependency;
 pub mod metric;
+pub mod work;
 
 pub mod decision;
 pub mod plan;
@@ -40,3 +41,4 @@ pub use sample::{ProbeReading, Sample};
 pub use snapshot::Snapshot;
 pub use time::{Span, Timestamp};
 pub use value::{RawValue, Scope, SettingKey, Value, ValueSource};
+pub use work::WorkClass;

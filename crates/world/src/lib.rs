@@ -3,7 +3,7 @@
 //!
 //! [`World`] is one target; [`action`] what can happen to it. A [`scenario`] is a story in plain
 //! text, [`story`] plays it and compares it with what is expected, [`random`] makes stories up from a
-//! seed, [`demo`] holds the one that `backstay demo --simulated` plays. Everything follows from the
+//! seed, [`demo`] holds the one that `backstay demo --simulated` plays, [`annals`] the record of months. Everything follows from the
 //! seed: the same story gives the same journal, byte for byte.
 //!
 //! It does not know the network, the machine's clock, or any real driver.
@@ -16,6 +16,7 @@ pub mod scenario;
 
 pub mod story;
 
+pub mod annals;
 pub mod demo;
 pub mod invariants;
 pub mod random;

@@ -3,6 +3,7 @@
 
 mod change;
 mod edge;
+mod modified;
 mod picture;
 mod setting;
 

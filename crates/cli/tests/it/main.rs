@@ -11,6 +11,8 @@ mod check;
 mod detect;
 #[cfg(test)]
 mod graph;
+#[cfg(test)]
+mod learnt;
 #[cfg(all(test, feature = "neo4j"))]
 mod neo4j;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use super::Known;
 
 /// Raised whenever the same entries make something else than before, or it is written down otherwise.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Entries since the last checkpoint from which a new one is worth its while: they take longer to learn
 /// from anew than a checkpoint takes to be read.
 const WORTH_IT: u64 = 5_000;

@@ -5,23 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use backstay_catalog::candidate::{At, Candidate};
 use backstay_catalog::expr::Environment;
 use backstay_catalog::units::{self, Quantity};
-use backstay_catalog::{Pack, SettingDef};
+use backstay_catalog::{Pack, SettingDef, pack};
 use backstay_journal::{Condition, Judgement, Notice, Opinion, Presence, Record};
 use backstay_learn::learner::{
     Comparable, Dimension, Harm, Measured, Observation, Opinion as Word, Origin as Choice,
     Position, Reading,
 };
-use backstay_model::change::{Standing, TakesEffect};
+use backstay_model::change::{Pending, Standing, TakesEffect};
 use backstay_model::event::WriteReply;
 use backstay_model::plan::Found;
 use backstay_model::verdict::{Finding, Recovery, Refusal, Verdict, VerdictKind};
 use backstay_model::{
     Change, ChangeSet, ChangeSetId, Event, MetricName, Origin, Scope, SettingKey, SettingName,
-    Snapshot, TargetId, Timestamp, Value, ValueSource,
+    Snapshot, TargetId, Timestamp, Value, ValueSource, WorkClass,
 };
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
+use super::claims::Version;
 use crate::knowledge;
 
 /// Change sets that are kept in mind until their outcome; beyond it the oldest go.
@@ -34,8 +35,6 @@ const SE_MIN: f64 = 0.02;
 const Z_MIN: f64 = 0.1;
 /// Farthest effect that is believed, in natural logarithms.
 const EFFECT_MAX: f64 = 5.0;
-/// What the work of a target is called: it is not told apart yet.
-const CLASS: &str = "usual";
 
 /// Reads the journal for the learner. Keeps in mind what it takes to tell an outcome from a change.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -52,12 +51,13 @@ struct Trouble {
 }
 
 impl Reporter {
-    /// What a record, made at `at`, is for the learner.
+    /// What a record, made at `at`, is for the learner. `runs` says which version each target runs.
     pub(super) fn report(
         &mut self,
         at: Timestamp,
         record: &Record,
         read: Option<&Snapshot>,
+        runs: &BTreeMap<TargetId, Version>,
     ) -> Vec<Observation> {
         match record {
             Record::Baseline { target, server, .. } => {
@@ -74,7 +74,13 @@ impl Reporter {
                 });
                 std::iter::once(server).chain(values).collect()
             }
-            Record::Seen { change_set, .. } => self.seen(change_set),
+            Record::Seen { change_set, .. } => {
+                let version = runs.get(&change_set.target);
+                let stands = version.map(|version| stands(*version, change_set));
+                let mut seen = self.seen(change_set);
+                seen.extend(stands.into_iter().flatten());
+                seen
+            }
             Record::Condition {
                 target,
                 condition: Condition::Restarted { .. },
@@ -135,12 +141,13 @@ impl Reporter {
             Event::Judged {
                 verdict,
                 extend_until,
+                work,
                 ..
             } => {
                 let over =
                     extend_until.is_none() || matches!(verdict.kind, VerdictKind::Hurt { .. });
                 match over {
-                    true => self.judged(at, (id, target), verdict),
+                    true => self.judged(at, (id, target), (verdict, *work)),
                     false => Vec::new(),
                 }
             }
@@ -171,7 +178,7 @@ impl Reporter {
         &mut self,
         at: Timestamp,
         (id, target): (ChangeSetId, TargetId),
-        verdict: &Verdict,
+        (verdict, work): (&Verdict, WorkClass),
     ) -> Vec<Observation> {
         let harm = match verdict.kind {
             // Harm that another change may have done is learnt of neither.
@@ -196,6 +203,7 @@ impl Reporter {
             at,
             effects,
             harm,
+            work,
         }];
         if harm == Harm::Hurt {
             let alarmed = verdict.findings.iter().filter(|f| f.alarm_at.is_some());
@@ -244,6 +252,43 @@ fn cured(trouble: &Trouble, id: ChangeSetId, verdict: &Verdict) -> bool {
     let mut harms = verdict.findings.iter().filter(alarmed).map(|f| f.harm);
     let some = verdict.findings.iter().any(|f| alarmed(&f));
     trouble.by != id && some && harms.all(|h| h.is_some_and(|h| h <= BETTER))
+}
+
+/// Where the settings of the whole instance stand since a change set, whoever made it, as far as that has a
+/// measure.
+fn stands((engine, major): Version, set: &ChangeSet) -> Vec<Observation> {
+    let Ok(choice) = pack(engine, major) else {
+        return Vec::new();
+    };
+    let one = |change: &Change| {
+        let def = choice.pack.def(change.key.name.as_str())?;
+        let measure = |value: Option<&Value>| {
+            let quantity = value?.as_text().and_then(|t| units::parse(def, t).ok())?;
+            Some(comparable(choice.pack, &change.key.name, quantity))
+        };
+        let (since, pending) = match change.takes_effect {
+            TakesEffect::Now | TakesEffect::NewSessions => {
+                (change.new.effective.as_ref(), Pending::No)
+            }
+            TakesEffect::AtRestart => {
+                let waiting = change.new.waiting.as_ref().map(|w| &w.value);
+                (waiting.or(change.new.entry.as_ref()), Pending::Restart)
+            }
+            TakesEffect::Masked => return None,
+        };
+        let (before, since) = (measure(change.old.effective.as_ref()), measure(since));
+        let known = before.or(since).is_some();
+        known.then(|| Observation::Stands {
+            target: set.target.clone(),
+            at: change.time.best(),
+            setting: change.key.name.clone(),
+            before: before.unwrap_or(Comparable::Nothing),
+            since: since.unwrap_or(Comparable::Nothing),
+            pending,
+        })
+    };
+    let whole = |c: &&Change| c.key.scope == Scope::Instance;
+    set.changes.iter().filter(whole).filter_map(one).collect()
 }
 
 /// A setting that somebody wrote, or that moved by itself.
@@ -300,7 +345,6 @@ fn measured(finding: &Finding) -> Option<Measured> {
         metric: finding.metric.clone(),
         d,
         se: (d.abs() / z.max(Z_MIN)).max(SE_MIN),
-        class: CLASS.to_owned(),
     })
 }
 

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
-use backstay_model::{EdgeKind, NodeKey};
+use backstay_model::verdict::{Calibration, Verdict, VerdictKind};
+use backstay_model::{ChangeSetId, EdgeKind, Event, NodeKey, TargetId, WorkClass};
 
 use super::*;
 use crate::conformance::{condition, write_step};
@@ -39,6 +40,48 @@ fn a_word_of_a_person_is_kept_whole() {
         r#"{"v":1,"record":{"judgement":{"by":"ann","judgement":{"target":null,"from":{"setting":"jit_above_cost"},"to":{"setting":"jit"},"kind":"enables","opinion":"confirmed","why":"seen in production"}}}}"#
     );
     assert_eq!(entry.decode().unwrap().record, record);
+}
+
+#[test]
+fn a_verdict_from_before_work_was_told_says_nothing_of_it() {
+    let judged = |work| Record::Step {
+        change_set: ChangeSetId(3),
+        target: TargetId::new("shop"),
+        event: Event::Judged {
+            at: Timestamp(1),
+            verdict: Verdict {
+                kind: VerdictKind::NoData,
+                at: Timestamp(1),
+                p_value: None,
+                score: 0.0,
+                alarm_at: None,
+                findings: Vec::new(),
+                refusals: Vec::new(),
+                calibration: Calibration::None,
+            },
+            extend_until: None,
+            hold: None,
+            work,
+        },
+        commands: Vec::new(),
+    };
+    let sealed = |work| StoredEntry::seal(Head::EMPTY, Timestamp(7), &judged(work)).unwrap();
+    let before = r#"{"v":1,"record":{"step":{"change_set":3,"target":"shop","event":{"event":"judged","at":1,"verdict":{"kind":"no_data","at":1,"p_value":null,"score":0.0,"alarm_at":null,"findings":[],"refusals":[],"calibration":"none"},"extend_until":null,"hold":null},"commands":[]}}}"#;
+    let unknown = sealed(WorkClass::Unknown);
+    let text = String::from_utf8(unknown.body.clone()).unwrap();
+    assert_eq!(text, before, "as it was written then");
+    assert_eq!(unknown.decode().unwrap().record, judged(WorkClass::Unknown));
+    let told = sealed(WorkClass::OltpRead);
+    let text = String::from_utf8(told.body.clone()).unwrap();
+    assert!(
+        text.contains(r#""hold":null,"work":"oltp-read"}"#),
+        "{text}"
+    );
+    assert_eq!(told.decode().unwrap().record, judged(WorkClass::OltpRead));
+    // A class that a later version tells is none to this one.
+    let mut later = told;
+    later.body = text.replace("oltp-read", "time-travel").into_bytes();
+    assert_eq!(later.decode().unwrap().record, judged(WorkClass::Unknown));
 }
 
 #[test]

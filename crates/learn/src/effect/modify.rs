@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use backstay_model::{MetricName, SettingName};
+use backstay_model::{MetricName, SettingName, WorkClass};
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::stats::meta::{Estimate, Pooled, correlation, difference, pool};
@@ -15,7 +16,7 @@ use crate::stats::multiple::bh_adjusted;
 pub const CORRELATION_MAX: f64 = 0.3;
 /// Windows in each of the two cells, at least (dependencies.md, 10).
 pub const CELL_MIN: usize = 8;
-/// Workloads in which it must be seen (dependencies.md, 10).
+/// Classes of work in which it must be seen (dependencies.md, 10).
 pub const WORKLOADS_MIN: usize = 2;
 /// Moments of exposure below which a correlation cannot be told.
 const EXPOSURES_MIN: usize = 2 * CELL_MIN;
@@ -28,7 +29,27 @@ pub struct Exposure {
     /// Where Y stood, on a logarithmic scale for numbers.
     pub level: f64,
     /// Class of the work.
-    pub class: String,
+    pub work: WorkClass,
+}
+
+/// How two settings stood together in the past, over all targets.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Together {
+    /// Moments at which either of them moved, and both were known.
+    pub moments: usize,
+    /// Correlation of where they stood then; `None` when one of them stood still.
+    pub correlation: Option<f64>,
+}
+
+impl Together {
+    /// Of where they stood at each moment, on a logarithmic scale for numbers.
+    #[must_use]
+    pub fn of(stood: &[(f64, f64)]) -> Self {
+        Self {
+            moments: stood.len(),
+            correlation: correlation(stood),
+        }
+    }
 }
 
 /// Whether `under` modifies what `of` does to `metric`.
@@ -42,15 +63,15 @@ pub struct Question {
     pub under: SettingName,
     /// Windows of X.
     pub windows: Vec<Exposure>,
-    /// Where X and Y stood at moments of the past, over all targets.
-    pub exposures: Vec<(f64, f64)>,
+    /// How X and Y stood together in the past.
+    pub together: Together,
 }
 
-/// Effects of X where Y is low and where it is high, in one workload.
-#[derive(Clone, PartialEq, Debug)]
+/// Effects of X where Y is low and where it is high, in one class of work.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Cells {
-    /// The workload.
-    pub class: String,
+    /// The class of work.
+    pub work: WorkClass,
     /// Y at or below this is low.
     pub split: f64,
     /// The effect where Y is low.
@@ -60,22 +81,25 @@ pub struct Cells {
 }
 
 /// The answer to a [`Question`].
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Modification {
     /// X and Y moved together in the past, or one of them never moved.
     Refused {
         /// Their correlation; `None` when one never moved.
         correlation: Option<f64>,
     },
-    /// Too few windows where Y is low or high, in too few workloads, or too short a past.
-    TooFew,
+    /// Too few windows where Y is low or high, in too few classes of work, or too short a past.
+    TooFew {
+        /// Classes of work with enough windows on both sides.
+        classes: usize,
+    },
     /// Nothing that survives the number of questions asked.
     NotSeen,
-    /// The effect differs, in the same sense in two workloads at least.
+    /// The effect differs, in the same sense in two classes of work at least.
     Seen {
-        /// p-value that it differs in two workloads, adjusted for all questions on this metric.
+        /// p-value that it differs in two of them, adjusted for all questions on this metric.
         p: f64,
-        /// The effects by workload.
+        /// The effects by class of work.
         cells: Vec<Cells>,
     },
 }
@@ -118,25 +142,33 @@ struct Tested {
 }
 
 fn test(question: &Question) -> Result<Tested, Modification> {
-    if question.exposures.len() < EXPOSURES_MIN {
-        return Err(Modification::TooFew);
-    }
-    let together = correlation(&question.exposures);
-    if together.is_none_or(|r| r.abs() > CORRELATION_MAX) {
-        return Err(Modification::Refused {
-            correlation: together,
-        });
-    }
-    let mut by_class: BTreeMap<&str, Vec<&Exposure>> = BTreeMap::new();
-    for window in question.windows.iter().filter(|w| w.level.is_finite()) {
-        by_class.entry(&window.class).or_default().push(window);
+    let mut by_class: BTreeMap<WorkClass, Vec<&Exposure>> = BTreeMap::new();
+    let placed = question.windows.iter().filter(|w| w.level.is_finite());
+    for window in placed.filter(|w| w.work.told()) {
+        by_class.entry(window.work).or_default().push(window);
     }
     let cells: Vec<Cells> = by_class
         .into_iter()
-        .filter_map(|(class, windows)| cells(class, &windows))
+        .filter_map(|(work, windows)| cells(work, &windows))
         .collect();
+    let together = question.together;
+    if together.moments < EXPOSURES_MIN {
+        return Err(Modification::TooFew {
+            classes: cells.len(),
+        });
+    }
+    if together
+        .correlation
+        .is_none_or(|r| r.abs() > CORRELATION_MAX)
+    {
+        return Err(Modification::Refused {
+            correlation: together.correlation,
+        });
+    }
     if cells.len() < WORKLOADS_MIN {
-        return Err(Modification::TooFew);
+        return Err(Modification::TooFew {
+            classes: cells.len(),
+        });
     }
     let z: Vec<f64> = cells
         .iter()
@@ -158,7 +190,7 @@ fn in_two(mut p_values: Vec<f64>) -> f64 {
 }
 
 /// Splits at the value of Y that makes the cells most even; `None` when one stays too small.
-fn cells(class: &str, windows: &[&Exposure]) -> Option<Cells> {
+fn cells(work: WorkClass, windows: &[&Exposure]) -> Option<Cells> {
     let mut levels: Vec<f64> = windows.iter().map(|w| w.level).collect();
     levels.sort_by(f64::total_cmp);
     let middle = levels.len() / 2;
@@ -169,8 +201,8 @@ fn cells(class: &str, windows: &[&Exposure]) -> Option<Cells> {
         of.map(|w| w.effect).collect()
     };
     let (low, high) = (pool(&side(false))?, pool(&side(true))?);
-    (low.k >= CELL_MIN && high.k >= CELL_MIN).then(|| Cells {
-        class: class.to_owned(),
+    (low.k >= CELL_MIN && high.k >= CELL_MIN).then_some(Cells {
+        work,
         split,
         low,
         high,

@@ -1,7 +1,7 @@
 //! An estimated effect, whether it may be published, and the evidence that it is.
 
-use backstay_model::Timestamp;
 use backstay_model::dependency::{Evidence, EvidenceKind};
+use backstay_model::{Timestamp, WorkClass};
 use serde::{Deserialize, Serialize};
 
 use super::Subject;
@@ -121,21 +121,41 @@ impl Estimated {
         clear && !self.plain.iter().any(opposed)
     }
 
-    /// Evidence that the setting affects the metric, for an edge of the effect graph only.
+    /// Evidence that the setting affects the metric in this work, for an edge of the effect graph only.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
+        self.evidence_of(1)
+    }
+
+    /// The same when it was picked out of `many`: the mean of e-values is one, and the largest of them
+    /// divided by their number is no more.
+    fn evidence_of(&self, many: usize) -> Evidence {
         let most = match self.publish() {
             Ok(_) | Err(Unpublished::TooFew | Unpublished::Weak) => REPLICATES_MAX,
             Err(Unpublished::Confounded | Unpublished::Mixed) => CONFOUNDED_MAX,
         };
         let subject = &self.subject;
-        let setup = &subject.setup;
-        let what = format!("{}:{}:{}", subject.setting, subject.metric, setup.class);
+        let work = match subject.setup.work {
+            WorkClass::Unknown => "all work",
+            told => told.word(),
+        };
+        let what = format!("{}:{}:{work}", subject.setting, subject.metric);
         Evidence {
             kind: EvidenceKind::History,
             anchor: Source::Effect.anchor(&what),
-            log_lr: self.log_e.clamp(-ABSENCE_MAX, most),
+            log_lr: (self.log_e - (many as f64).ln()).clamp(-ABSENCE_MAX, most),
             observed_at: Some(self.last),
         }
     }
+}
+
+/// Evidence that the setting of `strata` ([`super::Effects::strata`]) affects their metric: the strongest of
+/// them, weakened for having been picked. `None` without any.
+#[must_use]
+pub fn strongest(strata: &[Estimated]) -> Option<Evidence> {
+    let (over_all, told) = strata.split_last()?;
+    let one = told.len() < 2 && told.iter().all(|t| t.pooled.k == over_all.pooled.k);
+    let many = if one { 1 } else { strata.len() };
+    let each = strata.iter().rev().map(|s| s.evidence_of(many));
+    each.reduce(|best, e| if e.log_lr > best.log_lr { e } else { best })
 }

@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::belief::{REPLICATES_MAX, Source, Standing, believe};
 
+mod work;
+
 const DAY: i64 = 86_400;
 
 /// Numbers from a fixed seed (Knuth's constants).
@@ -31,12 +33,12 @@ fn cs(name: &str) -> ChangeSetId {
     ChangeSetId(mixed)
 }
 
-fn setup(class: &str) -> Setup {
+fn setup(work: WorkClass) -> Setup {
     Setup {
         engine: EngineKind::Postgresql,
         major: 15,
         hardware: "8 cpus".into(),
-        class: class.into(),
+        work,
     }
 }
 
@@ -48,7 +50,8 @@ fn watched(id: &str, at: i64, moves: &[(&str, f64)], d: f64, se: f64) -> Watched
     Watched {
         change_set: cs(id),
         at: day(at),
-        setup: setup("oltp"),
+        target: TargetId::new("db-1"),
+        setup: setup(WorkClass::OltpWrite),
         moves: moves
             .iter()
             .map(|(s, m)| (SettingName::new(s), *m))
@@ -61,7 +64,7 @@ fn subject(setting: &str) -> Subject {
     Subject {
         setting: SettingName::new(setting),
         metric: MetricName::new("tps"),
-        setup: setup("oltp"),
+        setup: setup(WorkClass::OltpWrite),
     }
 }
 
@@ -253,7 +256,7 @@ fn evidence_of_an_effect_is_history_that_fades() {
         .unwrap();
     let evidence = found.evidence();
     assert_eq!(Source::of(&evidence), Source::Effect);
-    assert_eq!(evidence.anchor, "effect:work_mem:tps:oltp");
+    assert_eq!(evidence.anchor, "effect:work_mem:tps:oltp-write");
     assert!((evidence.log_lr - REPLICATES_MAX).abs() < 1e-12);
     let belief = |at| {
         believe(
@@ -305,10 +308,10 @@ fn an_e_value_is_seldom_large_when_nothing_is_there() {
     );
 }
 
-fn question(effect: fn(f64) -> f64, exposures: Vec<(f64, f64)>, classes: &[&str]) -> Question {
+fn question(effect: fn(f64) -> f64, exposures: Vec<(f64, f64)>, classes: &[WorkClass]) -> Question {
     let mut dice = Dice(5);
     let mut windows = Vec::new();
-    for class in classes {
+    for work in classes {
         for i in 0..20 {
             let level = f64::from(i % 10);
             windows.push(Exposure {
@@ -317,7 +320,7 @@ fn question(effect: fn(f64) -> f64, exposures: Vec<(f64, f64)>, classes: &[&str]
                     se: 0.03,
                 },
                 level,
-                class: (*class).to_owned(),
+                work: *work,
             });
         }
     }
@@ -326,7 +329,7 @@ fn question(effect: fn(f64) -> f64, exposures: Vec<(f64, f64)>, classes: &[&str]
         of: SettingName::new("work_mem"),
         under: SettingName::new("hash_mem_multiplier"),
         windows,
-        exposures,
+        together: Together::of(&exposures),
     }
 }
 
@@ -345,12 +348,12 @@ fn exposures(r: f64) -> Vec<(f64, f64)> {
 fn an_effect_that_depends_on_another_setting_is_seen_in_two_workloads() {
     let depends = |level: f64| if level > 4.0 { 0.3 } else { 0.1 };
     let same = |_: f64| 0.2;
-    let both = ["oltp", "reports"];
+    let both = [WorkClass::OltpWrite, WorkClass::Analytic];
     let found = answer(
         &[
             question(depends, exposures(0.0), &both),
             question(same, exposures(0.0), &both),
-            question(depends, exposures(0.0), &["oltp"]),
+            question(depends, exposures(0.0), &[WorkClass::OltpWrite]),
         ],
         0.05,
     );
@@ -366,15 +369,15 @@ fn an_effect_that_depends_on_another_setting_is_seen_in_two_workloads() {
     assert_eq!(found[1], Modification::NotSeen);
     assert_eq!(
         found[2],
-        Modification::TooFew,
-        "one workload is no replication"
+        Modification::TooFew { classes: 1 },
+        "one class of work is no replication"
     );
 }
 
 #[test]
 fn a_tuner_that_moved_both_is_refused() {
     let depends = |level: f64| if level > 4.0 { 0.3 } else { 0.1 };
-    let both = ["oltp", "reports"];
+    let both = [WorkClass::OltpWrite, WorkClass::Analytic];
     let found = answer(
         &[
             question(depends, exposures(0.6), &both),
@@ -394,15 +397,15 @@ fn a_tuner_that_moved_both_is_refused() {
         assert!((seen - r).abs() < 0.1);
     }
     assert_eq!(found[2], Modification::Refused { correlation: None });
-    assert_eq!(found[3], Modification::TooFew);
+    assert_eq!(found[3], Modification::TooFew { classes: 2 });
 }
 
 #[test]
 fn opposite_senses_in_two_workloads_are_no_replication() {
     let up = |level: f64| if level > 4.0 { 0.3 } else { 0.1 };
     let down = |level: f64| if level > 4.0 { 0.1 } else { 0.3 };
-    let mut question_up = question(up, exposures(0.0), &["oltp"]);
-    let question_down = question(down, exposures(0.0), &["reports"]);
+    let mut question_up = question(up, exposures(0.0), &[WorkClass::OltpWrite]);
+    let question_down = question(down, exposures(0.0), &[WorkClass::Analytic]);
     question_up.windows.extend(question_down.windows);
     assert_eq!(answer(&[question_up], 0.05), [Modification::NotSeen]);
 }

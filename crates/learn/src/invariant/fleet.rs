@@ -152,6 +152,20 @@ impl Fleet {
         Some(column)
     }
 
+    /// What the last snapshot of a target says of a setting, when it is a number or a switch.
+    pub(super) fn comparable(
+        &self,
+        target: &TargetId,
+        setting: &SettingName,
+    ) -> Option<Comparable> {
+        let cell = self.rows.get(target)?.cell(*self.columns.get(setting)?);
+        match cell.kind {
+            Kind::Number(dimension) => Some(Comparable::Number(dimension, cell.number)),
+            Kind::Switch(position) => Some(Comparable::Switch(position)),
+            Kind::Missing | Kind::Set | Kind::Unset => None,
+        }
+    }
+
     pub(super) fn name(&self, column: Column) -> &SettingName {
         &self.names[usize::from(column)]
     }

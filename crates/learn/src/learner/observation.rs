@@ -6,7 +6,7 @@ use backstay_model::change::Pending;
 use backstay_model::name::EngineKind;
 use backstay_model::{
     Author, ChangeSetId, EdgeKind, Evidence, MetricName, NodeKey, SettingKey, SettingName,
-    TargetId, Timestamp, Value,
+    TargetId, Timestamp, Value, WorkClass,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,8 @@ pub enum Observation {
         effects: Vec<Measured>,
         /// Whether it hurt.
         harm: Harm,
+        /// What kind of work the target did before.
+        work: WorkClass,
     },
     /// A target does not behave as usual, and no change set is held responsible.
     Troubled {
@@ -93,6 +95,21 @@ pub enum Observation {
         old: Option<Value>,
         /// The value since.
         new: Option<Value>,
+    },
+    /// A setting of the whole instance stands elsewhere than before, whoever moved it.
+    Stands {
+        /// The target.
+        target: TargetId,
+        /// Since when.
+        at: Timestamp,
+        /// Which setting.
+        setting: SettingName,
+        /// Where it stood.
+        before: Comparable,
+        /// Where it stands.
+        since: Comparable,
+        /// Whether that waits for a restart.
+        pending: Pending,
     },
     /// A server was restarted: what waited for it works now.
     Restarted {
@@ -141,6 +158,7 @@ impl Observation {
             | Self::Recovered { at, .. }
             | Self::Reverted { at, .. }
             | Self::Effective { at, .. }
+            | Self::Stands { at, .. }
             | Self::Restarted { at, .. }
             | Self::Snapshot { at, .. }
             | Self::Person { at, .. } => *at,
@@ -157,8 +175,6 @@ pub struct Measured {
     pub d: f64,
     /// Its standard error; positive.
     pub se: f64,
-    /// Class of the work that the target did, as the measurer calls it: `oltp`.
-    pub class: String,
 }
 
 /// Whether a change hurt.
@@ -193,6 +209,20 @@ pub enum Comparable {
     Something,
     /// An empty text, an empty list, or a special value.
     Nothing,
+}
+
+impl Comparable {
+    /// Where it is on a scale on which distances compare: the binary logarithm of a positive number, 1
+    /// and 0 for a switch that is on or off; `None` for everything else.
+    #[must_use]
+    pub fn level(self) -> Option<f64> {
+        match self {
+            Self::Number(_, number) => Some(number.log2()).filter(|level| level.is_finite()),
+            Self::Switch(Position::On) => Some(1.0),
+            Self::Switch(Position::Off) => Some(0.0),
+            Self::Something | Self::Nothing => None,
+        }
+    }
 }
 
 /// What a number counts.
@@ -267,8 +297,8 @@ pub struct Effect {
     pub setting: SettingName,
     /// The metric.
     pub metric: MetricName,
-    /// Class of the work.
-    pub class: String,
+    /// Class of the work; [`WorkClass::Unknown`] for all work, whatever its class.
+    pub work: WorkClass,
     /// For what it speaks.
     pub extent: Extent,
     /// Mean effect: natural logarithm of after over before, per doubling of the setting or per switch.

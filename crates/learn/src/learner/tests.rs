@@ -1,4 +1,4 @@
-use backstay_model::{ChangeSetId, MetricName, SettingKey, Value};
+use backstay_model::{ChangeSetId, MetricName, SettingKey, Value, WorkClass};
 use proptest::prelude::*;
 
 use super::*;
@@ -56,7 +56,6 @@ fn outcome(second: i64, n: u32, id: u64, harm: Harm, effects: &[(f64, f64)]) -> 
         metric: MetricName::new("commits_per_s"),
         d: *d,
         se: *se,
-        class: "oltp".into(),
     };
     Observation::Outcome {
         change_set: ChangeSetId(id),
@@ -64,6 +63,7 @@ fn outcome(second: i64, n: u32, id: u64, harm: Harm, effects: &[(f64, f64)]) -> 
         at: at(second),
         effects: effects.iter().map(measured).collect(),
         harm,
+        work: WorkClass::OltpRead,
     }
 }
 
@@ -132,9 +132,13 @@ fn effects_are_published_from_three_windows_and_are_no_dependency() {
             Learnt::Evidence { .. } => None,
         })
         .collect();
-    assert_eq!(effects.iter().map(|e| e.n).collect::<Vec<_>>(), [3, 4]);
-    assert!((effects[1].mean - 0.2).abs() < 1e-9);
-    assert_eq!(effects[1].extent, Extent::Version(PG, 17));
+    let told: Vec<_> = effects.iter().map(|e| (e.work, e.n)).collect();
+    let [own, all] = [WorkClass::OltpRead, WorkClass::Unknown];
+    assert_eq!(told, [(own, 3), (all, 3), (own, 4), (all, 4)]);
+    for effect in &effects[2..] {
+        assert!((effect.mean - 0.2).abs() < 1e-9);
+        assert_eq!(effect.extent, Extent::Version(PG, 17));
+    }
     for l in &learnt {
         if let Learnt::Evidence { to, kind, .. } = l {
             assert_eq!((to.kind(), *kind), ("metric", Some(EdgeKind::Affects)));

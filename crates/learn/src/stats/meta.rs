@@ -24,7 +24,7 @@ impl Estimate {
 }
 
 /// A random-effects pool (DerSimonian and Laird 1986).
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Pooled {
     /// Estimates that went in.
     pub k: usize,

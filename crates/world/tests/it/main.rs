@@ -1,6 +1,7 @@
 //! Stories with the real guard on simulated targets.
 
 mod board;
+mod learnt;
 mod scenarios;
 mod shifts;
 mod sweep;

@@ -56,6 +56,7 @@ pub(crate) fn document(book: &Book, case: &Case) -> Value {
         object.insert("kind".into(), json!("change_set"));
         object.insert("target".into(), json!(case.change_set.target.as_str()));
         object.insert("state".into(), json!(case.state.word().replace(' ', "_")));
+        object.insert("work".into(), json!(case.work.word()));
         object.insert("why".into(), json!(why(case)));
         object.insert("plan".into(), json!(plan(case).map(wire::plan)));
         object.insert("requests".into(), json!(requests(book, case)));

@@ -12,9 +12,11 @@ use backstay_catalog::{Pack, pack};
 use backstay_graph::project;
 use backstay_guard::learning::register::Said;
 use backstay_learn::belief::{Belief, Group, Source, Standing, without};
+use backstay_learn::effect::Asked;
 use backstay_model::{Constraint, Edge, EdgeKind, Evidence, NodeKey, Timestamp};
 use serde_json::{Value, json};
 
+use crate::commands::explain::modified;
 use crate::commands::graph::edge::{Named, read, typed};
 use crate::commands::graph::lens::Lens;
 use crate::commands::graph::words;
@@ -39,6 +41,8 @@ struct Sheet<'a> {
     versions: Vec<u32>,
     /// What people said of it.
     said: Vec<&'a Said>,
+    /// What was asked of the effects of its ends.
+    asked: Vec<&'a Asked>,
 }
 
 /// How the rule of an edge stands on the values that are known.
@@ -105,8 +109,19 @@ fn sheet<'a>(lens: &'a Lens, edge: &Edge) -> Sheet<'a> {
         stand: constraint.and_then(|c| stand(lens, pack, c)),
         versions: versions(lens, edge),
         said: lens.known.register.said().iter().filter(about).collect(),
+        asked: modified::asked(lens, |a| ties(a, edge)),
         edge: edge.clone(),
         lens,
+    }
+}
+
+/// Whether a question is about this edge: about the effect that it is, or about what its two settings do
+/// together.
+fn ties(asked: &Asked, edge: &Edge) -> bool {
+    let [x, y] = [&asked.setting, &asked.under].map(|s| NodeKey::Setting(s.clone()));
+    match &edge.to {
+        NodeKey::Metric(metric) => edge.from == x && asked.metric == *metric,
+        to => (&edge.from, to) == (&x, &y) || (&edge.from, to) == (&y, &x),
     }
 }
 
@@ -220,6 +235,15 @@ fn show(page: &mut Page, sheet: &Sheet<'_>, out: Out) {
     waterfall::rows(page, sheet);
     page.gap();
     facts(page, sheet);
+    let seen = sheet
+        .asked
+        .iter()
+        .flat_map(|a| modified::rows(sheet.lens, a));
+    let seen: Vec<_> = seen.collect();
+    if !seen.is_empty() {
+        page.gap();
+        page.rows(2, &seen);
+    }
 }
 
 fn facts(page: &mut Page, sheet: &Sheet<'_>) {
@@ -374,5 +398,6 @@ fn document(sheet: &Sheet<'_>) -> Value {
         "last_seen": last.map(|t| t.to_string()),
         "versions": sheet.versions,
         "judgements": sheet.said.iter().map(said).collect::<Vec<_>>(),
+        "effect_modification": sheet.asked.iter().map(|a| modified::document(sheet.lens, a)).collect::<Vec<_>>(),
     })
 }

@@ -16,11 +16,12 @@ use backstay_journal::SnapshotStore;
 use backstay_learn::learner::Effect;
 use backstay_model::change::{Pending, Waiting};
 use backstay_model::dependency::EvidenceKind;
-use backstay_model::{Edge, EdgeKind, NodeKey, SettingName, TargetId};
+use backstay_model::{Edge, EdgeKind, NodeKey, SettingName, TargetId, WorkClass};
 use backstay_store_sqlite::Readers;
 use serde_json::{Value, json};
 
 use crate::commands::explain::edge::short;
+use crate::commands::explain::modified;
 use crate::commands::graph::lens::Lens;
 use crate::commands::graph::{no_setting, words as edge_words};
 use crate::failure::{Code, Exit, Failure};
@@ -242,6 +243,7 @@ fn show(out: Out, sheet: &Sheet<'_>) {
     page.rows(2, &rows);
     dependencies(&mut page, sheet);
     effects(&mut page, sheet);
+    modified::show(&mut page, sheet.lens, &def.name);
     page.head("undo");
     undo(def).iter().for_each(|l| page.line(&format!("  {l}")));
     recorded(&mut page, sheet);
@@ -303,7 +305,7 @@ fn effects(page: &mut Page, sheet: &Sheet<'_>) {
         .map(|e| {
             let mechanisms = e.evidence.iter().filter(|v| v.kind == EvidenceKind::Review);
             let mut how: Vec<String> = mechanisms.map(|v| v.anchor.clone()).collect();
-            how.extend(estimates(sheet, e).map(estimate));
+            how.extend(shown(estimates(sheet, e)).iter().map(|m| estimate(m)));
             vec![
                 plain(e.to.name()),
                 plain(sheet.lens.sure(e)),
@@ -323,17 +325,34 @@ fn estimates<'a>(sheet: &'a Sheet<'_>, edge: &'a Edge) -> impl Iterator<Item = &
     all.filter(|e| e.setting == sheet.def.name && e.metric.as_str() == edge.to.name())
 }
 
-/// `measured +12 % [+5 %, +19 %] per doubling in 7 changes, I² 20 %`.
+/// The effects in each class of work; the one over all work where it rests on more than they do.
+fn shown<'a>(estimates: impl Iterator<Item = &'a Effect>) -> Vec<&'a Effect> {
+    let mut shown: Vec<&Effect> = estimates.collect();
+    let told = shown.iter().filter(|e| e.work.told());
+    let by_class: u32 = told.map(|e| e.n).sum();
+    shown.retain(|e| e.work.told() || e.n > by_class);
+    shown
+}
+
+/// `measured +12 % [+5 %, +19 %] per doubling or switch in 7 changes, I² 20 %, in oltp-read work`.
 fn estimate(effect: &Effect) -> String {
-    let percent = |x: f64| format!("{:+.0} %", x.exp_m1() * 100.0).replace('-', "−");
+    let work = match effect.work {
+        WorkClass::Unknown => "over all work".to_owned(),
+        told => format!("in {told} work"),
+    };
     format!(
-        "measured {} [{}, {}] per doubling or switch in {}, I² {:.0} %",
+        "measured {} [{}, {}] per doubling or switch in {}, I² {:.0} %, {work}",
         percent(effect.mean),
         percent(effect.low),
         percent(effect.high),
         crate::page::count(usize::try_from(effect.n).unwrap_or(usize::MAX), "change"),
         effect.i2 * 100.0
     )
+}
+
+/// A natural logarithm of after over before: `−11 %`.
+pub(super) fn percent(effect: f64) -> String {
+    format!("{:+.0} %", effect.exp_m1() * 100.0).replace('-', "−")
 }
 
 fn recorded(page: &mut Page, sheet: &Sheet<'_>) {
@@ -382,6 +401,8 @@ fn recorded(page: &mut Page, sheet: &Sheet<'_>) {
 fn document(sheet: &Sheet<'_>) -> Value {
     let def = sheet.def;
     let pack = sheet.lens.ground.choice.pack;
+    let [by_others, of_others] = modified::of(sheet.lens, &def.name);
+    let work = |work: WorkClass| if work.told() { work.word() } else { "all" };
     let dependency = |e: &Edge| {
         let belief = sheet.lens.belief(e);
         json!({
@@ -422,9 +443,11 @@ fn document(sheet: &Sheet<'_>) -> Value {
             "confidence": e.confidence.get(),
             "mechanism": e.evidence.first().map(|v| v.anchor.clone()),
             "measured": estimates(sheet, e).map(|m| json!({
-                "mean": m.mean, "low": m.low, "high": m.high, "i2": m.i2, "changes": m.n, "class": m.class,
+                "mean": m.mean, "low": m.low, "high": m.high, "i2": m.i2, "changes": m.n, "work": work(m.work),
             })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
+        "effect_modified_by": by_others.iter().map(|a| modified::document(sheet.lens, a)).collect::<Vec<_>>(),
+        "modifies_effect_of": of_others.iter().map(|a| modified::document(sheet.lens, a)).collect::<Vec<_>>(),
         "undo": undo(def),
         "here": sheet.here.iter().map(|h| json!({
             "target": h.target.as_str(),

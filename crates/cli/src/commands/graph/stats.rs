@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use backstay_catalog::PackFit;
 use backstay_graph::export::counter_evidence;
 use backstay_learn::belief::{Group, SHOW_FROM, Source};
+use backstay_learn::effect::{Asked, Modification};
 use backstay_model::{Edge, EdgeKind, NodeKey, Timestamp};
 use serde_json::{Value, json};
 
@@ -245,6 +246,7 @@ fn learnt(page: &mut Page, lens: &Lens, stats: &Stats) {
             ],
             vec![dim("from history"), plain(named_edges(&stats.from_history))],
             vec![dim("measured"), plain(named_edges(&stats.measured))],
+            vec![dim("modified"), plain(modified(lens))],
             vec![dim("confirmed"), plain(named_edges(&stats.confirmed))],
             vec![dim("rejected"), plain(named_edges(&stats.rejected))],
             vec![
@@ -279,7 +281,35 @@ fn named_edges(edges: &[Edge]) -> String {
     format!("{}: {}{rest}", edges.len(), names.join(", "))
 }
 
+/// How many effects depend on where another setting stands, of how many that were asked about.
+fn modified(lens: &Lens) -> String {
+    let (asked, seen) = questions(lens);
+    match asked {
+        0 => "no effect was asked about yet".to_owned(),
+        _ => format!(
+            "{} seen in {}",
+            count(seen.len(), "effect"),
+            count(asked, "question")
+        ),
+    }
+}
+
+/// The questions that were asked whether an effect depends on another setting, and those that it does.
+fn questions(lens: &Lens) -> (usize, Vec<&Asked>) {
+    let here = (lens.ground.choice.pack.engine, lens.ground.major);
+    let asked = lens.known.learning.asked().iter();
+    let asked: Vec<&Asked> = asked.filter(|a| a.version == here).collect();
+    let seen = asked
+        .iter()
+        .filter(|a| matches!(a.answer, Modification::Seen { .. }));
+    (asked.len(), seen.copied().collect())
+}
+
 fn document(lens: &Lens, stats: &Stats) -> Value {
+    let (asked, seen) = questions(lens);
+    let seen = seen.iter().map(|a| {
+        json!({ "setting": a.setting.as_str(), "metric": a.metric.as_str(), "under": a.under.as_str() })
+    });
     let pack = lens.ground.choice.pack;
     let edges = |all: &[Edge]| {
         let one = |e: &Edge| json!({ "from": named(&e.from), "to": named(&e.to), "type": e.kind.word(), "confidence": e.confidence.get() });
@@ -319,6 +349,7 @@ fn document(lens: &Lens, stats: &Stats) -> Value {
         "learnt": stats.learnt.len(),
         "learnt_from_history": edges(&stats.from_history),
         "measured_effects": edges(&stats.measured),
+        "modified_effects": { "questions": asked, "seen": seen.collect::<Vec<_>>() },
         "confirmed": edges(&stats.confirmed),
         "rejected": edges(&stats.rejected),
         "edges_with_counter_evidence": stats.against,

@@ -201,7 +201,14 @@ fn the_same_journal_teaches_the_same_as_when_the_format_was_numbered() {
     writeln!(text, "{} edges, {sure:.2} together", learnt.len()).unwrap();
     for effect in known.learning.effects().step_by(4) {
         let (setting, metric, n) = (&effect.setting, &effect.metric, effect.n);
-        writeln!(text, "{setting} {metric} {:+.2} of {n}", effect.mean).unwrap();
+        let work = effect.work;
+        writeln!(text, "{setting} {metric} {work} {:+.2} of {n}", effect.mean).unwrap();
+    }
+    let asked = known.learning.asked();
+    writeln!(text, "{} questions asked", asked.len()).unwrap();
+    for asked in asked.iter().step_by(4) {
+        let (setting, metric, under) = (&asked.setting, &asked.metric, &asked.under);
+        writeln!(text, "{setting} {metric} {under} {:?}", asked.answer).unwrap();
     }
     insta::assert_snapshot!(text);
 }

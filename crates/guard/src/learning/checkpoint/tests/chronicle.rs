@@ -19,7 +19,7 @@ use backstay_model::verdict::{
 };
 use backstay_model::{
     Change, ChangeSet, ChangeSetId, EdgeKind, Event, IntentId, MetricName, NodeKey, SettingKey,
-    Snapshot, SnapshotId, TargetId, Timestamp, Value, ValueSource,
+    Snapshot, SnapshotId, TargetId, Timestamp, Value, ValueSource, WorkClass,
 };
 
 /// The version that every target runs.
@@ -206,6 +206,7 @@ impl Story {
                 verdict,
                 extend_until: None,
                 hold: None,
+                work: self.work(),
             };
             self.page(at + 180, vec![step(judged)]);
             if hurt && self.one_in(2) {
@@ -230,6 +231,12 @@ impl Story {
             ),
             _ => {}
         }
+    }
+
+    /// Every third verdict says nothing of it.
+    fn work(&mut self) -> WorkClass {
+        let classes = [WorkClass::OltpRead, WorkClass::Analytic, WorkClass::Unknown];
+        classes[self.dice.below(3) as usize]
     }
 
     fn change(&mut self, target: &TargetId, (name, by): (&'static str, u64), at: i64) -> Change {
