@@ -14,7 +14,7 @@ use crate::commands::graph::lens::Lens;
 use crate::page::{Cell, Page, count, dim, plain};
 
 /// What was asked here of which this is so.
-pub(super) fn asked<'a>(lens: &'a Lens, so: impl Fn(&Asked) -> bool) -> Vec<&'a Asked> {
+pub(super) fn asked(lens: &Lens, so: impl Fn(&Asked) -> bool) -> Vec<&Asked> {
     let here = (lens.ground.choice.pack.engine, lens.ground.major);
     let all = lens.known.learning.asked().iter();
     all.filter(|a| a.version == here && so(a)).collect()
