@@ -58,16 +58,16 @@ impl Neo4jGraph {
     }
 
     /// Makes sure that this graph is fed from `journal`, a word that no other journal has; the first who
-    /// asks decides.
+    /// asks decides. Gives how far it is.
     ///
     /// # Errors
     /// `NeoError::OtherJournal` when it is fed from another one; else as [`Self::open`].
-    pub fn claim(&mut self, journal: &str) -> Result<(), NeoError> {
+    pub fn claim(&mut self, journal: &str) -> Result<Standing, NeoError> {
         let session = &self.session;
         session.wait(async {
             let mut txn = session.begin().await?;
             match claimed(session, &mut txn, (&self.deployment, journal)).await {
-                Ok(()) => session.commit(txn).await,
+                Ok(standing) => session.commit(txn).await.map(|()| standing),
                 Err(error) => {
                     session.undo(txn).await;
                     Err(error)
@@ -286,7 +286,7 @@ async fn claimed(
     session: &Session,
     txn: &mut Txn,
     (deployment, journal): (&Deployment, &str),
-) -> Result<(), NeoError> {
+) -> Result<Standing, NeoError> {
     let standing = lock(session, txn, deployment).await?;
     let other = match &standing.journal {
         Some(known) => known != journal,
@@ -303,10 +303,11 @@ async fn claimed(
         ("uid", uid::applied(deployment).into()),
         ("journal", journal.into()),
     ];
-    session
-        .ask::<Moved>(txn, (statement, parameters))
-        .await
-        .map(drop)
+    session.ask::<Moved>(txn, (statement, parameters)).await?;
+    Ok(Standing {
+        journal: Some(journal.to_owned()),
+        ..standing
+    })
 }
 
 fn unreadable(error: NeoError) -> ReadError {

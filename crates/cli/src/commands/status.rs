@@ -175,8 +175,7 @@ fn graph_store(told: &Told, book: &Book) -> (Tone, String) {
             counted(book.last.0, "entry", "entries")
         ),
         Some(0) => "up to date".to_owned(),
-        Some(1) => "1 entry behind".to_owned(),
-        Some(n) => format!("{n} entries behind"),
+        Some(n) => format!("{} behind", counted(n, "entry", "entries")),
     };
     match &told.standing.trouble {
         Some(trouble) => {

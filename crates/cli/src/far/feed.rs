@@ -57,16 +57,17 @@ pub(crate) struct Dial {
 }
 
 impl Dial {
-    /// Opens it.
-    pub(crate) fn open(&self) -> Result<Neo4jGraph, Failure> {
+    /// Opens it, and what it is fed from.
+    pub(crate) fn open(&self) -> Result<(Neo4jGraph, Readers), Failure> {
         let mut graph = self.far.open()?;
         let readers = state::read(&self.directory)?;
-        if let Some(journal) = first_entry(&readers)? {
-            graph.claim(&journal).map_err(|e| failure(&e))?;
-        }
-        let standing = graph.standing().map_err(|e| failure(&e))?;
+        let standing = match first_entry(&readers)? {
+            Some(journal) => graph.claim(&journal),
+            None => graph.standing(),
+        };
+        let standing = standing.map_err(|e| failure(&e))?;
         same_course(&readers, &standing, &self.far.deployment)?;
-        Ok(graph)
+        Ok((graph, readers))
     }
 }
 
@@ -109,10 +110,7 @@ impl Reach for Dial {
     type Store = Neo4jStore;
 
     fn open(&mut self) -> Result<Neo4jStore, Trouble> {
-        let opened = Self::open(self).and_then(|graph| {
-            let journal = state::read(&self.directory)?;
-            Ok(Neo4jStore { graph, journal })
-        });
+        let opened = Self::open(self).map(|(graph, journal)| Neo4jStore { graph, journal });
         opened.map_err(Failure::into_trouble)
     }
 }

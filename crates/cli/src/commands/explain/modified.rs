@@ -15,9 +15,7 @@ use crate::page::{Cell, Page, count, dim, plain};
 
 /// What was asked here of which this is so.
 pub(super) fn asked(lens: &Lens, so: impl Fn(&Asked) -> bool) -> Vec<&Asked> {
-    let here = (lens.ground.choice.pack.engine, lens.ground.major);
-    let all = lens.known.learning.asked().iter();
-    all.filter(|a| a.version == here && so(a)).collect()
+    lens.asked().filter(|a| so(a)).collect()
 }
 
 /// What was asked of a setting: first whether others change what it does, then whether it changes what

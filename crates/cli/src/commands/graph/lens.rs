@@ -10,6 +10,7 @@ use backstay_guard::learning::Known;
 use backstay_guard::learning::register::Register;
 use backstay_journal::SnapshotStore;
 use backstay_learn::belief::{Belief, Standing, believe};
+use backstay_learn::effect::Asked;
 use backstay_model::{Confidence, Edge, EdgeKind, NodeKey, TargetId, Timestamp};
 use backstay_store_sqlite::Readers;
 
@@ -33,6 +34,13 @@ pub(crate) struct Lens {
 }
 
 impl Lens {
+    /// What was asked here of effects: whether they depend on where another setting stands.
+    pub(crate) fn asked(&self) -> impl Iterator<Item = &Asked> {
+        let here = (self.ground.choice.pack.engine, self.ground.major);
+        let all = self.known.learning.asked().iter();
+        all.filter(move |asked| asked.version == here)
+    }
+
     /// Looks from the server behind `dsn`, from a named target, from the only one that is recorded, or
     /// at what is shipped. What was learnt here counts in each case.
     pub(crate) fn open(

@@ -296,9 +296,7 @@ fn modified(lens: &Lens) -> String {
 
 /// The questions that were asked whether an effect depends on another setting, and those that it does.
 fn questions(lens: &Lens) -> (usize, Vec<&Asked>) {
-    let here = (lens.ground.choice.pack.engine, lens.ground.major);
-    let asked = lens.known.learning.asked().iter();
-    let asked: Vec<&Asked> = asked.filter(|a| a.version == here).collect();
+    let asked: Vec<&Asked> = lens.asked().collect();
     let seen = asked
         .iter()
         .filter(|a| matches!(a.answer, Modification::Seen { .. }));

@@ -131,9 +131,9 @@ struct Feeding<'a> {
 impl<'a> Feeding<'a> {
     /// Brings the database up to date.
     fn begin(dial: &'a Dial, out: Out) -> Result<Self, Failure> {
-        let mut graph = dial.open()?;
+        let (mut graph, journal) = dial.open()?;
         let have = applied(&graph)?;
-        let mut course = Course::before(state::read(&dial.directory)?, have + 1);
+        let mut course = Course::before(journal, have + 1);
         let fed = course.feed(&mut graph)?;
         tell(&graph, dial, (fed, out))?;
         Ok(Self {
