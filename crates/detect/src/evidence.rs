@@ -311,7 +311,9 @@ impl Evidence<'_> {
     /// The worst twentieth before and since the change, where it became worse by more than chance
     /// (`alpha`, to be shared) and by an amount that matters.
     pub(crate) fn worst_became_worse(&self, alpha: f64) -> Option<(f64, f64)> {
-        let chance = self.chance_of_extremes()?;
+        if self.chance_of_extremes()? > alpha * self.weight {
+            return None;
+        }
         let near = &self.track.pre[self.track.pre.len().saturating_sub(WORST_ROWS)..];
         let (before, after) = (self.track.worst(near)?, self.track.worst(&self.track.post)?);
         let worse = match self.track.worse {
@@ -319,7 +321,7 @@ impl Evidence<'_> {
             _ => after >= EXTREMES_GATE * before,
         };
         let matters = worse && effect::above_floor(self.track, before, after);
-        (matters && chance <= alpha * self.weight).then_some((before, after))
+        matters.then_some((before, after))
     }
 
     /// Whether windows of its own say what extremes are usual, or the scan looks at them.
