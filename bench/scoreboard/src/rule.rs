@@ -6,6 +6,7 @@ use crate::case::Case;
 
 pub mod others;
 pub mod ours;
+pub mod reference;
 
 mod column;
 
@@ -45,8 +46,10 @@ impl Alarm {
 /// Whether a rule promises a chance of false alarms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Promise {
-    /// The one it is asked for.
+    /// The one it is asked for; its false alarms are counted at several.
     Level,
+    /// The one it is asked for; its false alarms are counted at the usual one.
+    Once,
     /// None: it has limits of its own.
     None,
 }
@@ -59,6 +62,14 @@ pub trait Rule: Sync {
     fn promise(&self) -> Promise;
     /// Its answer at chance `alpha` of a false alarm, as far as it can promise one.
     fn judge(&self, case: &Case, alpha: f64) -> Answer;
+}
+
+/// What is not ours, in the order of the tables.
+#[must_use]
+pub fn beside() -> Vec<&'static dyn Rule> {
+    let others = others::ALL.iter().map(|rule| rule as &dyn Rule);
+    let reference = reference::ALL.iter().map(|rule| rule as &dyn Rule);
+    others.chain(reference).collect()
 }
 
 /// Processor time of this thread since it began.

@@ -64,7 +64,7 @@ impl Rule for Others {
 
     fn promise(&self) -> Promise {
         match self {
-            Self::Msprt => Promise::Level,
+            Self::Msprt => Promise::Once,
             Self::Checks | Self::Kayenta | Self::ThreeSigma => Promise::None,
         }
     }
