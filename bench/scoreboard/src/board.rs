@@ -1,12 +1,12 @@
 //! Judging many cases, and counting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::case::{Case, Family, Kind, Part, Truth};
 use crate::measure::{self, share};
 use crate::rule::{Alarm, Answer, Promise, Rule};
-use crate::{database, kpi, real, recorded};
+use crate::{database, kpi, real, recorded, sealed};
 
 /// The level at which `backstay detect` works by default.
 pub const ALPHA: f64 = 0.05;
@@ -41,16 +41,22 @@ impl Recipe {
     /// Makes the case; `None` when it needs recorded data that are not at hand.
     #[must_use]
     pub fn make(&self) -> Option<Case> {
-        match self.family {
-            Family::Kpi => Some(kpi::case(self.kind, self.part, self.number)),
-            Family::Plant => Some(database::case(self.kind, self.part, self.number)),
-            Family::Real => real::case(recorded::real(), self.kind, self.part, self.number),
+        match (self.part, self.family) {
+            (Part::HeldBack, family) => sealed::case(family, self.kind, self.number),
+            (_, Family::Kpi) => Some(kpi::case(self.kind, self.part, self.number)),
+            (_, Family::Plant) => Some(database::case(self.kind, self.part, self.number)),
+            (_, Family::Real) => real::case(recorded::real(), self.kind, self.part, self.number),
         }
     }
 
-    /// The recipe of a case by its name; `None` when there is no such kind.
+    /// The recipe of a case of an open part by its name; `None` when there is no such kind. Cases that
+    /// are held back are not found by name.
     #[must_use]
-    pub fn named(name: &str, part: Part) -> Option<Self> {
+    pub fn named(name: &str) -> Option<Self> {
+        let (part, name) = match name.strip_prefix("opened/") {
+            Some(rest) => (Part::Opened, rest),
+            None => (Part::Open, name),
+        };
         let mut words = name.split('/');
         let family = match words.next()? {
             "kpi" => Family::Kpi,
@@ -59,7 +65,7 @@ impl Recipe {
             _ => return None,
         };
         let word = words.next()?;
-        let kind = kinds(family).iter().find(|k| k.name == word).copied()?;
+        let kind = kinds(family, part).into_iter().find(|k| k.name == word)?;
         let number = words.next()?.parse().ok()?;
         Some(Self {
             family,
@@ -70,14 +76,16 @@ impl Recipe {
     }
 }
 
-/// The kinds of a family.
+/// The kinds of a family that a part has.
 #[must_use]
-pub const fn kinds(family: Family) -> &'static [Kind] {
-    match family {
-        Family::Kpi => &kpi::KINDS,
-        Family::Plant => &database::KINDS,
-        Family::Real => &real::KINDS,
-    }
+pub fn kinds(family: Family, part: Part) -> Vec<Kind> {
+    let all: &[Kind] = match (part, family) {
+        (Part::HeldBack, family) => sealed::kinds(family),
+        (_, Family::Kpi) => &kpi::KINDS,
+        (_, Family::Plant) => &database::KINDS,
+        (_, Family::Real) => &real::KINDS,
+    };
+    all.iter().filter(|k| k.part <= part).copied().collect()
 }
 
 /// Cases of a family and part: `per_kind` of each kind, and more of `quiet` for the false alarms and
@@ -98,11 +106,7 @@ pub fn recipes(family: Family, part: Part, size: Size) -> Vec<Recipe> {
         };
         (0..size.per_kind.max(more)).map(recipe).collect::<Vec<_>>()
     };
-    kinds(family)
-        .iter()
-        .filter(|k| part == Part::HeldBack || k.part == Part::Open)
-        .flat_map(of)
-        .collect()
+    kinds(family, part).iter().flat_map(of).collect()
 }
 
 /// A case, judged.
@@ -302,6 +306,43 @@ pub fn kinds_of(judged: &[Judged], per_kind: u64) -> Vec<OfKind> {
             }
         })
         .collect()
+}
+
+/// All kinds of one truth, counted together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OfGroup {
+    /// What the right answer is.
+    pub truth: Truth,
+    /// How many kinds there are.
+    pub kinds: usize,
+    /// Their cases, and those that alarmed at [`ALPHA`].
+    pub cases: (usize, usize),
+    /// Of harm: quartiles of the delay in rows.
+    pub delay: Option<[f64; 3]>,
+}
+
+/// Harm, what is harmless, and mere load shifts, each as a whole: what may be told of kinds that are
+/// held back.
+#[must_use]
+pub fn groups_of(judged: &[Judged], per_kind: u64) -> Vec<OfGroup> {
+    let balanced = balanced(judged, per_kind);
+    let group = |truth: Truth| {
+        let own: Vec<&&Judged> = balanced.iter().filter(|j| j.kind.truth == truth).collect();
+        let names: BTreeSet<&str> = own.iter().map(|j| j.kind.name).collect();
+        let alarmed = own.iter().filter(|j| j.answer.alarm.raised()).count();
+        let delays: Vec<f64> = own.iter().filter_map(|j| delay(j.answer.alarm)).collect();
+        OfGroup {
+            truth,
+            kinds: names.len(),
+            cases: (own.len(), alarmed),
+            delay: quartiles(&delays).filter(|_| truth == Truth::Harm),
+        }
+    };
+    let mut all = [Truth::Harm, Truth::Harmless, Truth::LoadShift]
+        .map(group)
+        .to_vec();
+    all.retain(|of| of.kinds > 0);
+    all
 }
 
 /// Verdicts of harm on mere load shifts, of how many; all cases that there are.

@@ -49,12 +49,16 @@ pub enum Truth {
     LoadShift,
 }
 
-/// Who may look at a case.
+/// Who may look at a case. A part that is held back is seen in the end, by one figure after the other:
+/// then it joins the open ones, case by case as it was, and a new one is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// Everybody: the judge is tuned on it.
     Open,
-    /// Nobody before a release: seeds and whole kinds that no tuning has seen.
+    /// Everybody since 2026-11-26: what was held back until then, kinds of noise and of harm that
+    /// [`Part::Open`] does not have among it.
+    Opened,
+    /// Nobody who tunes the judge: seeds, noise and kinds that no tuning has seen.
     HeldBack,
 }
 
@@ -64,8 +68,29 @@ impl Part {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Opened => "opened",
             Self::HeldBack => "held back",
         }
+    }
+
+    /// Its word in what seeds are mixed with. A part keeps it when it is opened, so that its cases
+    /// stay the same bytes.
+    pub(crate) const fn seed_word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Opened => "held back",
+            Self::HeldBack => "sealed",
+        }
+    }
+
+    /// The name by which case `number` of a kind can be made again: the first part has no word in it.
+    pub(crate) fn name(self, family: Family, kind: &Kind, number: u64) -> String {
+        let of = match self {
+            Self::Open => "",
+            Self::Opened => "opened/",
+            Self::HeldBack => "held-back/",
+        };
+        format!("{of}{}/{}/{number}", family.word(), kind.name)
     }
 }
 
@@ -76,14 +101,14 @@ pub struct Kind {
     pub name: &'static str,
     /// What the right answer is.
     pub truth: Truth,
-    /// Whether only `--held-back` has it.
+    /// The first part that has it.
     pub part: Part,
 }
 
 /// One labelled change event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
-    /// `family/kind/number`, by which it can be made again.
+    /// `family/kind/number`, the part before it unless it is the first: it can be made again by it.
     pub name: String,
     /// Where it comes from.
     pub family: Family,

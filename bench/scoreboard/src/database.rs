@@ -58,30 +58,30 @@ pub const KINDS: [Kind; 33] = [
     load("load-ramp"),
     load("batch"),
     load("daily-edge"),
-    kind("leak", Truth::Harm, Part::HeldBack),
-    kind("convoy", Truth::Harm, Part::HeldBack),
-    kind("plan-flip", Truth::Harm, Part::HeldBack),
-    kind("fewer-but-faster", Truth::Harm, Part::HeldBack),
-    kind("retry-storm", Truth::Harm, Part::HeldBack),
-    kind("backup", Truth::Harmless, Part::HeldBack),
-    kind("cold-cache", Truth::Harmless, Part::HeldBack),
-    kind("surge-and-back", Truth::LoadShift, Part::HeldBack),
-    kind("load-waves", Truth::LoadShift, Part::HeldBack),
+    kind("leak", Truth::Harm, Part::Opened),
+    kind("convoy", Truth::Harm, Part::Opened),
+    kind("plan-flip", Truth::Harm, Part::Opened),
+    kind("fewer-but-faster", Truth::Harm, Part::Opened),
+    kind("retry-storm", Truth::Harm, Part::Opened),
+    kind("backup", Truth::Harmless, Part::Opened),
+    kind("cold-cache", Truth::Harmless, Part::Opened),
+    kind("surge-and-back", Truth::LoadShift, Part::Opened),
+    kind("load-waves", Truth::LoadShift, Part::Opened),
 ];
 
 /// Families of noise that everybody knows.
 const OPEN_NOISE: [&str; 4] = ["steady", "contended", "checkpoints", "bursty"];
-/// Families of noise of the held-back part.
-const HELD_NOISE: [&str; 3] = ["pauses", "two-phase", "heavy"];
+/// Families of noise of the opened part alone.
+const OPENED_NOISE: [&str; 3] = ["pauses", "two-phase", "heavy"];
 
-/// Case `number` of a kind, for that part: the same arguments, the same bytes.
+/// Case `number` of a kind, for one of the open parts: the same arguments, the same bytes.
 #[must_use]
 pub fn case(kind: Kind, part: Part, number: u64) -> Case {
-    let purpose = format!("plant/{}/{}", kind.name, part.word());
+    let purpose = format!("plant/{}/{}", kind.name, part.seed_word());
     let mut dice = Dice::of(number, &purpose);
     let noise = match part {
-        Part::HeldBack if dice.happens(0.5) => dice.one_of(&HELD_NOISE),
-        Part::Open | Part::HeldBack => dice.one_of(&OPEN_NOISE),
+        Part::Opened if dice.happens(0.5) => dice.one_of(&OPENED_NOISE),
+        _ => dice.one_of(&OPEN_NOISE),
     };
     let frame = Frame::draw(kind, &mut dice);
     let plant = Plant::draw(&mut dice);
@@ -110,7 +110,7 @@ pub fn case(kind: Kind, part: Part, number: u64) -> Case {
         trouble::spoil(&mut columns, step, &mut dice);
     }
     Case {
-        name: format!("plant/{}/{number}", kind.name),
+        name: part.name(Family::Plant, &kind, number),
         family: Family::Plant,
         kind,
         noise,

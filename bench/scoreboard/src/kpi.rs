@@ -34,21 +34,21 @@ pub const KINDS: [Kind; 20] = [
     kind("wilder", Truth::Harm, Part::Open),
     kind("stall", Truth::Harm, Part::Open),
     kind("dip", Truth::Harm, Part::Open),
-    kind("leak", Truth::Harm, Part::HeldBack),
-    kind("frozen", Truth::Harm, Part::HeldBack),
-    kind("bumps", Truth::Harm, Part::HeldBack),
-    kind("holiday", Truth::Harmless, Part::HeldBack),
-    kind("shift-before", Truth::Harmless, Part::HeldBack),
+    kind("leak", Truth::Harm, Part::Opened),
+    kind("frozen", Truth::Harm, Part::Opened),
+    kind("bumps", Truth::Harm, Part::Opened),
+    kind("holiday", Truth::Harmless, Part::Opened),
+    kind("shift-before", Truth::Harmless, Part::Opened),
 ];
 
 const fn kind(name: &'static str, truth: Truth, part: Part) -> Kind {
     Kind { name, truth, part }
 }
 
-/// Case `number` of a kind, for that part: the same arguments, the same bytes.
+/// Case `number` of a kind, for one of the open parts: the same arguments, the same bytes.
 #[must_use]
 pub fn case(kind: Kind, part: Part, number: u64) -> Case {
-    let purpose = format!("kpi/{}/{}", kind.name, part.word());
+    let purpose = format!("kpi/{}/{}", kind.name, part.seed_word());
     let mut dice = Dice::of(number, &purpose);
     let noise = family(part, &mut dice);
     let plan = Plan::draw(kind, &mut dice);
@@ -73,7 +73,7 @@ pub fn case(kind: Kind, part: Part, number: u64) -> Case {
         trouble::spoil(&mut columns, Span::from_secs(60), &mut dice);
     }
     Case {
-        name: format!("kpi/{}/{number}", kind.name),
+        name: part.name(Family::Kpi, &kind, number),
         family: Family::Kpi,
         kind,
         noise: noise.name,
@@ -89,11 +89,11 @@ fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
 
-/// A family of noise of that part: the held-back part knows all of them, half the time a new one.
+/// A family of noise of that part: the opened part knows all of them, half the time one of its own.
 fn family(part: Part, dice: &mut Dice) -> Noise {
     let own = match part {
-        Part::Open => Part::Open,
-        Part::HeldBack => dice.one_of(&[Part::Open, Part::HeldBack]),
+        Part::Opened => dice.one_of(&[Part::Open, Part::Opened]),
+        Part::Open | Part::HeldBack => Part::Open,
     };
     let of: Vec<Noise> = noise::ALL
         .iter()

@@ -3,8 +3,8 @@
 //!
 //! [`case`] says what an event is; [`kpi`] and [`database`] make them up, and
 //! [`real`] puts effects into recorded series; [`rule`] judges them;
-//! [`board`] counts with [`measure`]. A part of the seeds, and whole kinds of noise and harm, are
-//! held back from everybody who tunes the judge. It knows nothing of how the judge works.
+//! [`board`] counts with [`measure`]. The kinds of [`sealed`] are held back from everybody who tunes the
+//! judge: who does, does not read it. It knows nothing of how the judge works.
 #![deny(missing_docs)]
 
 pub mod case;
@@ -12,6 +12,7 @@ pub mod case;
 pub mod database;
 pub mod kpi;
 pub mod real;
+pub mod sealed;
 
 pub mod rule;
 

@@ -11,23 +11,35 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 use backstay_scoreboard::board::{self, Judged, Recipe, Size};
-use backstay_scoreboard::case::{Case, Family, Part, Truth};
-use backstay_scoreboard::rule::Rule;
+use backstay_scoreboard::case::{Case, Part, Truth};
+use backstay_scoreboard::document::FAMILIES;
+use backstay_scoreboard::page::Seal;
 use backstay_scoreboard::rule::ours::Ours;
+use backstay_scoreboard::rule::{self, Rule};
 use backstay_scoreboard::{document, nab, page, prophet, recorded, stamp};
 
 const USAGE: &str = "\
-backstay-scoreboard                    everything, by all rules, both parts; renews docs/verdict.md
+backstay-scoreboard                    everything, by all rules, every part; renews docs/verdict.md
 backstay-scoreboard --small            the same of fewer cases, when the machine has no time
-backstay-scoreboard --quick            the open part in less than a minute, our judge only; prints
-backstay-scoreboard --held-back        the same of the held-back part: not for who tunes the judge
-backstay-scoreboard --misses KIND      the open part, and each case of that kind that was judged wrongly
+backstay-scoreboard --quick            the open parts in a minute or two, our judge only; prints
+backstay-scoreboard --held-back        the held-back part by all rules, totals only; prints.
+                                       With --small of fewer cases. Not for who tunes the judge
+backstay-scoreboard --held-back --unseal
+                                       each kind of it too: once seen the part is spent, and another
+                                       has to be written. With --small of fewer cases
+backstay-scoreboard --beside           how hard each part is, by the rules of others alone; prints.
+                                       With --held-back of that part only
+backstay-scoreboard --misses KIND      the open parts, and each case of that kind that was judged wrongly
 backstay-scoreboard csv NAME           one open case as CSV, as `backstay detect` reads it
 backstay-scoreboard show NAME          what is known of one open case, and our verdict
 backstay-scoreboard nab                NAB's score of the score stream; prints
 backstay-scoreboard prophet            Python Prophet and our judge on a few cases; prints";
 
 const NO_DATA: &str = "NAB's data are neither beside the checkout nor where BACKSTAY_DATA says";
+
+const SPENT: &str = "\
+The seal is broken: these kinds are known now, and the part is spent. Say so in `docs/verdict.md`'s words,
+open it (`Part::Opened` tells how that was done last time) and have another one written.";
 
 /// A minute's worth.
 const QUICK: Size = Size {
@@ -56,9 +68,11 @@ fn main() -> Result<ExitCode> {
     match words.as_slice() {
         [] => everything(FULL),
         ["--small"] => everything(SMALL),
-        ["--quick"] => quick(Part::Open, None),
-        ["--held-back"] => quick(Part::HeldBack, None),
-        ["--misses", kind] => quick(Part::Open, Some(kind)),
+        ["--quick"] => quick(None),
+        ["--misses", kind] => quick(Some(kind)),
+        ["--beside"] => beside(&[Part::Open, Part::Opened, Part::HeldBack]),
+        ["--beside", "--held-back"] => beside(&[Part::HeldBack]),
+        words if words.contains(&"--held-back") => held_back(words),
         ["csv", name] => {
             print!("{}", case(name)?.csv());
             Ok(())
@@ -75,8 +89,8 @@ fn main() -> Result<ExitCode> {
 }
 
 fn case(name: &str) -> Result<Case> {
-    let recipe = Recipe::named(name, Part::Open);
-    let recipe = recipe.with_context(|| format!("there is no case `{name}`"))?;
+    let recipe = Recipe::named(name);
+    let recipe = recipe.with_context(|| format!("there is no open case `{name}`"))?;
     recipe.make().context(NO_DATA)
 }
 
@@ -84,7 +98,7 @@ fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Both parts by all rules, into the document.
+/// Every part by all rules, into the document.
 fn everything(size: Size) -> Result<()> {
     ensure!(
         !cfg!(debug_assertions),
@@ -106,9 +120,78 @@ fn everything(size: Size) -> Result<()> {
     Ok(())
 }
 
-/// One part by our judge alone.
-fn quick(part: Part, misses: Option<&str>) -> Result<()> {
-    for family in [Family::Kpi, Family::Plant, Family::Real] {
+/// The held-back part by all rules, by its totals; kind by kind when somebody breaks the seal.
+fn held_back(words: &[&str]) -> Result<()> {
+    let known = |w: &&str| matches!(*w, "--held-back" | "--small" | "--unseal");
+    ensure!(
+        words.iter().all(known),
+        "`{}` is not a command\n\n{USAGE}",
+        words.join(" ")
+    );
+    let size = if words.contains(&"--small") {
+        SMALL
+    } else {
+        QUICK
+    };
+    let seal = if words.contains(&"--unseal") {
+        Seal::Broken
+    } else {
+        Seal::Kept
+    };
+    for family in FAMILIES {
+        print!(
+            "{}",
+            document::section(family, Part::HeldBack, size, threads(), seal)
+        );
+    }
+    if seal == Seal::Broken {
+        println!("\n{SPENT}");
+    }
+    Ok(())
+}
+
+/// How hard each part is, by rules that are not ours.
+fn beside(parts: &[Part]) -> Result<()> {
+    for part in parts.iter().copied() {
+        for family in FAMILIES {
+            let kinds = board::kinds(family, part);
+            let harmful = kinds.iter().filter(|k| k.truth == Truth::Harm).count() as u64;
+            // As many windows without a change as may be wanted to balance what is harmful.
+            let size = Size {
+                per_kind: QUICK.per_kind,
+                unchanged: QUICK.per_kind * harmful,
+                load: 0,
+            };
+            let recipes = board::recipes(family, part, size);
+            let rules = rule::beside();
+            let judged = board::judge(&rules, &recipes, threads());
+            print!(
+                "\n## {}, {}\n\n{}",
+                family.words(),
+                part.word(),
+                page::tally_head()
+            );
+            for (rule, judged) in rules.iter().zip(&judged) {
+                print!(
+                    "{}",
+                    page::tally_row(rule.name(), &board::tally(judged, size.per_kind))
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The open parts by our judge alone.
+fn quick(misses: Option<&str>) -> Result<()> {
+    for part in [Part::Open, Part::Opened] {
+        quick_part(part, misses);
+    }
+    Ok(())
+}
+
+fn quick_part(part: Part, misses: Option<&str>) {
+    for family in FAMILIES {
         let recipes = board::recipes(family, part, QUICK);
         let judged = board::judge(&[&Ours], &recipes, threads()).remove(0);
         println!("\n## {}, {}\n", family.words(), part.word());
@@ -129,7 +212,6 @@ fn quick(part: Part, misses: Option<&str>) -> Result<()> {
             wrong(&judged, kind);
         }
     }
-    Ok(())
 }
 
 /// NAB's score of the score stream.

@@ -38,11 +38,11 @@ pub(crate) const ALL: [Noise; 11] = [
     open("latency", Shape::Latency),
     open("errors", Shape::Errors),
     open("ratio", Shape::Ratio),
-    held("regimes", Shape::Regimes),
-    held("sawtooth", Shape::Sawtooth),
-    held("hourly", Shape::Hourly),
-    held("pink", Shape::Pink),
-    held("steps", Shape::Steps),
+    opened("regimes", Shape::Regimes),
+    opened("sawtooth", Shape::Sawtooth),
+    opened("hourly", Shape::Hourly),
+    opened("pink", Shape::Pink),
+    opened("steps", Shape::Steps),
 ];
 
 const fn open(name: &'static str, shape: Shape) -> Noise {
@@ -53,10 +53,10 @@ const fn open(name: &'static str, shape: Shape) -> Noise {
     }
 }
 
-const fn held(name: &'static str, shape: Shape) -> Noise {
+const fn opened(name: &'static str, shape: Shape) -> Noise {
     Noise {
         name,
-        part: Part::HeldBack,
+        part: Part::Opened,
         shape,
     }
 }

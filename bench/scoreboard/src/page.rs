@@ -1,8 +1,36 @@
 //! The board as text: tables of Markdown.
 
-use crate::board::{Far, OfKind, Tally};
-use crate::case::Truth;
+use crate::board::{self, Far, Judged, OfGroup, OfKind, Tally};
+use crate::case::{Part, Truth};
 use crate::measure::share;
+
+/// Whether the kinds that are held back are told one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seal {
+    /// No: nobody tunes on what he has not seen.
+    Kept,
+    /// Yes, and the part is spent.
+    Broken,
+}
+
+/// What `judged` comes to kind by kind; of the part that is held back only by groups, while the seal
+/// is kept.
+#[must_use]
+pub fn detail(judged: &[Judged], per_kind: u64, part: Part, seal: Seal) -> String {
+    if part == Part::HeldBack && seal == Seal::Kept {
+        groups(&board::groups_of(judged, per_kind))
+    } else {
+        kinds(&board::kinds_of(judged, per_kind))
+    }
+}
+
+const fn word(truth: Truth) -> &'static str {
+    match truth {
+        Truth::Harm => "harm",
+        Truth::Harmless => "harmless",
+        Truth::LoadShift => "load only",
+    }
+}
 
 /// Three digits, or a dash.
 fn three(value: Option<f64>) -> String {
@@ -48,17 +76,32 @@ pub fn kinds(kinds: &[OfKind]) -> String {
         "| kind | truth | cases | called hurt | AUC against all harmless | delay in rows |\n|---|---|---|---|---|---|\n",
     );
     for of in kinds {
-        let truth = match of.kind.truth {
-            Truth::Harm => "harm",
-            Truth::Harmless => "harmless",
-            Truth::LoadShift => "load only",
-        };
         text.push_str(&format!(
-            "| {} | {truth} | {} | {:.1} % | {} | {} |\n",
+            "| {} | {} | {} | {:.1} % | {} | {} |\n",
             of.kind.name,
+            word(of.kind.truth),
             of.cases.0,
             100.0 * share(of.cases.1, of.cases.0),
             three(of.auc),
+            delays(of.delay),
+        ));
+    }
+    text
+}
+
+/// All kinds of one truth in one row.
+#[must_use]
+pub fn groups(groups: &[OfGroup]) -> String {
+    let mut text = String::from(
+        "| truth | kinds | cases | called hurt | delay in rows |\n|---|---|---|---|---|\n",
+    );
+    for of in groups {
+        text.push_str(&format!(
+            "| {} | {} | {} | {:.1} % | {} |\n",
+            word(of.truth),
+            of.kinds,
+            of.cases.0,
+            100.0 * share(of.cases.1, of.cases.0),
             delays(of.delay),
         ));
     }

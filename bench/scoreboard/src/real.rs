@@ -18,11 +18,11 @@ pub const KINDS: [Kind; 7] = [
     kind("ramp", Truth::Harm, Part::Open),
     kind("dip", Truth::Harm, Part::Open),
     kind("stall", Truth::Harm, Part::Open),
-    kind("wilder", Truth::Harm, Part::HeldBack),
+    kind("wilder", Truth::Harm, Part::Opened),
 ];
 
-/// Every so many-th series is held back.
-const HELD_EVERY: usize = 3;
+/// Every so many-th series is of the opened part alone.
+const OPENED_EVERY: usize = 3;
 /// Longest history, in rows: two weeks of five minutes.
 const HISTORY_MAX: usize = 4_032;
 /// Rows over which the usual size of noise is taken: a day of five minutes.
@@ -37,11 +37,11 @@ const fn kind(name: &'static str, truth: Truth, part: Part) -> Kind {
 /// Case `number` of a kind, for that part; `None` when no series of that part is at hand.
 #[must_use]
 pub fn case(corpus: &[Series], kind: Kind, part: Part, number: u64) -> Option<Case> {
-    let mut dice = Dice::of(number, &format!("real/{}/{}", kind.name, part.word()));
+    let mut dice = Dice::of(number, &format!("real/{}/{}", kind.name, part.seed_word()));
     let mine: Vec<&Series> = corpus
         .iter()
         .enumerate()
-        .filter(|(i, _)| (i % HELD_EVERY == 0) == (part == Part::HeldBack))
+        .filter(|(i, _)| (i % OPENED_EVERY == 0) == (part == Part::Opened))
         .map(|(_, series)| series)
         .collect();
     let (series, change, horizon) = (0..TRIES).find_map(|_| place(&mine, &mut dice))?;
@@ -55,7 +55,7 @@ pub fn case(corpus: &[Series], kind: Kind, part: Part, number: u64) -> Option<Ca
         .map(|w| w[1].at.since(w[0].at).0 as f64)
         .collect();
     Some(Case {
-        name: format!("real/{}/{number}", kind.name),
+        name: part.name(Family::Real, &kind, number),
         family: Family::Real,
         kind,
         noise: "recorded",

@@ -22,11 +22,21 @@ pub fn nab() -> Option<PathBuf> {
 #[must_use]
 pub fn real() -> &'static [Series] {
     static SERIES: OnceLock<Vec<Series>> = OnceLock::new();
-    SERIES.get_or_init(|| {
-        let mut all = nab()
-            .and_then(|folder| nab::read(&folder).ok())
-            .unwrap_or_default();
-        all.retain(|s| REAL.iter().any(|group| s.name.starts_with(group)));
-        all
-    })
+    SERIES.get_or_init(|| groups(&REAL))
+}
+
+/// All recorded series, what is not a machine's too, read once; none when they are not at hand.
+#[must_use]
+pub fn all() -> &'static [Series] {
+    static SERIES: OnceLock<Vec<Series>> = OnceLock::new();
+    SERIES.get_or_init(|| groups(&["real"]))
+}
+
+/// The series of the groups whose names begin like one of these.
+fn groups(beginnings: &[&str]) -> Vec<Series> {
+    let mut all = nab()
+        .and_then(|folder| nab::read(&folder).ok())
+        .unwrap_or_default();
+    all.retain(|s| beginnings.iter().any(|begin| s.name.starts_with(begin)));
+    all
 }
