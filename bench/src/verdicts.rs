@@ -51,6 +51,7 @@ impl Case {
             banks: &banks,
             policy: &policy,
             until: at + Span::from_secs(WATCH_S),
+            lock_waits: backstay_detect::LockWaits::Excused,
         });
         Self {
             watch,

@@ -46,6 +46,7 @@ impl Weather {
             metrics: names.zip(values).collect(),
             probes: Vec::new(),
             held: Held::Answers,
+            holders: Vec::new(),
         }
     }
 

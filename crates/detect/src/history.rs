@@ -143,6 +143,8 @@ impl History {
                 .collect(),
             probes: noted(&self.probed, at).cloned().unwrap_or_default(),
             held: noted(&self.unanswered, at).cloned().unwrap_or_default(),
+            // Who kept a lock is told as it happens; that somebody did is among the metrics.
+            holders: Vec::new(),
         }
     }
 

@@ -30,6 +30,7 @@ pub mod watch;
 mod combine;
 mod effect;
 mod evidence;
+mod held_up;
 mod load;
 mod matrix;
 mod msprt;
@@ -54,6 +55,7 @@ mod testing;
 pub use banks::{Banks, Realised};
 pub use choice::Choice;
 pub use clock::Clock;
+pub use held_up::LockWaits;
 pub use history::History;
 pub use judge::{
     Column, Hole, SeriesVerdict, Terms, judge_series, judge_series_on, judge_series_with,

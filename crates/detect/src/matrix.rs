@@ -135,6 +135,9 @@ impl<'a> Case<'a> {
         if host(&watch.tracks) != Host::Quiet {
             refusals.push(Refusal::HostContention);
         }
+        if watch.held_up.ever() {
+            refusals.push(Refusal::LockHeld);
+        }
         if blind(watch) {
             refusals.push(Refusal::BlindProbe);
         }
@@ -157,6 +160,9 @@ impl<'a> Case<'a> {
                 by: Harm::ClassChange(class.trigger),
             };
         }
+        if self.watch.held_up.amid(now, self.watch.step) {
+            return VerdictKind::Confounded;
+        }
         if let Some(kind) = self.accused() {
             // Before the end only harm is said; the rest may still change.
             let hurt = matches!(kind, VerdictKind::Hurt { .. });
@@ -174,6 +180,9 @@ impl<'a> Case<'a> {
                 None => VerdictKind::Inconclusive,
             };
         }
+        if self.watch.held_up.bins() > self.watch.seen {
+            return VerdictKind::Confounded;
+        }
         if self.too_few(now) {
             self.refusals.push(Refusal::TooFew);
             return VerdictKind::NoData;
@@ -185,7 +194,8 @@ impl<'a> Case<'a> {
     fn too_few(&self, now: Timestamp) -> bool {
         let watch = self.watch;
         let span = now.min(watch.until).since(watch.change_at).0 as f64;
-        let expected = (span / watch.step.0.max(1) as f64 - 1.0).max(0.0);
+        let left_out = f64::from(watch.held_up.bins());
+        let expected = (span / watch.step.0.max(1) as f64 - 1.0 - left_out).max(0.0);
         let lost = watch.tracks.iter().any(|t| {
             t.role == MetricRole::Throughput
                 && t.pre.len() >= BINS_MIN
@@ -402,7 +412,9 @@ impl<'a> Case<'a> {
 
     /// Class changes first, then metrics by strength of their evidence.
     fn findings(&self, kind: &VerdictKind) -> Vec<Finding> {
-        let mut findings: Vec<Finding> = Vec::new();
+        let now = self.watch.newest_at;
+        let held_up = self.watch.held_up.finding(now, self.watch.step);
+        let mut findings: Vec<Finding> = held_up.into_iter().collect();
         for found in self.watch.tripped.iter().map(|t| &t.finding) {
             // A metric may trip several triggers; the most telling one speaks for it.
             let said = |f: &Finding| f.metric == found.metric && f.after.is_some();
@@ -415,7 +427,11 @@ impl<'a> Case<'a> {
                 findings.push(evidence.finding());
             }
         }
-        findings.extend(moved_mechanisms(self.watch));
+        let moved = moved_mechanisms(self.watch);
+        let more: Vec<Finding> = moved
+            .filter(|f| findings.iter().all(|said| said.metric != f.metric))
+            .collect();
+        findings.extend(more);
         if *kind == VerdictKind::NoData {
             // What was seen of a watch that cannot be judged has no chance to be told.
             findings.iter_mut().for_each(|f| f.p_value = None);

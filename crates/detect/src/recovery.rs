@@ -33,6 +33,10 @@ pub(crate) fn recovery(watch: &Watch, since: Timestamp, samples: &[Sample]) -> R
         open => return open,
     }
     let newest = &fresh[fresh.len().saturating_sub(BINS)..];
+    if newest.iter().any(|s| crate::held_up::stands(s)) {
+        // What stands behind a lock that somebody keeps tells nothing of the value that is back.
+        return Recovery::Unknown;
+    }
     let probe = probe_back(since, &fresh);
     let probe_owes = watch.probes.since_bad > 0 && probe == Recovery::Unknown;
     if newest.len() < BINS || probe_owes {

@@ -182,6 +182,7 @@ impl Slow {
             banks: &self.banks,
             policy: &self.policy,
             until: change.effective_at() + DAY,
+            lock_waits: crate::LockWaits::Excused,
         })
     }
 

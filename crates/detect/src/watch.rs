@@ -12,6 +12,7 @@ use crate::audit::Window;
 use crate::banks::Banks;
 use crate::combine;
 use crate::evidence::{Judged, Source, straddles};
+use crate::held_up::{Counts, HeldUp, LockWaits, explains};
 use crate::history::finite;
 use crate::matrix;
 use crate::placebo::{Bank, CHECKPOINTS, checkpoint};
@@ -50,6 +51,8 @@ pub struct Opening<'a> {
     pub policy: &'a DetectPolicy,
     /// When the watch ends.
     pub until: Timestamp,
+    /// Whether work that waits for a lock of another session excuses the target.
+    pub lock_waits: LockWaits,
 }
 
 /// One watch. Plain data: it survives a restart, and the same samples give the same bytes.
@@ -72,6 +75,9 @@ pub struct Watch {
     /// When the server fell since the change: it ended without being stopped in order.
     #[serde(default)]
     pub(crate) falls: Vec<Timestamp>,
+    /// What was seen of locks that others keep.
+    #[serde(default)]
+    pub(crate) held_up: HeldUp,
     /// Triggers that fired, in order of time, each once.
     pub(crate) tripped: Vec<Tripped>,
     /// Triggers that held in the newest sample.
@@ -140,6 +146,7 @@ impl Watch {
                 TakesEffect::AtRestart => Restarted::Yes,
                 _ => Restarted::No,
             },
+            lock_waits: opening.lock_waits,
         };
         let (specs, history) = (opening.specs, opening.history);
         let calm = Calm {
@@ -159,6 +166,7 @@ impl Watch {
             reach: Reach::Everyone,
             roles: BTreeSet::new(),
             restarted: Restarted::No,
+            lock_waits: LockWaits::Excused,
         };
         Self::begin(moment, calm, banks, policy)
     }
@@ -178,6 +186,10 @@ impl Watch {
             seen: 0,
             newest_at: Timestamp(i64::MIN),
             falls: Vec::new(),
+            held_up: HeldUp::begin(
+                moment.lock_waits,
+                calm.history.iter().filter(|s| s.at <= moment.before_at),
+            ),
             tripped: Vec::new(),
             holding: BTreeSet::new(),
             baseline: Baseline::Missing,
@@ -233,6 +245,7 @@ impl Watch {
     fn open_at(&self, now: Timestamp) -> bool {
         let suspicious = |j: &Judged| self.tracks[j.track].scan.max() >= j.suspicion;
         now < self.until
+            && !self.held_up.amid(now, self.step)
             && self.cleared.is_none()
             && self.tripped.is_empty()
             && !self.judged.iter().any(suspicious)
@@ -407,11 +420,14 @@ impl Watch {
         self.newest_at = sample.at;
         let sample = finite(sample);
         self.probes.push(&sample, self.change_at);
+        let counts = self.held_up.see(&sample, self.step);
         if straddles(sample.at, self.change_at, self.step) {
             note_amid(&mut self.tracks, &sample);
         } else {
             let mut outcome = false;
-            for track in &mut self.tracks {
+            let work = |role| matches!(role, MetricRole::Throughput | MetricRole::Latency);
+            let judged = |t: &&mut Track| counts == Counts::Yes || !work(t.role);
+            for track in self.tracks.iter_mut().filter(judged) {
                 if let Some(value) = sample.get(track.name.as_str()) {
                     track.push(Point {
                         at: sample.at,
@@ -420,7 +436,7 @@ impl Watch {
                     outcome |= track.role.outcome();
                 }
             }
-            self.seen += u32::from(outcome);
+            self.seen += u32::from(outcome && counts == Counts::Yes);
         }
         let mut fired = if self.by_bins() {
             Vec::new()
@@ -429,6 +445,7 @@ impl Watch {
         };
         // Cold caches make everything slower for a while: that is no class of its own yet.
         fired.retain(|t| t.trigger != Trigger::Ratio || !self.warming());
+        fired.retain(|t| counts == Counts::Yes || !explains(t.trigger));
         self.holding = fired.iter().map(|t| t.trigger).collect();
         for tripped in fired {
             if self.tripped.iter().all(|t| t.trigger != tripped.trigger) {

@@ -30,7 +30,7 @@ pub fn specs() -> Vec<MetricSpec> {
 }
 
 /// Columns of the statement, in order.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 23] = [
     "commits",
     "rollbacks",
     "reads",
@@ -45,6 +45,7 @@ const COLUMNS: [&str; 22] = [
     "active",
     "waiting",
     "lock_waits",
+    "long_lock_waits",
     "sync_rep_waits",
     "connections_used",
     "wal_bytes",
@@ -77,6 +78,14 @@ pub(crate) fn sql(facts: &Facts) -> String {
         activity("state = 'active' AND wait_event IS NOT NULL AND wait_event_type <> 'Client'"),
     );
     let lock = activity("state = 'active' AND wait_event_type = 'Lock'");
+    // Backstay's own probe among them: when only it waits, that is asked about too.
+    let long = match facts.all_stats {
+        true => {
+            "count(*) FILTER (WHERE state = 'active' AND wait_event_type = 'Lock' \
+             AND query_start < clock_timestamp() - interval '1 second')"
+        }
+        false => "NULL",
+    };
     let sync = activity("wait_event = 'SyncRep'");
     let all = activity("true");
     let wal = if facts.wal {
@@ -105,10 +114,10 @@ pub(crate) fn sql(facts: &Facts) -> String {
             FROM pg_stat_database WHERE datname NOT IN ('template0', 'template1')) \
             d(commits, rollbacks, reads, writes, blks_read, blks_hit, temp_bytes, deadlocks, \
             sessions_fatal, databases_reset), \
-         (SELECT {all}, {active}, {waiting}, {lock}, {sync}, \
+         (SELECT {all}, {active}, {waiting}, {lock}, {long}, {sync}, \
             count(*)::float8 / current_setting('max_connections')::float8 \
             FROM pg_stat_get_activity(NULL) WHERE backend_type = 'client backend') \
-            a(sessions, active, waiting, lock_waits, sync_rep_waits, connections_used), \
+            a(sessions, active, waiting, lock_waits, long_lock_waits, sync_rep_waits, connections_used), \
          ({wal}) w(wal_bytes, wal_reset), ({checkpoint}) c(checkpoint_buffers, checkpoint_reset), \
          ({statements}) s(exec_ms, calls)",
         columns = columns.join(", "),
@@ -137,7 +146,7 @@ impl Counts {
         }
     }
 
-    fn get(&self, name: &str) -> Option<f64> {
+    pub(crate) fn get(&self, name: &str) -> Option<f64> {
         self.values.get(name).copied()
     }
 }
@@ -217,6 +226,11 @@ pub(crate) fn of_log(counts: LogCounts, over: Span) -> BTreeMap<MetricName, f64>
         );
     }
     found
+}
+
+/// Sessions behind locks that are kept for reasons of their own, as the part of a sample it is.
+pub(crate) fn of_queue(count: f64) -> (MetricName, f64) {
+    (MetricName::from_static("foreign_lock_waits"), count)
 }
 
 fn put(found: &mut BTreeMap<MetricName, f64>, name: &'static str, value: Option<f64>) {

@@ -33,6 +33,7 @@ mod faults;
 mod guards;
 mod identity;
 mod notices;
+mod queue;
 mod reading;
 mod server_log;
 pub(crate) mod services;
@@ -457,6 +458,10 @@ impl MetricSource for PostgresObserver {
             metrics: metrics::metrics(&counts, self.measured.as_ref()),
             ..Sample::default()
         };
+        if let Some((count, holders)) = self.stands_behind(&counts, now).await {
+            sample.metrics.extend([metrics::of_queue(count)]);
+            sample.holders = holders;
+        }
         self.measured = Some(counts);
         if self.place() == Place::Here
             && let Some(times) = self.backend_pid().and_then(CpuTimes::read)

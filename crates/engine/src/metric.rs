@@ -9,7 +9,7 @@ type Line = (&'static str, MetricRole, Worse, f64, &'static str);
 /// Every metric of PostgreSQL. Floors: half a millisecond on a probe is noise of the network, one
 /// error in ten seconds is nobody's incident.
 #[rustfmt::skip]
-const POSTGRESQL: [Line; 27] = [
+const POSTGRESQL: [Line; 28] = [
     ("commits_per_s", MetricRole::Throughput, Worse::Down, 5.0, "Transactions committed per second, in application databases"),
     ("writes_per_s", MetricRole::Throughput, Worse::Down, 5.0, "Rows inserted, updated and deleted per second"),
     ("reads_per_s", MetricRole::Throughput, Worse::Down, 100.0, "Rows returned and fetched per second"),
@@ -25,6 +25,7 @@ const POSTGRESQL: [Line; 27] = [
     ("sessions", MetricRole::Other, Worse::Both, 5.0, "Client sessions"),
     ("waiting_sessions", MetricRole::Saturation, Worse::Up, 1.0, "Active sessions that wait for something inside the server"),
     ("lock_waits", MetricRole::Saturation, Worse::Up, 1.0, "Active sessions that wait for a lock"),
+    ("foreign_lock_waits", MetricRole::Saturation, Worse::Up, 1.0, "Sessions that wait for a lock which a session keeps that is idle in its transaction, or that runs LOCK, DDL or maintenance"),
     ("sync_rep_waits", MetricRole::Saturation, Worse::Up, 1.0, "Sessions that wait for a synchronous standby"),
     ("connections_used", MetricRole::Saturation, Worse::Up, 0.05, "Share of max_connections in use"),
     ("temp_bytes_per_s", MetricRole::Saturation, Worse::Up, 1_048_576.0, "Bytes written to temporary files per second"),

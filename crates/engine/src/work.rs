@@ -124,6 +124,7 @@ mod tests {
             metrics,
             probes: Vec::new(),
             held: Held::Answers,
+            holders: Vec::new(),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::observe::class_of;
 use crate::report::Report;
 use crate::tick::Guard;
 use crate::turn::Turn;
-use crate::usual::{begun_before, common, note_unusual, shared};
+use crate::usual::{begun_before, common, lock_waits, note_unusual, shared};
 use crate::work::in_effect;
 
 /// An open intent that is not answered for is asked about again after this time.
@@ -89,6 +89,7 @@ impl<B: Books> Guard<B> {
             banks: &desk.banks,
             policy: &desk.detect,
             until,
+            lock_waits: lock_waits(desk, &change_set),
         });
         if begun_before(desk, &change_set) {
             watch.refuse(Refusal::NotNew);

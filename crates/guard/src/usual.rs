@@ -3,16 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use backstay_detect::Watch;
+use backstay_catalog::ResourceClass;
 use backstay_detect::background::Turn as Unusual;
 use backstay_detect::others::common_cause;
+use backstay_detect::{LockWaits, Watch};
 use backstay_journal::{Notice, Presence, Record};
 use backstay_lifecycle::State;
 use backstay_model::metric::MetricSpec;
 use backstay_model::verdict::{Recovery, Verdict};
-use backstay_model::{ChangeSet, ChangeSetId, MetricName, Sample, Span};
+use backstay_model::{Change, ChangeSet, ChangeSetId, MetricName, Sample, Span};
 
 use crate::desk::Desk;
+use crate::knowledge::knowledge;
 use crate::news::Tidings;
 use crate::turn::Turn;
 
@@ -37,6 +39,29 @@ pub(crate) fn shared<'a>(
 pub(crate) fn begun_before(desk: &Desk, change_set: &ChangeSet) -> bool {
     let anomaly = desk.background.now();
     anomaly.is_some_and(|anomaly| anomaly.since < change_set.effective_at())
+}
+
+/// Whether work that waits for a lock of another session excuses the target: not where a change is about
+/// locks or about how long anybody may wait (`deadlock_timeout`, `max_locks_per_transaction`,
+/// `idle_in_transaction_session_timeout`), because then it may be what lets the lock be kept; and not where
+/// nobody knows what a setting is about.
+pub(crate) fn lock_waits(desk: &Desk, change_set: &ChangeSet) -> LockWaits {
+    let choice = desk.snapshot.as_ref().and_then(|s| knowledge(&s.server));
+    let about = |change: &Change| {
+        let def = choice.and_then(|c| c.pack.def(change.key.name.as_str()));
+        def.map(|def| def.resource)
+    };
+    let concerns = |about| {
+        matches!(
+            about,
+            None | Some(ResourceClass::Locks | ResourceClass::Timeouts)
+        )
+    };
+    if change_set.changes.iter().map(about).any(concerns) {
+        LockWaits::Blamed
+    } else {
+        LockWaits::Excused
+    }
 }
 
 /// What is unusual between changes is noted, for people and for learning; while a change is watched its

@@ -18,6 +18,46 @@ pub struct Sample {
     pub probes: Vec<ProbeReading>,
     /// What the connection that Backstay holds open says about the target.
     pub held: Held,
+    /// Who keeps the locks behind which work stands still, at most three sessions; empty where it is not
+    /// looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<LockHolder>,
+}
+
+/// A session that keeps a lock for reasons of its own.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LockHolder {
+    /// Its number on the server (the process id of PostgreSQL).
+    pub session: u32,
+    /// What its client calls itself; may be empty.
+    pub application: String,
+    /// As which role it logged in.
+    pub role: String,
+    /// What it does.
+    pub doing: Holding,
+    /// Since when it does that.
+    pub since: Timestamp,
+}
+
+/// What a session does that keeps a lock.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holding {
+    /// Nothing: its transaction is open, and its client asks for nothing.
+    Idle,
+    /// A statement whose purpose takes the lock: `ALTER TABLE`. Its tag only, never its text.
+    Runs(String),
+}
+
+impl Holding {
+    /// The words a person reads.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Idle => "idle in transaction",
+            Self::Runs(tag) => tag,
+        }
+    }
 }
 
 /// State of the connection that was opened before any trouble and is held.

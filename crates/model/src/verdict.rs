@@ -171,6 +171,8 @@ pub enum Refusal {
     DirtyBaseline,
     /// The host was busy with something else.
     HostContention,
+    /// Work waits for a lock that a session keeps for reasons of its own.
+    LockHeld,
     /// Several changes overlap.
     JointChange,
     /// The probe cannot see what the change touches.
@@ -195,6 +197,7 @@ impl Refusal {
             Self::OutsideTrainedLoad => "the load is outside what was learnt",
             Self::DirtyBaseline => "the time before the change was not normal",
             Self::HostContention => "the host was busy with something else",
+            Self::LockHeld => "work waits for a lock that another session keeps",
             Self::JointChange => "several changes overlap",
             Self::BlindProbe => "the probe cannot see what the change touches",
             Self::Uncalibrated => "the false-alarm rate is not known yet",

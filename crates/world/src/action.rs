@@ -25,6 +25,13 @@ pub enum Action {
         /// How long.
         lasts: Span,
     },
+    /// A person's session locks what is written to, and is then left idle in its transaction.
+    Lock {
+        /// Who.
+        by: String,
+        /// How long.
+        lasts: Span,
+    },
     /// Metrics cannot be read; everything else goes on.
     Gap {
         /// How long.
@@ -180,6 +187,7 @@ impl fmt::Display for Action {
             Self::Neighbour { share, lasts } => {
                 write!(f, "neighbour {share} for {}", seconds(*lasts))
             }
+            Self::Lock { by, lasts } => write!(f, "{by} locks for {}", seconds(*lasts)),
             Self::Gap { lasts } => write!(f, "gap for {}", seconds(*lasts)),
             Self::Away { lasts } => write!(f, "away for {}", seconds(*lasts)),
             Self::Restart { lasts } => write!(f, "restart for {}", seconds(*lasts)),

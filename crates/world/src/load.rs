@@ -176,6 +176,8 @@ pub(crate) struct Done {
     pub(crate) in_flight: f64,
     /// How many of those wait for a standby.
     pub(crate) stuck: f64,
+    /// How many of them wait for a lock.
+    pub(crate) blocked: f64,
     /// Processor time used, in cores.
     pub(crate) cores: f64,
     /// Rows read and written per second.
@@ -191,6 +193,15 @@ pub(crate) struct Weather {
     pub(crate) demand: f64,
     /// Cores that somebody else on the host uses.
     pub(crate) stolen: f64,
+    /// Whether somebody keeps what is written to locked.
+    pub(crate) locked: Locked,
+}
+
+/// Whether somebody keeps what is written to locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Locked {
+    No,
+    Yes,
 }
 
 /// How slow a server is at this use of its cores: 1 when idle.
@@ -221,6 +232,8 @@ pub(crate) fn second(
                 let fresh = matches!(service.pace, Pace::Fresh { .. });
                 if fresh && !doors {
                     refused(service, factor * weather.demand)
+                } else if weather.locked == Locked::Yes && service.writes > 0.0 {
+                    blocked(service, *factor)
                 } else {
                     served(service, factor * weather.demand, influence, queue)
                 }
@@ -239,6 +252,19 @@ fn refused(service: &Service, factor: f64) -> Done {
     };
     Done {
         refused: per_s * factor,
+        ..Done::default()
+    }
+}
+
+/// Every session waits for a lock.
+fn blocked(service: &Service, factor: f64) -> Done {
+    let sessions = match service.pace {
+        Pace::Closed { .. } => f64::from(service.sessions) * factor,
+        Pace::Paced { .. } | Pace::Fresh { .. } => f64::from(service.sessions),
+    };
+    Done {
+        in_flight: sessions,
+        blocked: sessions,
         ..Done::default()
     }
 }
@@ -297,6 +323,7 @@ fn served(service: &Service, factor: f64, influence: &Influence, queue: f64) -> 
         mean_ms: survivor_ms,
         in_flight: (attempts * mean_ms / 1_000.0).min(sessions),
         stuck: 0.0,
+        blocked: 0.0,
         cores: attempts * busy_ms / 1_000.0,
         rows: (
             attempts * (1.0 - failing) * service.reads,

@@ -28,6 +28,8 @@ pub(crate) struct Second<'a> {
     /// Factor on blocks read, and buffers that checkpoints write.
     pub(crate) blocks: f64,
     pub(crate) checkpoints: f64,
+    /// Whether what waits for a lock waits for somebody who is idle.
+    pub(crate) kept: bool,
 }
 
 /// The metrics of a second, with the noise of counting.
@@ -51,11 +53,12 @@ pub(crate) fn measured(second: &Second<'_>, dice: &mut Dice) -> BTreeMap<MetricN
     let failures = dice.count(sum(|d| d.failures));
     let refused = dice.count(sum(|d| d.refused));
     let in_flight = dice
-        .count(sum(|d| d.in_flight - d.stuck))
+        .count(sum(|d| d.in_flight - d.stuck - d.blocked))
         .min(second.sessions);
     let stuck = sum(|d| d.stuck).round();
-    let active = (in_flight + stuck).min(second.sessions);
-    let waiting = dice.count(0.1 * in_flight) + stuck;
+    let blocked = sum(|d| d.blocked).round();
+    let active = (in_flight + stuck + blocked).min(second.sessions);
+    let waiting = dice.count(0.1 * in_flight) + stuck + blocked;
     let queue = wobble(dice, second.cores_used + 1.5 * second.stolen, 0.2);
     let mut metrics: BTreeMap<MetricName, f64> = [
         ("commits_per_s", commits),
@@ -68,7 +71,11 @@ pub(crate) fn measured(second: &Second<'_>, dice: &mut Dice) -> BTreeMap<MetricN
         ("active_sessions", active),
         ("sessions", second.sessions),
         ("waiting_sessions", waiting.min(active)),
-        ("lock_waits", dice.count(0.02 * in_flight)),
+        ("lock_waits", dice.count(0.02 * in_flight) + blocked),
+        (
+            "foreign_lock_waits",
+            if second.kept { blocked } else { 0.0 },
+        ),
         ("sync_rep_waits", stuck),
         (
             "connections_used",

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use backstay_engine::Statement;
 use backstay_model::change::Standing;
-use backstay_model::sample::ProbeStep;
+use backstay_model::sample::{Holding, LockHolder, ProbeStep};
 use backstay_model::{
     ProbeReading, Sample, Scope, SettingKey, Snapshot, Span, TargetId, Timestamp,
 };
 
 use crate::action::{Action, Door, Fault, Turn};
 use crate::cause::Influence;
-use crate::load::{self, Demand, Done, Pace, Service, Weather};
+use crate::load::{self, Demand, Done, Locked, Pace, Service, Weather};
 use crate::metrics::{self, Second};
 use crate::server::{Age, Login, Server, Values};
 use backstay_chance::Dice;
@@ -107,6 +107,8 @@ pub(crate) struct Inside {
     refused_until: Timestamp,
     gap_until: Timestamp,
     neighbour: (f64, Timestamp),
+    /// Who locks what is written to, since when and until when.
+    lock: (String, Timestamp, Timestamp),
     load_ends: Vec<(Timestamp, Option<String>, f64)>,
     pub(crate) writes: Vec<WriteSeen>,
     /// Statements of the log that were observed already; each is told once.
@@ -165,6 +167,7 @@ impl World {
             refused_until: long_ago,
             gap_until: long_ago,
             neighbour: (0.0, long_ago),
+            lock: (String::new(), long_ago, long_ago),
             load_ends: Vec::new(),
             writes: Vec::new(),
             log_read: 0,
@@ -172,6 +175,7 @@ impl World {
             weather: Weather {
                 demand: 1.0,
                 stolen: 0.0,
+                locked: Locked::No,
             },
             done: Vec::new(),
             cores: 2.0,
@@ -264,6 +268,11 @@ impl Inside {
         self.weather = Weather {
             demand: self.demand.second(now),
             stolen,
+            locked: if self.locked() {
+                Locked::Yes
+            } else {
+                Locked::No
+            },
         };
         (self.done, self.cores) = load::second(&self.server, &self.services, self.weather);
     }
@@ -284,6 +293,7 @@ impl Inside {
             Action::Neighbour { share, lasts } => {
                 self.neighbour = (share.clamp(0.0, 0.95), at + lasts);
             }
+            Action::Lock { by, lasts } => self.lock = (by, at, at + lasts),
             Action::Gap { lasts } => self.gap_until = at + lasts,
             Action::Away { lasts } => self.go(at + lasts, Farewell::None),
             Action::LoginRefused { lasts } => self.refused_until = at + lasts,
@@ -297,6 +307,24 @@ impl Inside {
             }
             Action::GuardDies { .. } | Action::Request { .. } | Action::Pause { .. } => {}
         }
+    }
+
+    /// Whether somebody keeps what is written to locked.
+    fn locked(&self) -> bool {
+        self.now <= self.lock.2
+    }
+
+    /// Who keeps that lock, once they have been idle for a second.
+    fn holder(&self) -> Option<LockHolder> {
+        let (by, since, _) = &self.lock;
+        let idle = self.locked() && self.now.since(*since) >= Span::from_secs(1);
+        idle.then(|| LockHolder {
+            session: 4_711,
+            application: "psql".to_owned(),
+            role: by.clone(),
+            doing: Holding::Idle,
+            since: *since,
+        })
     }
 
     /// Does not answer until then.
@@ -391,10 +419,12 @@ impl Inside {
             stolen: self.weather.stolen,
             blocks: influence.blocks,
             checkpoints: influence.checkpoints,
+            kept: self.holder().is_some(),
         };
         let metrics = metrics::measured(&second, &mut self.noise);
         if self.now > self.gap_until {
             sample.metrics = metrics;
+            sample.holders = self.holder().into_iter().collect();
         }
         sample
     }

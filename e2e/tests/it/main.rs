@@ -26,6 +26,8 @@ mod held;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod locked;
+#[cfg(test)]
 mod lost;
 #[cfg(test)]
 mod modes;

@@ -234,6 +234,7 @@ impl Bed {
             metrics,
             probes,
             held: state.held.clone(),
+            holders: Vec::new(),
         }
     }
 
@@ -363,6 +364,7 @@ impl Story<'_> {
             banks,
             policy: &policy,
             until: Timestamp::from_secs(self.baseline + self.length),
+            lock_waits: crate::LockWaits::Excused,
         })
     }
 

@@ -8,6 +8,7 @@ use backstay_model::value::Scope;
 use backstay_model::{ChangeSet, MetricName, Sample, Span, Timestamp};
 
 use crate::banks::Banks;
+use crate::held_up::LockWaits;
 use crate::placebo::Bank;
 use crate::residual::{Point, clean};
 use crate::stats;
@@ -49,6 +50,7 @@ pub(super) struct Moment {
     pub(super) reach: Reach,
     pub(super) roles: BTreeSet<String>,
     pub(super) restarted: Restarted,
+    pub(super) lock_waits: LockWaits,
 }
 
 /// Whether a host metric is beyond its own band. Where it is known what others take, a busier host

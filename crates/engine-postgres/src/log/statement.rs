@@ -10,8 +10,10 @@ use backstay_model::{Scope, SettingKey, SettingName};
 
 use super::LogLine;
 
+mod tag;
 mod token;
 
+pub use tag::locking_tag;
 use token::{Token, tokens};
 
 /// The longest description that is kept, in characters.

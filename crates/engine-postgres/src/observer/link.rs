@@ -6,7 +6,7 @@ use std::time::Duration;
 use backstay_engine::{Notice, ReadError};
 use tokio_postgres::{Client, SimpleQueryRow, Statement};
 
-use super::guards;
+use super::{guards, queue};
 use crate::connect::{Dialer, Session, within};
 
 /// Longest wait for the answer to a look.
@@ -263,6 +263,8 @@ pub(super) struct Link {
     digest: Statement,
     others: Statement,
     pub(super) metrics: Statement,
+    /// Who holds the locks; `None` where other sessions may not be looked at.
+    pub(super) queue: Option<Statement>,
 }
 
 impl Link {
@@ -290,6 +292,10 @@ impl Link {
         let digest = prepared(client, &digest_sql(&facts)).await?;
         let others = prepared(client, &guards::others_sql()).await?;
         let metrics = prepared(client, &crate::metrics::sql(&facts)).await?;
+        let queue = match facts.all_stats {
+            true => Some(prepared(client, &queue::sql()).await?),
+            false => None,
+        };
         let here = dialer.over_unix_socket() || facts.same_address;
         let place = if here && process_is_postgres(facts.pid) {
             Place::Here
@@ -304,6 +310,7 @@ impl Link {
             digest,
             others,
             metrics,
+            queue,
             facts,
         })
     }

@@ -170,6 +170,7 @@ pub fn sample(second: i64) -> Sample {
         } else {
             Vec::new()
         },
+        holders: Vec::new(),
         held: if second % 11 == 0 {
             Held::Lost {
                 why: "reset".to_owned(),

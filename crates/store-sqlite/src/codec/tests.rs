@@ -54,6 +54,7 @@ fn any_sample() -> impl Strategy<Value = Sample> {
             metrics,
             probes,
             held,
+            holders: Vec::new(),
         },
     )
 }

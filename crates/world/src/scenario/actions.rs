@@ -88,6 +88,10 @@ fn deed(who: &str, line: &mut Line<'_>) -> Result<Action, String> {
         "approves" => request(by, Wish::Approve, line),
         "keeps" => request(by, Wish::Keep, line),
         "reverts" => request(by, Wish::Revert, line),
+        "locks" => Ok(Action::Lock {
+            by,
+            lasts: lasting(line)?,
+        }),
         "pauses" => Ok(Action::Pause {
             by,
             wish: PauseWish::Pause,
@@ -109,7 +113,7 @@ fn deed(who: &str, line: &mut Line<'_>) -> Result<Action, String> {
         "deletes" => Ok(rule_turn(who, rule(line)?, None)),
         other => Err(format!(
             "a person does not {other:?}; write alters system|role|database, edits file, inserts hba rule, \
-             deletes hba rule, approves, keeps, reverts, pauses or resumes"
+             deletes hba rule, approves, keeps, reverts, locks, pauses or resumes"
         )),
     }
 }

@@ -12,6 +12,7 @@ command-line port = 5432
 at 10s load x3 for 20s on checkout
 at 11s neighbour 0.5 for 5s
 at 12s gap for 5s
+at 12s carl locks for 3s
 at 13s away for 5s
 at 14s restart for 3s
 at 15s login refused for 3s
@@ -57,7 +58,7 @@ fn every_problem_is_told_with_its_line_and_what_would_be_right() {
     line 3: "often" is no mode; write observe, approve or auto
     line 4: "soon" is no time; write 90s, 500ms or 2m
     line 5: "3" is no factor; write x3 or x0.5
-    line 6: a person does not "eats"; write alters system|role|database, edits file, inserts hba rule, deletes hba rule, approves, keeps, reverts, pauses or resumes
+    line 6: a person does not "eats"; write alters system|role|database, edits file, inserts hba rule, deletes hba rule, approves, keeps, reverts, locks, pauses or resumes
     line 7: expected "=", found "3MB"
     line 8: no such fault: "rain"; write lost reply, lost request, masked, refused, crash before, crash after or foreign VALUE
     line 9: "dead" is none of dormant, watching, held, reverting, verifying, kept, rolled back, rollback failed, superseded

@@ -344,6 +344,7 @@ fn own_placebos_replace_the_shipped_table_and_find_smaller_harm() {
             banks: &banks,
             policy: &policy,
             until: Timestamp::from_secs(4_020),
+            lock_waits: crate::LockWaits::Excused,
         });
         let state = busy.clone().work(factor);
         for second in 4_001..=4_020 {
@@ -416,6 +417,7 @@ proptest! {
                 banks: &Banks::new(specs, &policy()),
                 policy: &policy(),
                 until: Timestamp::from_secs(40),
+                lock_waits: crate::LockWaits::Excused,
             });
             samples[20..].iter().for_each(|s| drop(watch.push(s)));
             watch.verdict(Timestamp::from_secs(40))
@@ -503,6 +505,7 @@ fn the_same_harm_is_found_again_after_an_earlier_incident() {
         banks: &Banks::new(&specs(), &policy()),
         policy: &policy(),
         until: Timestamp::from_secs(220),
+        lock_waits: crate::LockWaits::Excused,
     });
     let since: Vec<Sample> = (201..=205).map(|s| bed.sample(s, &read_only(0))).collect();
     let hurt = since.iter().filter_map(|s| watch.push(s)).next().unwrap();

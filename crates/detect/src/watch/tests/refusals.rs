@@ -62,6 +62,7 @@ impl Known {
             banks: &self.banks,
             policy: &DetectPolicy::standard(Span::from_secs(30)),
             until,
+            lock_waits: crate::LockWaits::Excused,
         });
         edit(&mut watch);
         for second in 1..=30 {
@@ -211,6 +212,7 @@ fn a_quiet_target_with_banks_of_its_own_is_cleared_before_the_end() {
             banks,
             policy,
             until: Timestamp::from_secs(45_900),
+            lock_waits: crate::LockWaits::Excused,
         })
     };
     let mut watch = open(&banks, &policy);
