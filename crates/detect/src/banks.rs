@@ -150,7 +150,7 @@ impl Banks {
         if sample.at >= pseudo.watch.until()
             && let Some(ended) = self.pseudo.take()
         {
-            self.end(&ended);
+            self.end(ended);
             self.begin(sample, past);
         }
     }
@@ -194,7 +194,7 @@ impl Banks {
     }
 
     /// A pseudo-change ended: first it is judged by what was known, then it joins it.
-    fn end(&mut self, pseudo: &Pseudo) {
+    fn end(&mut self, pseudo: Pseudo) {
         let enough = self.learnt.horizon as f64 * (1.0 - MISSING_MAX);
         let watch = &pseudo.watch;
         if f64::from(watch.seen) < enough {
@@ -208,12 +208,19 @@ impl Banks {
                 .note(at, window);
         }
         self.learnt.decision.note(at, pseudo.blamed);
-        for track in watch.tracks.iter().filter(|t| t.role.outcome()) {
-            if let Some((baseline, placebo)) = placebo(track, self.learnt.horizon, enough) {
-                let bank = self.learnt.banks.entry(track.name.clone());
-                bank.or_insert_with(Bank::disjoint)
-                    .insert(&baseline, placebo);
-            }
+        let outcomes = watch.tracks.iter().filter(|t| t.role.outcome());
+        let said: Vec<(MetricName, String, Placebo)> = outcomes
+            .filter_map(|track| {
+                let (baseline, placebo) = placebo(track, self.learnt.horizon, enough)?;
+                Some((track.name.clone(), baseline, placebo))
+            })
+            .collect();
+        // A watch shares the banks: once it is gone, they need not be copied.
+        drop(pseudo);
+        for (metric, baseline, placebo) in said {
+            let bank = self.learnt.banks.entry(metric);
+            bank.or_insert_with(Bank::disjoint)
+                .insert(&baseline, placebo);
         }
     }
 

@@ -10,9 +10,10 @@ use crate::effect;
 use crate::onset::{self, Onset};
 use crate::placebo::{Bank, CHECKPOINTS, Until};
 use crate::policy::DetectPolicy;
-use crate::residual::{Frame, Point};
+use crate::residual::Frame;
 use crate::shipped;
 use crate::stats;
+use crate::trace::Stretch;
 use crate::track::{Track, values};
 use crate::wording;
 
@@ -169,11 +170,11 @@ impl Judged {
     fn bound(&self, track: &Track, (alpha, until): (f64, Until)) -> Option<f64> {
         let upper = match self.source.windows() {
             Some((bank, _)) => {
-                track.median_distance(&track.post)? + bank.shift_bound(alpha, until)?.max(0.0)
+                track.median_distance(track.post.all())? + bank.shift_bound(alpha, until)?.max(0.0)
             }
             None if until != Until::End => return None,
             None => {
-                let shift = Shift::of(track, &track.post)?;
+                let shift = Shift::of(track, track.post.all())?;
                 shift.size + BOUND_ERRORS * shift.error
             }
         };
@@ -200,15 +201,15 @@ pub(crate) struct Shift {
 impl Shift {
     /// The shift from the newest bins before the change to `post`. Spread and autocorrelation come
     /// from both sides, each around its own centre.
-    pub(crate) fn of(track: &Track, post: &[Point]) -> Option<Self> {
+    pub(crate) fn of(track: &Track, post: Stretch<'_>) -> Option<Self> {
         let frame = track.frame.as_ref()?;
-        let side = |points: &[Point]| {
+        let side = |points: Stretch<'_>| {
             points
                 .iter()
-                .map(|p| frame.distance(*p))
+                .map(|p| frame.distance(p))
                 .collect::<Vec<f64>>()
         };
-        let before = side(&track.pre[track.pre.len().saturating_sub(frame.bins)..]);
+        let before = side(track.pre.newest(frame.bins));
         let after = side(post);
         let (from, to) = (stats::trimmed_mean(&before)?, stats::trimmed_mean(&after)?);
         let now = stats::mad(&after, to);
@@ -314,8 +315,11 @@ impl Evidence<'_> {
         if self.chance_of_extremes()? > alpha * self.weight {
             return None;
         }
-        let near = &self.track.pre[self.track.pre.len().saturating_sub(WORST_ROWS)..];
-        let (before, after) = (self.track.worst(near)?, self.track.worst(&self.track.post)?);
+        let near = self.track.pre.newest(WORST_ROWS);
+        let (before, after) = (
+            self.track.worst(near)?,
+            self.track.worst(self.track.post.all())?,
+        );
         let worse = match self.track.worse {
             Worse::Down => before >= EXTREMES_GATE * after,
             _ => after >= EXTREMES_GATE * before,
@@ -384,6 +388,7 @@ pub(crate) fn straddles(at: Timestamp, change: Timestamp, step: Span) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::residual::Point;
     use crate::testing::{Noise, Random};
     use backstay_model::MetricName;
 
@@ -406,7 +411,7 @@ mod tests {
                 let mut track = Track::open(MetricName::new("m"), role, Worse::Up, 0.0);
                 track = track.freeze(&points[..20]);
                 points[20..].iter().for_each(|p| track.push(*p));
-                let shift = Shift::of(&track, &track.post).unwrap();
+                let shift = Shift::of(&track, track.post.all()).unwrap();
                 shift.size + BOUND_ERRORS * shift.error < 0.0
             });
             let share = missed.count() as f64 / 1_000.0;

@@ -57,8 +57,11 @@ impl From<Kept> for History {
             let padded = values.chain(std::iter::repeat(f32::NAN)).take(length);
             (name, padded.collect())
         };
+        let mut times: VecDeque<Timestamp> = kept.times.into();
+        // Read item by item, there may be room for twice as many.
+        times.shrink_to_fit();
         Self {
-            times: kept.times.into(),
+            times,
             columns: kept.columns.into_iter().map(column).collect(),
             ..Self::new(kept.keep)
         }
@@ -82,9 +85,9 @@ impl History {
     pub fn push(&mut self, sample: &Sample) {
         let place = self.place(sample.at);
         if self.times.get(place) != Some(&sample.at) {
-            insert(&mut self.times, place, sample.at);
+            insert(&mut self.times, place, sample.at, self.keep);
             for column in self.columns.values_mut() {
-                insert(column, place, f32::NAN);
+                insert(column, place, f32::NAN, self.keep);
             }
         }
         for column in self.columns.values_mut() {
@@ -222,10 +225,11 @@ impl History {
     }
 }
 
-/// Inserts at `place`, without more room than needed soon.
-fn insert<T>(column: &mut VecDeque<T>, place: usize, value: T) {
+/// Inserts at `place`, without more room than needed soon: the oldest leaves after the newest came.
+fn insert<T>(column: &mut VecDeque<T>, place: usize, value: T, keep: usize) {
     if column.len() == column.capacity() {
-        column.reserve_exact(GROWTH);
+        let most = (keep + 1).saturating_sub(column.len());
+        column.reserve_exact(GROWTH.min(most).max(1));
     }
     column.insert(place, value);
 }
@@ -246,11 +250,15 @@ fn noted<T>(notes: &VecDeque<(Timestamp, T)>, at: Timestamp) -> Option<&T> {
     notes.get(place).filter(|(t, _)| *t == at).map(|(_, v)| v)
 }
 
-/// The sample without values that are not finite.
-pub(crate) fn finite(sample: &Sample) -> Sample {
-    let mut sample = sample.clone();
-    sample.metrics.retain(|_, v| v.is_finite());
-    sample
+/// A value as a history keeps it, of single precision. What is judged while it comes in is judged by it,
+/// so that a watch that is opened again on what was kept says the same.
+pub(crate) fn kept(value: f64) -> f64 {
+    f64::from(value as f32)
+}
+
+/// The value of a metric as a history keeps it; `None` where it is not finite.
+pub(crate) fn kept_of(sample: &Sample, metric: &MetricName) -> Option<f64> {
+    Some(kept(sample.get(metric.as_str())?)).filter(|v| v.is_finite())
 }
 
 #[cfg(test)]

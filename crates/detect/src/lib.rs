@@ -44,6 +44,7 @@ mod scan;
 mod season;
 mod shipped;
 mod stats;
+mod trace;
 mod track;
 mod trigger;
 mod walk;

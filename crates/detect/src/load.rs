@@ -6,7 +6,6 @@
 
 use backstay_model::metric::MetricRole;
 
-use crate::residual::Point;
 use crate::shipped;
 use crate::stats;
 use crate::track::{Track, values};
@@ -70,7 +69,7 @@ pub(crate) fn demand(tracks: &[Track]) -> Option<&Track> {
 
 /// Mean over the newest `bins` divided by the mean of the newest 60 before the change.
 pub(crate) fn ratio(track: &Track, bins: usize) -> Option<f64> {
-    let before = stats::mean(&values(&track.pre[track.pre.len().saturating_sub(60)..]))?;
+    let before = stats::mean(&values(track.pre.newest(60)))?;
     let now = stats::mean(&values(track.newest(bins)))?;
     (before > 0.0).then(|| now / before)
 }
@@ -80,8 +79,7 @@ pub(crate) fn flow(tracks: &[Track], share: f64, bins: usize) -> Flow {
     let Some(track) = demand(tracks) else {
         return Flow::Unknown;
     };
-    let Some(before) = stats::mean(&values(&track.pre[track.pre.len().saturating_sub(60)..]))
-    else {
+    let Some(before) = stats::mean(&values(track.pre.newest(60))) else {
         return Flow::Unknown;
     };
     let recent = values(track.newest(bins));
@@ -177,7 +175,7 @@ pub(crate) fn busier(tracks: &[Track], bins: usize) -> bool {
 /// Whether the newest bins of a metric are above those before by this factor and by more than its noise,
 /// in the mean or, where bursts carry the mean, in the middle.
 fn rose(track: &Track, bins: usize, factor: f64) -> bool {
-    let pre = values(&track.pre[track.pre.len().saturating_sub(60)..]);
+    let pre = values(track.pre.newest(60));
     let post = values(track.newest(bins));
     let (Some(mean), Some(middle)) = (stats::mean(&pre), stats::median(&pre)) else {
         return false;
@@ -238,7 +236,7 @@ pub(crate) fn errors_in_proportion(
     if most < BUSIER {
         return None;
     }
-    let (before, now) = (values(&errors.pre), values(errors.newest(2 * bins)));
+    let (before, now) = (values(errors.pre.all()), values(errors.newest(2 * bins)));
     let times = PROPORTION * most * now.len() as f64;
     let expected = times * stats::mean(&before)?;
     // Both the failures since and those that made the expectation are counts.
@@ -281,7 +279,7 @@ pub(crate) fn shift(tracks: &[Track], bins: usize) -> Demand {
     let Some(track) = demand(tracks) else {
         return Demand::Level;
     };
-    let pre = values(&track.pre[track.pre.len().saturating_sub(60)..]);
+    let pre = values(track.pre.newest(60));
     let post = values(track.newest(bins));
     let (Some(before), Some(now)) = (stats::mean(&pre), stats::mean(&post)) else {
         return Demand::Level;
@@ -309,7 +307,7 @@ pub(crate) fn outside_trained(tracks: &[Track], bins: usize) -> bool {
     let Some(track) = demand(tracks) else {
         return false;
     };
-    let mut pre = values(&track.pre);
+    let mut pre = values(track.pre.all());
     pre.sort_by(f64::total_cmp);
     let (Some(low), Some(high)) = (
         stats::quantile_sorted(&pre, 0.005),
@@ -333,25 +331,19 @@ pub(crate) fn matched_distance(track: &Track, tracks: &[Track], bins: usize) -> 
         return None;
     }
     let frame = track.frame.as_ref()?;
-    let at_load = |points: &[Point], at| {
-        points
-            .binary_search_by_key(&at, |p: &Point| p.at)
-            .ok()
-            .map(|i| points[i].value)
-    };
     let mut known: Vec<(f64, f64)> = track
         .pre
         .iter()
-        .filter_map(|p| Some((at_load(&load.pre, p.at)?, frame.distance(*p))))
+        .filter_map(|p| Some((load.pre.all().at(p.at)?, frame.distance(p))))
         .collect();
     known.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut away = Vec::new();
-    for point in track.newest(bins) {
-        let Some(now) = at_load(&load.post, point.at) else {
+    for point in track.newest(bins).iter() {
+        let Some(now) = load.post.all().at(point.at) else {
             continue;
         };
         let near = nearest(&known, now);
-        away.push(frame.distance(*point) - stats::median(&near)?);
+        away.push(frame.distance(point) - stats::median(&near)?);
     }
     stats::median_mut(&mut away)
 }

@@ -11,6 +11,7 @@ use crate::evidence::{BINS_MIN, Evidence, Judged};
 use crate::load::{self, Demand};
 use crate::placebo;
 use crate::policy::DetectPolicy;
+use crate::residual::Point;
 use crate::track::Track;
 use crate::trigger::{self, Host, Reach};
 use crate::watch::{Baseline, Watch, host};
@@ -97,7 +98,7 @@ pub(crate) fn dirty(tracks: &[Track], judged: &[Judged], policy: &DetectPolicy) 
         .iter()
         .filter_map(|j| {
             let track = &tracks[j.track];
-            let near = &track.pre[track.pre.len().saturating_sub(60)..];
+            let near: Vec<Point> = track.pre.newest(60).iter().collect();
             let split = near.len() / 2;
             if split < BINS_MIN {
                 return None;

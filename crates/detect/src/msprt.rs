@@ -15,8 +15,8 @@ pub(crate) fn ln_likelihood_ratio(track: &Track) -> Option<f64> {
     let phi = frame.phi;
     let unit = (1.0 - phi * phi).sqrt();
     let (mut sum, mut last) = (0.0, None);
-    for point in &track.post {
-        let residual = frame.residual(*point);
+    for point in track.post.iter() {
+        let residual = frame.residual(point);
         // The first one has none before it to be whitened by.
         sum += match last {
             Some(last) => (residual - phi * last) / unit,

@@ -39,12 +39,13 @@ pub(crate) struct Onset {
 pub(crate) fn onset(track: &Track) -> Option<Onset> {
     let frame = track.frame.as_ref()?;
     let peak = track.peak_at?;
-    let since = &track.post[..track.post.partition_point(|p| p.at <= peak)];
+    let post = track.post.all();
+    let since = post.oldest(post.count_early(|at| at <= peak));
     let first = since.first()?;
-    let pre = &track.pre[track.pre.len().saturating_sub(BACK)..];
+    let pre = track.pre.newest(BACK);
     let (level, memory) = level(track);
     let distance = |p| frame.distance(p) - level;
-    let away: Vec<f64> = pre.iter().chain(since).map(|p| distance(*p)).collect();
+    let away: Vec<f64> = pre.iter().chain(since.iter()).map(distance).collect();
     let residuals: Vec<f64> = away
         .iter()
         .map(|d| (d / frame.scale).clamp(-CLIP, CLIP))
@@ -62,7 +63,7 @@ pub(crate) fn onset(track: &Track) -> Option<Onset> {
     let clear = sign * sum / (earlier.len() as f64).sqrt()
         >= memory * shipped::level(SURE, frame.bins, BACK);
     let before = usual.is_none() && earlier.len() >= BEFORE_MIN && as_bad && clear;
-    let at = if before { pre[begins].at } else { first.at };
+    let at = pre.get(begins).filter(|_| before).unwrap_or(first).at;
     Some(Onset { at, before })
 }
 
@@ -72,12 +73,13 @@ fn level(track: &Track) -> (f64, f64) {
     let Some(frame) = &track.frame else {
         return (0.0, 1.0);
     };
-    let end = track.pre.len().saturating_sub(APART);
-    let earlier = &track.pre[end.saturating_sub(LEVEL_ROWS)..end];
+    let pre = track.pre.all();
+    let apart = pre.oldest(pre.len().saturating_sub(APART));
+    let earlier = apart.newest(LEVEL_ROWS);
     if earlier.len() < LEVEL_MIN {
         return (0.0, shipped::memory(frame.phi));
     }
-    let away: Vec<f64> = earlier.iter().map(|p| frame.distance(*p)).collect();
+    let away: Vec<f64> = earlier.iter().map(|p| frame.distance(p)).collect();
     let level = stats::median(&away).unwrap_or(0.0);
     let phi = stats::autocorrelation(&away, level);
     (level, shipped::memory(phi))

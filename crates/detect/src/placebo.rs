@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::residual::Point;
 use crate::stats;
 use crate::track::Track;
+use packed::Packed;
 use tail::Ranks;
 
 /// Placebo windows kept of a recorded series, which overlap by half.
@@ -46,7 +47,7 @@ impl Placebo {
     pub(crate) fn of(track: &Track) -> Option<Self> {
         Some(Self {
             max: track.scan.max(),
-            shift: track.median_distance(&track.post)?,
+            shift: track.median_distance(track.post.all())?,
             early: [None; 2],
             extremes: track.extremes().map(|e| e as f32),
         })
@@ -57,7 +58,7 @@ impl Placebo {
         let whole = track.taken == track.post.len();
         let until = |share: f64| {
             let bins = checkpoint(share, horizon).min(track.post.len());
-            let distance = track.median_distance(&track.post[..bins]);
+            let distance = track.median_distance(track.post.all().oldest(bins));
             distance.filter(|_| whole).map(|d| d as f32)
         };
         Some(Self {
@@ -97,8 +98,8 @@ pub(crate) struct Bank {
     /// Baseline they were made with; another one empties the bank.
     baseline: String,
     /// Oldest first; a watch that is going on shares them.
-    #[serde(with = "shared")]
-    placebos: Arc<Vec<Placebo>>,
+    #[serde(with = "packed")]
+    placebos: Arc<Vec<Packed>>,
     #[serde(default)]
     spacing: Spacing,
     /// Chances are multiplied by this: how much wilder the newest windows are than the older ones.
@@ -147,11 +148,12 @@ impl Bank {
             Spacing::Overlapping => PLACEBOS_MAX,
             Spacing::Disjoint => DISJOINT_MAX,
         };
-        let placebos = Arc::make_mut(&mut self.placebos);
-        if placebos.len() >= most {
-            placebos.remove(0);
-        }
-        placebos.push(placebo);
+        packed::add(&mut self.placebos, placebo, most);
+    }
+
+    /// Its windows, oldest first.
+    fn each(&self) -> impl Iterator<Item = Placebo> + '_ {
+        self.placebos.iter().copied().map(Placebo::from)
     }
 
     /// Windows by span.
@@ -171,7 +173,7 @@ impl Bank {
 
     /// Chance that a harmless window has values as extreme; `None` when there are too few windows.
     pub(crate) fn chance_of_extremes(&self, extremes: f64) -> Option<f64> {
-        let known = self.placebos.iter().filter_map(|p| p.extremes);
+        let known = self.each().filter_map(|p| p.extremes);
         let known: Vec<f64> = known.map(f64::from).collect();
         let n = self.effective() * known.len() as f64 / self.placebos.len().max(1) as f64;
         let ranks = (n >= WINDOWS_MIN).then(|| Ranks::of(known, n))?;
@@ -185,11 +187,11 @@ impl Bank {
             return None;
         }
         // The bound is on the effect: what harmless windows hide, they hide downwards.
-        let hidden = |p: &Placebo| match until {
+        let hidden = |p: Placebo| match until {
             Until::Checkpoint(i) if i + 1 < CHECKPOINTS.len() => p.early[i].map(|e| -f64::from(e)),
             Until::Checkpoint(_) | Until::End => Some(-p.shift),
         };
-        let hidden: Option<Vec<f64>> = self.placebos.iter().map(hidden).collect();
+        let hidden: Option<Vec<f64>> = self.each().map(hidden).collect();
         let mut hidden = hidden?;
         hidden.sort_by(f64::total_cmp);
         stats::quantile_sorted(&hidden, 1.0 - alpha)
@@ -203,20 +205,21 @@ impl Bank {
 
     fn ranks(&self) -> Option<Ranks> {
         let n = self.effective();
-        let maxima = self.placebos.iter().map(|p| p.max).collect();
+        let maxima = self.each().map(|p| p.max).collect();
         (n >= WINDOWS_MIN).then(|| Ranks::of(maxima, n))
     }
 
     /// Looks how often the newest third of the windows passes what a fifth of the older ones did: where
     /// the past becomes wilder, chances taken from all of it are too small.
     pub(crate) fn inflate(&mut self) {
-        let (older, newest) = self.placebos.split_at(self.placebos.len() * 2 / 3);
-        let mut maxima: Vec<f64> = older.iter().map(|p| p.max).collect();
+        let all: Vec<f64> = self.each().map(|p| p.max).collect();
+        let (older, newest) = all.split_at(all.len() * 2 / 3);
+        let mut maxima = older.to_vec();
         maxima.sort_by(f64::total_cmp);
         let Some(bar) = stats::quantile_sorted(&maxima, 1.0 - LATELY) else {
             return;
         };
-        let passed = newest.iter().filter(|p| p.max > bar).count() as f64;
+        let passed = newest.iter().filter(|max| **max > bar).count() as f64;
         let share = (passed + LATELY * BELIEVED) / (newest.len() as f64 + BELIEVED);
         self.inflation = (share / LATELY).max(1.0);
     }
@@ -237,26 +240,5 @@ pub(crate) fn scanned(track: &mut Track, horizon: &[Point]) -> Option<Placebo> {
     Placebo::of(track)
 }
 
-/// Shared windows are kept as what they are.
-mod shared {
-    use std::sync::Arc;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::Placebo;
-
-    pub(super) fn serialize<S: Serializer>(
-        placebos: &Arc<Vec<Placebo>>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        placebos.as_slice().serialize(to)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Arc<Vec<Placebo>>, D::Error> {
-        Vec::deserialize(from).map(Arc::new)
-    }
-}
-
+mod packed;
 mod tail;

@@ -115,7 +115,7 @@ fn back(watch: &Watch, track: &Track, newest: &[&Sample]) -> Recovery {
         MetricRole::Throughput => now >= THROUGHPUT_BACK * before,
         MetricRole::Latency => now <= LATENCY_BACK * before,
         _ => {
-            let usual = stats::mean(&values(&track.pre)).unwrap_or(before);
+            let usual = stats::mean(&values(track.pre.all())).unwrap_or(before);
             now <= (2.0 * usual).max(ERRORS_BACK)
         }
     };
@@ -155,7 +155,7 @@ fn demand_gone(watch: &Watch, newest: &[&Sample]) -> bool {
         .iter()
         .filter_map(|s| s.get(demand.name.as_str()))
         .collect();
-    let pre = &demand.pre[demand.pre.len().saturating_sub(60)..];
+    let pre = demand.pre.newest(60);
     match (stats::mean(&values(pre)), stats::mean(&read)) {
         (Some(before), Some(now)) => now < DEMAND_GONE * before,
         _ => false,

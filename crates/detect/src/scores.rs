@@ -105,11 +105,12 @@ fn statistic(residuals: &[f64]) -> f64 {
     sums.fold(0.0, f64::max)
 }
 
-/// The past statistics, ascending, and in the order they came.
+/// The past statistics, ascending, and in the order they came, in single precision: a guard keeps thousands
+/// of each target.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Ranked {
-    sorted: Vec<f64>,
-    order: std::collections::VecDeque<f64>,
+    sorted: Vec<f32>,
+    order: std::collections::VecDeque<f32>,
 }
 
 impl Ranked {
@@ -117,14 +118,18 @@ impl Ranked {
     /// beyond the largest of them.
     pub(crate) fn chance(&self, value: f64) -> f64 {
         let n = self.sorted.len();
-        let at = self.sorted.partition_point(|s| *s < value);
+        // Rounded like those before it: what was tied stays so.
+        let single = value as f32;
+        let at = self.sorted.partition_point(|s| *s < single);
         let rank = (1 + n - at) as f64 / (n + 1) as f64;
         let tail = self
             .sorted
             .last()
-            .filter(|max| value > **max)
+            .filter(|max| single > **max)
             .map_or(1.0, |max| {
-                let body = stats::quantile_sorted(&self.sorted, 0.9).unwrap_or(*max);
+                let max = f64::from(*max);
+                let sorted: Vec<f64> = self.sorted.iter().copied().map(f64::from).collect();
+                let body = stats::quantile_sorted(&sorted, 0.9).unwrap_or(max);
                 let slope = ((max - body) / (0.1 * n as f64 + 1.0).ln().max(1.0)).max(TAIL_SLOPE);
                 (-(value - max) / slope).exp().max(1e-6)
             });
@@ -138,7 +143,8 @@ impl Ranked {
 
     /// Takes in a statistic; beyond `most` the oldest goes.
     pub(crate) fn insert(&mut self, value: f64, most: usize) {
-        let place = |sorted: &[f64], of: f64| sorted.partition_point(|s| *s < of);
+        let value = value as f32;
+        let place = |sorted: &[f32], of: f32| sorted.partition_point(|s| *s < of);
         let at = place(&self.sorted, value);
         self.order.push_back(value);
         if self.order.len() <= most {

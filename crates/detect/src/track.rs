@@ -9,6 +9,7 @@ use crate::baseline::{Baseline, Centre, SeasonalMedian};
 use crate::residual::{Form, Frame, Point, Shape};
 use crate::scan::{Scan, Sides};
 use crate::stats;
+use crate::trace::{Stretch, Together, Trace};
 
 /// Bins that freeze a level without a season.
 pub(crate) const PRE_BINS: usize = 60;
@@ -34,13 +35,13 @@ pub(crate) struct Track {
     /// `None` when there was nothing before the change.
     pub(crate) frame: Option<Frame>,
     /// Newest values from before the change, oldest first.
-    pub(crate) pre: Vec<Point>,
+    pub(crate) pre: Trace,
     /// Errors of the bins that the change fell into: they hold both values, and are judged by no
     /// statistics.
     #[serde(default)]
     pub(crate) amid: Vec<Point>,
     /// Values since the change, oldest first.
-    pub(crate) post: Vec<Point>,
+    pub(crate) post: Trace,
     /// Values since the change, those that left included.
     #[serde(default)]
     pub(crate) taken: usize,
@@ -71,9 +72,9 @@ impl Track {
                 0.0
             },
             frame: None,
-            pre: Vec::new(),
+            pre: Trace::default(),
             amid: Vec::new(),
-            post: Vec::new(),
+            post: Trace::default(),
             taken: 0,
             scan: Scan::new(sides),
             peak_at: None,
@@ -90,7 +91,7 @@ impl Track {
             floor: self.floor,
         };
         self.frame = Frame::freeze(pre, shape);
-        self.pre = pre[pre.len().saturating_sub(PRE_MAX)..].to_vec();
+        self.pre = newest_of(pre);
         self
     }
 
@@ -102,7 +103,7 @@ impl Track {
             floor: self.floor,
         };
         self.frame = Frame::around(pre, shape, form, centre);
-        self.pre = pre[pre.len().saturating_sub(PRE_MAX)..].to_vec();
+        self.pre = newest_of(pre);
         self
     }
 
@@ -117,26 +118,28 @@ impl Track {
             &pre[pre.len().saturating_sub(PRE_BINS)..]
         };
         let mut track = self.freeze(near);
-        track.pre = pre[pre.len().saturating_sub(PRE_MAX)..].to_vec();
+        track.pre = newest_of(pre);
         track
     }
 
     /// Takes in a value since the change; a value for a moment already seen replaces it in the
     /// record but is not scanned twice.
     pub(crate) fn push(&mut self, point: Point) {
-        if let Some(last) = self.post.last_mut() {
+        self.push_together(point, &mut Together::default());
+    }
+
+    /// The same beside tracks that take in a value of the same moment.
+    pub(crate) fn push_together(&mut self, point: Point, together: &mut Together) {
+        if let Some(last) = self.post.last() {
             if last.at == point.at {
-                *last = point;
+                self.post.replace_last(point.value);
                 return;
             }
             if last.at > point.at {
                 return;
             }
         }
-        if self.post.len() == POST_MAX {
-            self.post.remove(0);
-        }
-        self.post.push(point);
+        self.post.push(point, POST_MAX, together);
         self.taken += 1;
         let Some(frame) = &self.frame else { return };
         let before = self.scan.max();
@@ -151,24 +154,23 @@ impl Track {
 
     /// Values shortly before the change: what a class change is compared with. Older trouble, such
     /// as an earlier incident that was rolled back, does not make a new one old.
-    pub(crate) fn lately(&self) -> &[Point] {
-        &self.pre[self.pre.len().saturating_sub(LATELY_BINS)..]
+    pub(crate) fn lately(&self) -> Stretch<'_> {
+        self.pre.newest(LATELY_BINS)
     }
 
     /// Median of the values before the change (the newest 60).
     pub(crate) fn before(&self) -> Option<f64> {
-        let near = &self.pre[self.pre.len().saturating_sub(60)..];
-        stats::median(&values(near))
+        stats::median(&values(self.pre.newest(60)))
     }
 
     /// Median of all values since the change.
     pub(crate) fn after(&self) -> Option<f64> {
-        stats::median(&values(&self.post))
+        stats::median(&values(self.post.all()))
     }
 
     /// Values of the newest `count` bins since the change.
-    pub(crate) fn newest(&self, count: usize) -> &[Point] {
-        &self.post[self.post.len().saturating_sub(count)..]
+    pub(crate) fn newest(&self, count: usize) -> Stretch<'_> {
+        self.post.newest(count)
     }
 
     /// Whether the newest residuals still are at least half of the peak's mean (3 bins or 10 s,
@@ -186,21 +188,21 @@ impl Track {
     }
 
     /// Mean distance since the change minus the level, unclipped, "worse" up.
-    pub(crate) fn median_distance(&self, points: &[Point]) -> Option<f64> {
+    pub(crate) fn median_distance(&self, points: Stretch<'_>) -> Option<f64> {
         let frame = self.frame.as_ref()?;
-        let away: Vec<f64> = points.iter().map(|p| frame.distance(*p)).collect();
+        let away: Vec<f64> = points.iter().map(|p| frame.distance(p)).collect();
         stats::median(&away)
     }
 
     /// Mean of how extreme the values since the change are; `None` without any.
     pub(crate) fn extremes(&self) -> Option<f64> {
         let frame = self.frame.as_ref()?;
-        let each: Vec<f64> = self.post.iter().map(|p| frame.extreme(*p)).collect();
+        let each: Vec<f64> = self.post.iter().map(|p| frame.extreme(p)).collect();
         stats::mean(&each)
     }
 
     /// Mean of the worst twentieth of the values, "worse" up; `None` when that is fewer than two.
-    pub(crate) fn worst(&self, points: &[Point]) -> Option<f64> {
+    pub(crate) fn worst(&self, points: Stretch<'_>) -> Option<f64> {
         let mut worst = values(points);
         worst.sort_by(f64::total_cmp);
         if self.worse != Worse::Down {
@@ -212,9 +214,9 @@ impl Track {
 
     /// Whether it was one value in every row before the change: no window says what a single row does.
     pub(crate) fn constant_before(&self) -> bool {
-        self.pre
-            .windows(2)
-            .all(|w| (w[0].value - w[1].value).abs() < f64::MIN_POSITIVE)
+        let each = self.pre.iter().zip(self.pre.iter().skip(1));
+        each.map(|(a, b)| (a.value - b.value).abs())
+            .all(|by| by < f64::MIN_POSITIVE)
     }
 
     /// Whether it was zero in every row before the change.
@@ -226,12 +228,17 @@ impl Track {
     pub(crate) fn silent(&self) -> bool {
         self.pre
             .iter()
-            .chain(&self.post)
+            .chain(self.post.iter())
             .all(|p| p.value.abs() < f64::MIN_POSITIVE)
     }
 }
 
 /// The bare values.
-pub(crate) fn values(points: &[Point]) -> Vec<f64> {
+pub(crate) fn values(points: Stretch<'_>) -> Vec<f64> {
     points.iter().map(|p| p.value).collect()
+}
+
+/// What a track keeps of the values before a change.
+fn newest_of(pre: &[Point]) -> Trace {
+    Trace::from(&pre[pre.len().saturating_sub(PRE_MAX)..])
 }

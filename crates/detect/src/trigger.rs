@@ -239,7 +239,7 @@ fn in_flight(scene: &Scene<'_>) -> bool {
     let Some(track) = load::demand(scene.tracks) else {
         return stuck;
     };
-    let before = stats::mean(&values(&track.pre[track.pre.len().saturating_sub(60)..]));
+    let before = stats::mean(&values(track.pre.newest(60)));
     let now = stats::mean(&values(track.newest(BURST_BINS)));
     match (before, now) {
         (Some(before), Some(now)) => stuck || now >= (IN_FLIGHT * before).max(1.0),

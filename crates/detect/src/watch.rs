@@ -13,13 +13,14 @@ use crate::banks::Banks;
 use crate::combine;
 use crate::evidence::{Judged, Source, straddles};
 use crate::held_up::{Counts, HeldUp, LockWaits, explains};
-use crate::history::finite;
+use crate::history::kept_of;
 use crate::matrix;
 use crate::placebo::{Bank, CHECKPOINTS, checkpoint};
 use crate::policy::DetectPolicy;
 use crate::probes::Probes;
 use crate::recovery;
 use crate::residual::Point;
+use crate::trace::Together;
 use crate::track::Track;
 use crate::trigger::{self, Reach, Scene, Tripped};
 
@@ -418,21 +419,19 @@ impl Watch {
             return;
         }
         self.newest_at = sample.at;
-        let sample = finite(sample);
-        self.probes.push(&sample, self.change_at);
-        let counts = self.held_up.see(&sample, self.step);
+        self.probes.push(sample, self.change_at);
+        let counts = self.held_up.see(sample, self.step);
         if straddles(sample.at, self.change_at, self.step) {
-            note_amid(&mut self.tracks, &sample);
+            note_amid(&mut self.tracks, sample);
         } else {
             let mut outcome = false;
+            let mut together = Together::default();
             let work = |role| matches!(role, MetricRole::Throughput | MetricRole::Latency);
             let judged = |t: &&mut Track| counts == Counts::Yes || !work(t.role);
             for track in self.tracks.iter_mut().filter(judged) {
-                if let Some(value) = sample.get(track.name.as_str()) {
-                    track.push(Point {
-                        at: sample.at,
-                        value,
-                    });
+                if let Some(value) = kept_of(sample, &track.name) {
+                    let at = sample.at;
+                    track.push_together(Point { at, value }, &mut together);
                     outcome |= track.role.outcome();
                 }
             }
@@ -470,7 +469,7 @@ impl Watch {
 /// Keeps the errors of a bin that holds both the old and the new value.
 fn note_amid(tracks: &mut [Track], sample: &Sample) {
     for track in tracks.iter_mut().filter(|t| t.role == MetricRole::Errors) {
-        let value = sample.get(track.name.as_str()).filter(|v| v.is_finite());
+        let value = kept_of(sample, &track.name);
         track.amid.extend(value.map(|value| Point {
             at: sample.at,
             value,

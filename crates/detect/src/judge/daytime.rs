@@ -85,14 +85,14 @@ impl Daytime {
 
 /// Whether most of what there is now was there shortly after it began.
 fn abrupt(track: &Track) -> bool {
-    let begins =
-        onset::onset(track).map_or(0, |onset| track.post.partition_point(|p| p.at < onset.at));
-    let rows = &track.post[begins..];
+    let post = track.post.all();
+    let begins = onset::onset(track).map_or(0, |onset| post.count_early(|at| at < onset.at));
+    let rows = post.part(begins, post.len());
     let soon = rows.first().map_or(0, |first| {
         let until = first.at + ABRUPT;
-        rows.partition_point(|p| p.at <= until).max(ABRUPT_ROWS)
+        rows.count_early(|at| at <= until).max(ABRUPT_ROWS)
     });
-    let at_once = track.median_distance(&rows[..soon.min(rows.len())]);
+    let at_once = track.median_distance(rows.oldest(soon));
     let now = track.median_distance(track.newest(NEWEST));
     match at_once.zip(now) {
         Some((at_once, now)) => at_once * now.signum() >= AT_ONCE * now.abs(),

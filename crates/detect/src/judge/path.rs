@@ -266,6 +266,6 @@ pub(super) fn bands(track: &Track) -> Vec<Band> {
     let Some(frame) = &track.frame else {
         return Vec::new();
     };
-    let seen = track.pre.iter().chain(&track.post);
+    let seen = track.pre.iter().chain(track.post.iter());
     seen.filter_map(|p| frame.band(p.at)).collect()
 }

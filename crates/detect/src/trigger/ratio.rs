@@ -5,8 +5,8 @@ use backstay_model::verdict::Trigger;
 
 use super::{BUSY_MIN, Host, Scene, Tripped, about, slower};
 use crate::load::{self, Flow};
-use crate::residual::Point;
 use crate::stats;
+use crate::trace::Stretch;
 use crate::track::Track;
 
 /// Windows, in bins: the more bins, the less their median must exceed the noise.
@@ -205,8 +205,9 @@ fn witness(scene: &Scene<'_>, accused: &Track) -> Witness {
 /// there is less work or more waiting now.
 fn earlier(scene: &Scene<'_>, track: &Track, accused: &Track) -> bool {
     let begins = |t: &Track, moved: &dyn Fn(f64) -> bool| {
-        let all = |w: &&[Point]| w.iter().all(|p| moved(p.value));
-        t.post.windows(BEGINS).find(all).map(|w| w[0].at)
+        let all = |w: &Stretch<'_>| w.iter().all(|p| moved(p.value));
+        let first = t.post.all().windows(BEGINS).find(all)?;
+        first.first().map(|p| p.at)
     };
     let now = stats::median(&crate::track::values(track.newest(WITNESS_BINS)));
     let (Some(before), Some(now), Some(usual)) = (track.before(), now, accused.before()) else {

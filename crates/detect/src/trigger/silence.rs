@@ -34,8 +34,8 @@ pub(super) fn gave_up(scene: &Scene<'_>) -> Option<Tripped> {
         let fell = work.post.iter().find(|p| p.at > last.at && none(work, p))?;
         let abrupt = fell.at.since(last.at).0 <= steps(ABRUPT);
         let with_it =
-            |p: &&Point| p.at.0 >= fell.at.0 - steps(ABRUPT) && p.at.0 <= fell.at.0 + steps(1);
-        let came: Vec<&Point> = with_change(errors).filter(with_it).collect();
+            |p: &Point| p.at.0 >= fell.at.0 - steps(ABRUPT) && p.at.0 <= fell.at.0 + steps(1);
+        let came: Vec<Point> = with_change(errors).filter(with_it).collect();
         let count = came.iter().map(|p| p.value).sum::<f64>() * scene.step.as_secs_f64();
         let since = came.iter().find(|p| p.value > 0.0)?.at;
         if !abrupt || count < ERRORS_MIN - 0.5 {
@@ -67,7 +67,7 @@ pub(crate) fn not_the_load(tracks: &[Track]) -> bool {
 fn nothing_left(work: &Track) -> bool {
     let newest = work.newest(BURST_BINS);
     let busy = work.before().is_some_and(|b| b >= work.floor.max(BUSY_MIN));
-    busy && newest.len() == BURST_BINS && newest.iter().all(|p| none(work, p))
+    busy && newest.len() == BURST_BINS && newest.iter().all(|p| none(work, &p))
 }
 
 fn none(work: &Track, point: &Point) -> bool {
@@ -81,12 +81,12 @@ fn unseen(errors: &Track) -> bool {
 }
 
 /// Values since the change, and those of the bin that it fell into.
-fn with_change(track: &Track) -> impl Iterator<Item = &Point> {
-    track.amid.iter().chain(&track.post)
+fn with_change(track: &Track) -> impl Iterator<Item = Point> {
+    track.amid.iter().copied().chain(track.post.iter())
 }
 
 /// The newest moment at which the work was as usual.
-fn last_usual(work: &Track) -> Option<&Point> {
+fn last_usual(work: &Track) -> Option<Point> {
     let before = work.before()?;
     let mut all = work.post.iter().rev().chain(work.pre.iter().rev());
     all.find(|p| p.value >= USUAL * before)

@@ -9,6 +9,7 @@ use backstay_model::{ChangeSet, MetricName, Sample, Span, Timestamp};
 
 use crate::banks::Banks;
 use crate::held_up::LockWaits;
+use crate::history::kept;
 use crate::placebo::Bank;
 use crate::residual::{Point, clean};
 use crate::stats;
@@ -156,7 +157,7 @@ pub(super) fn tracks(opening: &Calm<'_>, before: Timestamp) -> Vec<Track> {
         for (name, value) in &sample.metrics {
             past.entry(name).or_default().push(Point {
                 at: sample.at,
-                value: *value,
+                value: kept(*value),
             });
         }
     }
@@ -164,5 +165,21 @@ pub(super) fn tracks(opening: &Calm<'_>, before: Timestamp) -> Vec<Track> {
         let pre = clean(past.remove(&spec.name).unwrap_or_default());
         Track::open(spec.name.clone(), spec.role, spec.worse, spec.floor).freeze_near(&pre)
     };
-    opening.specs.iter().map(open).collect()
+    let mut tracks: Vec<Track> = opening.specs.iter().map(open).collect();
+    share(&mut tracks);
+    tracks
+}
+
+/// Metrics that were read together keep their moments once.
+fn share(tracks: &mut [Track]) {
+    for place in 1..tracks.len() {
+        let (earlier, later) = tracks.split_at_mut(place);
+        let Some(track) = later.first_mut() else {
+            continue;
+        };
+        for other in earlier {
+            track.pre.share(&other.pre);
+            track.post.share(&other.post);
+        }
+    }
 }
