@@ -1,7 +1,10 @@
-//! What a guard keeps in memory of one metric, counted by the resident size of this process:
-//! `cargo run -p backstay-guard --example hot_state`. Everything is full: samples by the second, by the minute
-//! and by five minutes, banks of harmless windows, and a pseudo-change of each path that is going on.
-//! Less than 64 KB is asked for.
+//! What a guard keeps in memory of one metric, by how much the resident size of this process grows with each
+//! target: `cargo run --profile tuning -p backstay-guard --example hot_state`, a few minutes. Everything is
+//! full: samples by the second, by the minute and by five minutes, banks of harmless windows, and a
+//! pseudo-change of each path that is nearly over. Less than 64 KB is asked for.
+//!
+//! One target lives for weeks; the others take over what it learnt, as a guard does that starts anew, and
+//! live until all else is full as well.
 #![allow(
     clippy::print_stdout,
     reason = "an example tells what it found on its output"
@@ -14,15 +17,22 @@ use backstay_detect::{Banks, DetectPolicy, History, Slow};
 use backstay_model::metric::{MetricRole, MetricSpec, Worse};
 use backstay_model::{MetricName, Sample, Span, Timestamp};
 
-/// Targets that are filled: their sum is what counts.
-const TARGETS: usize = 3;
+/// Targets that are counted, and those before them, which also pay for what the program itself needs.
+const TARGETS: usize = 20;
+const BEFORE: usize = 4;
 /// Samples by the second that a guard keeps, and that a harmless window is opened with.
 const SECONDS: usize = 2_700;
 const PAST: usize = 600;
-/// Seconds in which the banks of watches of a quarter of an hour are full.
-const DAYS_BY_SECOND: i64 = 4 * 86_400;
-/// The same of windows of two hours.
-const DAYS_BY_MINUTE: i64 = 26 * 86_400;
+/// How much later than the second a sample is taken, at most, in microseconds.
+const LATE_US: f64 = 5_000.0;
+/// Seconds after which the banks of both paths are full: more than 300 windows of a quarter of an hour, and
+/// of two hours.
+const LEARN_S: i64 = 4 * 86_400;
+const LEARN_SLOWLY_S: i64 = 26 * 86_400;
+/// Seconds after which all else is: the fifth window of a quarter of an hour is nearly over, since the
+/// first one begins after a minute, and the first one of two hours.
+const LIVE_S: i64 = 60 + 4 * 900 + 890;
+const LIVE_SLOWLY_S: i64 = 119 * 60;
 /// Roles of the metrics of a PostgreSQL, and how many there are of each.
 const ROLES: [(MetricRole, usize); 7] = [
     (MetricRole::Throughput, 3),
@@ -74,36 +84,44 @@ impl Target {
         }
     }
 
-    fn sample(&mut self, specs: &[MetricSpec], second: i64) -> Sample {
-        let mut noisy = |spec: &MetricSpec| {
-            self.dice ^= self.dice << 13;
-            self.dice ^= self.dice >> 7;
-            self.dice ^= self.dice << 17;
-            let share = (self.dice >> 40) as f64 / (1_u64 << 24) as f64;
-            (spec.name.clone(), 100.0 + 20.0 * share)
-        };
-        Sample {
-            at: Timestamp::from_secs(second),
-            metrics: specs.iter().map(&mut noisy).collect(),
-            ..Sample::default()
+    /// The next numbers are as good as any, 0..1.
+    fn share(&mut self) -> f64 {
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 7;
+        self.dice ^= self.dice << 17;
+        (self.dice >> 40) as f64 / (1_u64 << 24) as f64
+    }
+
+    /// Makes the sample of a second of the one before it. A guard samples a little after the second, never
+    /// at the same moment of it.
+    fn next(&mut self, sample: &mut Sample, second: i64) {
+        sample.at = Timestamp(second * 1_000_000 + (LATE_US * self.share()) as i64);
+        for value in sample.metrics.values_mut() {
+            *value = 100.0 + 20.0 * self.share();
         }
     }
 
-    /// Every second of some days, then every other one of some weeks, by the minute alone.
-    fn live(&mut self, specs: &[MetricSpec]) {
-        for second in DAYS_BY_MINUTE..DAYS_BY_MINUTE + DAYS_BY_SECOND {
-            let sample = self.sample(specs, second);
+    /// Every other second of a time, by the minute alone, then every second of another.
+    fn live(&mut self, specs: &[MetricSpec], from: i64, (slowly, seconds): (i64, i64)) -> i64 {
+        let mut sample = Sample {
+            metrics: specs.iter().map(|s| (s.name.clone(), 0.0)).collect(),
+            ..Sample::default()
+        };
+        let begin = from + slowly;
+        for second in (from..begin).step_by(2) {
+            self.next(&mut sample, second);
+            if let Some(minute) = self.slow.push(&sample) {
+                self.slow.learn(&minute);
+            }
+        }
+        for second in begin..begin + seconds {
+            self.next(&mut sample, second);
             self.history.push(&sample);
             let history = &self.history;
             self.banks.push(&sample, |since| history.after(since, PAST));
             drop(self.background.push(&sample));
         }
-        for second in (0..DAYS_BY_MINUTE).step_by(2) {
-            let sample = self.sample(specs, second);
-            if let Some(minute) = self.slow.push(&sample) {
-                self.slow.learn(&minute);
-            }
-        }
+        begin
     }
 }
 
@@ -117,17 +135,22 @@ fn resident() -> Result<f64, Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let specs = specs();
-    // The first one also pays for what the program itself needs.
-    let mut first = Target::new(&specs, 7);
-    first.live(&specs);
-    let before = resident()?;
-    let targets: Vec<Target> = (0..TARGETS)
-        .map(|i| {
-            let mut target = Target::new(&specs, 11 + i as u64);
-            target.live(&specs);
-            target
-        })
-        .collect();
+    let mut teacher = Target::new(&specs, 7);
+    let now = teacher.live(&specs, 0, (LEARN_SLOWLY_S, LEARN_S));
+    let learnt = serde_json::to_vec(&(&teacher.banks, &teacher.slow))?;
+    let mut targets: Vec<Target> = Vec::with_capacity(BEFORE + TARGETS);
+    let mut before = 0.0;
+    for seed in 0..BEFORE + TARGETS {
+        if seed == BEFORE {
+            before = resident()?;
+        }
+        let mut target = Target::new(&specs, 11 + seed as u64);
+        let (banks, slow) = serde_json::from_slice(&learnt)?;
+        target.banks.take_over(banks);
+        target.slow.take_over(slow);
+        target.live(&specs, now, (LIVE_SLOWLY_S, LIVE_S));
+        targets.push(target);
+    }
     let bytes = resident()? - before;
     let windows = (
         targets[0].banks.windows(),
