@@ -310,6 +310,27 @@ fn nobody_at_work_is_no_recovery() {
 }
 
 #[test]
+fn a_watch_that_is_opened_again_on_what_was_kept_says_the_same() {
+    let worse = |_: i64| State::good().work(0.8);
+    for seed in 0..10 {
+        let story = story(seed, &worse);
+        let samples = story.samples();
+        let banks = Banks::new(&specs(), &policy());
+        let mut history = crate::History::new(100);
+        samples[..20].iter().for_each(|s| history.push(s));
+        let mut watch = story.open(&history.samples(), &banks);
+        for sample in &samples[20..] {
+            drop(watch.push(sample));
+            history.push(sample);
+        }
+        let again = story.open(&history.samples(), &banks);
+        assert_eq!(again.tracks, watch.tracks);
+        let end = Timestamp::from_secs(40);
+        assert_eq!(again.verdict(end), watch.verdict(end));
+    }
+}
+
+#[test]
 fn own_placebos_replace_the_shipped_table_and_find_smaller_harm() {
     let policy = policy();
     let mut banks = Banks::new(&specs(), &policy);
