@@ -109,6 +109,11 @@ impl HeldUp {
         last.is_some_and(|newest| now.since(newest) <= Span(SETTLING * step.0))
     }
 
+    /// When it last did.
+    pub(crate) fn until(&self) -> Option<Timestamp> {
+        self.last.map(|(_, newest)| newest)
+    }
+
     /// Whether it ever did since the change.
     pub(crate) const fn ever(&self) -> bool {
         self.last.is_some()

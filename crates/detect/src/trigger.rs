@@ -63,6 +63,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) host: Host,
     /// Whether the change reaches only sessions that began after it.
     pub(crate) reach: Reach,
+    /// Until when work was held up by a lock of others: values from before that are of another time.
+    pub(crate) held_up_until: Option<Timestamp>,
 }
 
 /// Whether the host is busy with something else.
@@ -122,7 +124,9 @@ impl Scene<'_> {
     fn recent(&self, track: &Track, count: usize) -> Option<Vec<f64>> {
         let newest = track.newest(count);
         let fresh = newest.last()?.at.0 + 5 * self.step.0 / 2 >= self.now.0;
-        (newest.len() == count && fresh).then(|| values(newest))
+        let since = newest.first()?.at;
+        let whole = self.held_up_until.is_none_or(|until| since > until);
+        (newest.len() == count && fresh && whole).then(|| values(newest))
     }
 
     fn of_role(&self, role: MetricRole) -> impl Iterator<Item = &Track> {

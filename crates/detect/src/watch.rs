@@ -462,6 +462,7 @@ impl Watch {
             step: self.step,
             host: host(&self.tracks),
             reach: self.reach,
+            held_up_until: self.held_up.until(),
         }
     }
 }

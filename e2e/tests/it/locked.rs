@@ -8,12 +8,17 @@ use tokio::time::Instant;
 use crate::bed::{Bed, DATABASE, PERSON, Wanted};
 use crate::guard::{Guard, Line, PATIENCE};
 use crate::say::say;
+use crate::turn::Turn;
 
 /// A harmless change, and a session that locks a table and is left open while it is watched: the change
 /// is not blamed, the words name the session, and once the lock is gone the watch goes on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lock_that_another_session_keeps_is_not_the_fault_of_a_change() {
-    let Some(bed) = Bed::make(Wanted::default()).await else {
+    let wanted = Wanted {
+        turn: Turn::Alone,
+        ..Wanted::default()
+    };
+    let Some(bed) = Bed::make(wanted).await else {
         return;
     };
     let person = bed.person().await;

@@ -152,6 +152,7 @@ impl Path {
             step: self.step,
             host: crate::watch::host(&self.tracks),
             reach: Reach::Everyone,
+            held_up_until: None,
         };
         trigger::fire(&scene).into_iter().next()
     }
