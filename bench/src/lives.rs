@@ -68,6 +68,7 @@ fn events(set: &ChangeSet, at: Timestamp) -> Result<Vec<(&'static str, Event)>> 
         extend_until,
         hold: None,
         work: WorkClass::OltpMixed,
+        mends: None,
     };
     let reply = WriteReply::Effective {
         timing: WriteTiming::default(),

@@ -166,6 +166,7 @@ fn life(set: ChangeSet, verdict: &Verdict) -> [Record; 3] {
         extend_until: None,
         hold: None,
         work: WorkClass::OltpMixed,
+        mends: None,
     });
     let seen = Record::Seen {
         change_set: set,

@@ -162,6 +162,9 @@ impl<B: Books> Guard<B> {
                 "the plan {short} was shown, but it is another one by now; look at it again"
             ));
         }
+        if let Some(why) = plan.manual.as_ref().filter(|_| plan.commands.is_empty()) {
+            return Err(why.to_string());
+        }
         if let Some(why) = &plan.manual {
             return Err(format!("{why}; run by hand: {}", plan.commands.join(" ")));
         }

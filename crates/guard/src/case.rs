@@ -10,7 +10,7 @@ use backstay_model::event::{WriteReply, WriteTiming};
 use backstay_model::plan::{Found, Plan};
 use backstay_model::risk::Risk;
 use backstay_model::verdict::{Recovery, Refusal, Verdict};
-use backstay_model::{ChangeSet, Command, Event, IntentId, Timestamp, WorkClass};
+use backstay_model::{ChangeSet, ChangeSetId, Command, Event, IntentId, Timestamp, WorkClass};
 
 /// The file on one change set.
 #[derive(Debug, Clone)]
@@ -44,6 +44,21 @@ pub struct Case {
     /// Attempts to put it back that began to write, or may have, oldest first. However it ends, they
     /// count against budget and cool-down.
     pub attempts: Vec<Begun>,
+    /// It is watched anew, because what it was held for went away with another change.
+    pub anew: Option<Anew>,
+    /// The change set whose harm ended with it.
+    pub mends: Option<ChangeSetId>,
+    /// The change set that put its old value back by hand.
+    pub undone_by: Option<ChangeSetId>,
+}
+
+/// A watch anew, on the level of before any of the suspects was in effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anew {
+    /// Until when none of them was.
+    pub good_until: Timestamp,
+    /// When what hurt was gone.
+    pub since: Timestamp,
 }
 
 /// An attempt that began to write.
@@ -97,6 +112,9 @@ impl Case {
             recovery: None,
             operator: None,
             attempts: Vec::new(),
+            anew: None,
+            mends: None,
+            undone_by: None,
         };
         Ok((case, commands))
     }
@@ -110,6 +128,7 @@ impl Case {
         let before = std::mem::replace(&mut self.state, state);
         self.moments.moved_at = event.at();
         self.note(event);
+        self.note_others(event);
         self.note_attempt(&before, event);
         self.note_waking(&before, event);
         Ok(commands)
@@ -147,11 +166,22 @@ impl Case {
         })
     }
 
+    /// Whether what another change did ended with it.
+    #[must_use]
+    pub const fn mended(&self) -> bool {
+        self.mends.is_some()
+    }
+
     fn note(&mut self, event: &Event) {
         match event {
             Event::Judged {
-                at, verdict, work, ..
+                at,
+                verdict,
+                work,
+                mends,
+                ..
             } => {
+                self.mends = self.mends.or(*mends);
                 if matches!(
                     verdict.kind,
                     backstay_model::verdict::VerdictKind::Hurt { .. }
@@ -205,6 +235,24 @@ impl Case {
             | Event::ClosedByOperator { by, .. }
             | Event::Declined { by, .. } => {
                 self.operator = Some(by.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// What other change sets have to do with it.
+    fn note_others(&mut self, event: &Event) {
+        match event {
+            Event::Overwritten { by, key, found, .. } => {
+                let mut changes = self.change_set.changes.iter();
+                let back = changes.any(|c| c.key == *key && c.old.effective == *found);
+                self.undone_by = back.then_some(*by);
+            }
+            Event::Acquitted { at, good_until, .. } => {
+                self.anew = Some(Anew {
+                    good_until: *good_until,
+                    since: *at,
+                });
             }
             _ => {}
         }

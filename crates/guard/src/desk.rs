@@ -17,8 +17,9 @@ use backstay_model::{
     Timestamp,
 };
 
-use crate::case::Case;
+use crate::case::{Anew, Case};
 use crate::keep::Unkept;
+use crate::mend::Mending;
 
 /// Samples kept in memory, at one a second: a watch with its extension, and the time before it.
 const SAMPLES_MAX: usize = 2_700;
@@ -81,6 +82,8 @@ pub(crate) struct Desk {
     pub(crate) cases: BTreeMap<ChangeSetId, Case>,
     /// Watches of those that are watched or verified.
     pub(crate) watches: BTreeMap<ChangeSetId, Watch>,
+    /// Watched change sets that came while another one's harm was on.
+    pub(crate) mending: BTreeMap<ChangeSetId, Mending>,
     /// Seconds of samples last told as progress.
     pub(crate) told_learning_s: i64,
     /// When each setting was last seen moving.
@@ -205,6 +208,7 @@ impl Desk {
             probes: Vec::new(),
             cases: BTreeMap::new(),
             watches: BTreeMap::new(),
+            mending: BTreeMap::new(),
             told_learning_s: -1,
             moved: BTreeMap::new(),
             awaited: BTreeMap::new(),
@@ -281,6 +285,14 @@ impl Desk {
         } else {
             self.history.samples()
         }
+    }
+
+    /// The history without the time of an incident: the level before it, and what came after it.
+    pub(crate) fn around(&self, anew: Anew) -> Vec<Sample> {
+        let amid = |at: Timestamp| at > anew.good_until && at <= anew.since;
+        let mut samples = self.history.samples();
+        samples.retain(|sample| !amid(sample.at));
+        samples
     }
 
     /// A sample from a time without a watch: how the target behaves while nothing is changed.

@@ -1,7 +1,7 @@
 //! Samples become verdicts, verdicts become events.
 
 use backstay_detect::{Opening, Watch};
-use backstay_journal::{Condition, MetricStore, Notice, Presence, Record};
+use backstay_journal::{Condition, MetricStore, Record};
 use backstay_lifecycle::State;
 use backstay_lifecycle::policy::Brake;
 use backstay_lifecycle::state::{Check, Keeper};
@@ -11,16 +11,16 @@ use backstay_model::verdict::{Recovery, Refusal, Verdict, VerdictKind};
 use backstay_model::{ChangeSetId, Event, MetricName, Sample, Span, TargetId, Timestamp};
 
 use crate::books::Books;
-use crate::case::Case;
 use crate::desk::{Desk, Sight};
 use crate::evidence::{gone, note_away, waits_for_answer};
+use crate::mend::{beside, look_for_harm, mended, put_back_by};
 use crate::news::{News, Tidings};
 use crate::observe::class_of;
 use crate::report::Report;
 use crate::tick::Guard;
 use crate::turn::Turn;
 use crate::usual::{begun_before, common, lock_waits, note_unusual, shared};
-use crate::work::in_effect;
+use crate::work::{at_moment, in_effect};
 
 /// An open intent that is not answered for is asked about again after this time.
 const ASK_AGAIN: Span = Span::from_secs(10);
@@ -76,16 +76,23 @@ impl<B: Books> Guard<B> {
         };
         // What is being put back is watched too: its watch answers whether that helped.
         let (change_set, until) = match case.state {
+            State::Watching { until, .. } if let Some(anew) = case.anew => {
+                (at_moment(&case.change_set, anew.since), until)
+            }
             State::Watching { since, until, .. } => (in_effect(&case.change_set, since), until),
             State::Reverting { .. } | State::Verifying { .. } => {
                 (case.change_set.clone(), turn.now)
             }
             _ => return,
         };
+        let history = match case.anew {
+            Some(anew) => desk.around(anew),
+            None => desk.undisturbed(),
+        };
         let mut watch = Watch::open(&Opening {
             change: &change_set,
             specs: &desk.specs,
-            history: &desk.undisturbed(),
+            history: &history,
             banks: &desk.banks,
             policy: &desk.detect,
             until,
@@ -96,6 +103,7 @@ impl<B: Books> Guard<B> {
         }
         watch.discount(common(desk, id));
         desk.watches.insert(id, watch);
+        look_for_harm(desk, id, until);
         self.watch_slowly(desk, &change_set);
         if until > turn.now {
             turn.tell(
@@ -112,7 +120,11 @@ impl<B: Books> Guard<B> {
         let Some(watch) = desk.watches.get_mut(&id) else {
             return;
         };
-        let Some(mut verdict) = watch.push(sample) else {
+        let told = watch.push(sample);
+        let Some(mut verdict) = beside(desk, (id, sample), told) else {
+            return;
+        };
+        let Some(watch) = desk.watches.get_mut(&id) else {
             return;
         };
         let hurts = matches!(verdict.kind, VerdictKind::Hurt { .. });
@@ -191,7 +203,7 @@ impl<B: Books> Guard<B> {
     }
 
     /// A verdict that counts: harm, or the end of the watch.
-    fn judged(&mut self, desk: &mut Desk, id: ChangeSetId, mut verdict: Verdict, turn: &mut Turn) {
+    fn judged(&mut self, desk: &mut Desk, id: ChangeSetId, verdict: Verdict, turn: &mut Turn) {
         let Some(case) = desk.cases.get(&id) else {
             return;
         };
@@ -202,12 +214,17 @@ impl<B: Books> Guard<B> {
             return;
         };
         let work = desk.work_before(case);
+        let (mut verdict, mends) = mended(desk, id, verdict);
         self.share_blame(desk, id, &mut verdict);
         let extend_until = match verdict.kind {
             VerdictKind::Hurt { .. } | VerdictKind::Healthy { .. } => None,
             _ => desk.policy.extend(turn.now, extensions),
         };
-        let hold = reserved(desk, id).or_else(|| gone(desk, since, &verdict.kind));
+        let hold = match mends {
+            // An old value that is back needs nobody's word.
+            Some(of) if put_back_by(desk, of, id) => None,
+            _ => reserved(desk, id).or_else(|| gone(desk, since, &verdict.kind)),
+        };
         turn.tell(
             &desk.target,
             Tidings::Judged {
@@ -221,9 +238,13 @@ impl<B: Books> Guard<B> {
             extend_until,
             hold,
             work,
+            mends,
         };
         if !self.advance(desk, id, &event, turn) {
             return;
+        }
+        if let Some(of) = mends {
+            self.tell_mended(desk, (id, of), turn);
         }
         self.after_verdict(desk, id, turn);
     }
@@ -324,34 +345,6 @@ impl<B: Books> Guard<B> {
                 },
             );
             self.settle(desk, id, turn);
-            if recovery == Recovery::Yes {
-                self.tell_acquitted(desk, id, turn);
-            }
-        }
-    }
-
-    /// The symptom went away with one change while others that were held for it as well still stand:
-    /// they were not its cause, and whoever decides about them has to know.
-    fn tell_acquitted(&mut self, desk: &Desk, cause: ChangeSetId, turn: &mut Turn) {
-        let hurt = |case: &Case| {
-            let kind = case.verdict.as_ref().map(|v| &v.kind);
-            matches!(kind, Some(VerdictKind::Hurt { .. }))
-        };
-        if !desk.cases.get(&cause).is_some_and(hurt) {
-            return;
-        }
-        for id in desk.open_cases() {
-            let Some(case) = desk.cases.get(&id) else {
-                continue;
-            };
-            let held = matches!(case.state, State::Held { .. });
-            if id != cause && held && hurt(case) && !case.blamed() {
-                let text = format!(
-                    "{id} is held for a symptom that went away when {cause} was rolled back: it was \
-                     probably not the cause; `backstay rollback deny {id}` lets it stay"
-                );
-                self.noticed(desk, Notice::Other { text }, Presence::Begins, turn);
-            }
         }
     }
 
@@ -392,6 +385,7 @@ impl<B: Books> Guard<B> {
             let report = Report::on(case);
             if case.state.settled() {
                 desk.watches.remove(&id);
+                desk.mending.remove(&id);
             }
             match serde_json::to_value(&report) {
                 Ok(value) => turn.record(Record::Reported {

@@ -124,6 +124,7 @@ impl<B: Books> Guard<B> {
             extend_until: None,
             hold: None,
             work: work.unwrap_or_default(),
+            mends: None,
         };
         if self.advance(desk, id, &event, turn) {
             desk.watches.remove(&id);

@@ -29,6 +29,7 @@ pub mod knowledge;
 mod late;
 pub mod learning;
 pub mod learnt;
+pub mod mend;
 mod observe;
 mod ours;
 mod resume;

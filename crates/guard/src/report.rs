@@ -93,7 +93,7 @@ impl Report {
         Self {
             change_set: case.change_set.clone(),
             outcome: case.state.word().to_owned(),
-            reason: reason(&case.state),
+            reason: reason(case),
             root_cause: root_cause(case),
             verdict: case.verdict.clone(),
             risk: case.risk.clone(),
@@ -120,11 +120,14 @@ fn hurt(case: &Case) -> bool {
 }
 
 /// Why it came to rest there, in one line.
-fn reason(state: &State) -> Option<String> {
-    match state {
+fn reason(case: &Case) -> Option<String> {
+    match &case.state {
         State::Held { reason, .. } => Some(reason.to_string()),
         State::Refused { why, .. } | State::RollbackFailed { why, .. } => Some(why.clone()),
         State::Superseded { by, .. } => Some(match by {
+            Successor::ChangeSet { id, key } if case.undone_by == Some(*id) => {
+                format!("{key} was put back by hand with {id}")
+            }
             Successor::ChangeSet { id, key } => {
                 format!("{key} was written again by {id}; not overwritten")
             }
@@ -140,6 +143,7 @@ fn reason(state: &State) -> Option<String> {
             by: Keeper::Operator { by },
             ..
         } => Some(format!("kept by {by}")),
+        State::Kept { .. } => case.mends.map(|of| format!("ended what {of} hurt")),
         _ => None,
     }
 }

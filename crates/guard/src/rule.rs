@@ -14,10 +14,10 @@ use backstay_model::event::{Evidence, WriteReply};
 use backstay_model::name::EngineKind;
 use backstay_model::plan::{Found, Plan};
 use backstay_model::risk::Risk;
-use backstay_model::verdict::{Refusal, Verdict, VerdictKind};
+use backstay_model::verdict::Verdict;
 use backstay_model::{
     Author, Change, ChangeSet, ChangeSetId, Event, IntentId, NodeKey, Scope, ServiceName,
-    SettingKey, Snapshot, Span, Timestamp, ValueSource,
+    SettingKey, Snapshot, Timestamp, ValueSource,
 };
 use backstay_risk::Outlook;
 use backstay_rollback::{Guilty, plan};
@@ -27,18 +27,11 @@ use crate::books::Books;
 use crate::case::Case;
 use crate::desk::Desk;
 use crate::knowledge::{before, knowledge, past, scene};
-use crate::learning::Taken;
+use crate::mend::refuse_known_bad;
 use crate::news::Tidings;
 use crate::observe::class_of;
-use crate::suspects::suspect;
 use crate::tick::Guard;
 use crate::turn::Turn;
-
-/// A change set is blamed alone when its share of the blame is at least this
-/// (risk-and-simulation.md, 5.8).
-const BLAME_SHARE: f64 = 0.6;
-/// The blame of a change halves, by e, in this time.
-const BLAME_MEMORY: Span = Span::from_secs(300);
 
 impl<B: Books> Guard<B> {
     /// Puts risk, plan and policy beside a verdict of harm, and takes the decision.
@@ -51,7 +44,11 @@ impl<B: Books> Guard<B> {
         };
         let risk = self.risk(desk, case, &verdict, turn);
         let plan = self.plan(desk, case);
-        let facts = facts(desk, &plan, turn, self.brake());
+        let joint = self.joint(desk, id, &verdict);
+        let facts = Facts {
+            joint,
+            ..facts(desk, &plan, turn, self.brake())
+        };
         let clearance = match self.unable(desk) {
             None => clear(&desk.policy, &facts, &verdict, &risk, &plan),
             Some(why) => Clearance::Manual {
@@ -82,7 +79,7 @@ impl<B: Books> Guard<B> {
                 decision,
             },
         );
-        if verdict.refusals.contains(&Refusal::JointChange) {
+        if facts.joint.is_some_and(|joint| joint.told_with == id) {
             self.tell_suspects(desk, id, &verdict, turn);
         }
         self.tell_writing(desk, id, intent, turn);
@@ -177,7 +174,7 @@ impl<B: Books> Guard<B> {
                 &fallback
             }
         };
-        plan(&backstay_rollback::Request {
+        let mut plan = plan(&backstay_rollback::Request {
             change_set: &case.change_set,
             guilty: Guilty::All,
             now,
@@ -185,42 +182,9 @@ impl<B: Books> Guard<B> {
             classes: &classes,
             requires: &[],
             dialect: desk.dialect.as_ref(),
-        })
-    }
-
-    /// Several changes in the window: the one that the evidence and the graph point to is blamed, and
-    /// where they do not, nobody is.
-    pub(crate) fn share_blame(&self, desk: &Desk, id: ChangeSetId, verdict: &mut Verdict) {
-        if !matches!(verdict.kind, VerdictKind::Hurt { .. }) {
-            return;
-        }
-        let watched: Vec<&Case> = desk
-            .cases
-            .values()
-            .filter(|c| c.change_set.id == id || suspect(c))
-            .collect();
-        if watched.len() < 2 {
-            return;
-        }
-        // Before it acts on one alone, that one counts for as little as is sure, the others in full.
-        let weight = |case: &Case| {
-            let taken = match case.change_set.id == id {
-                true => Taken::AtLeast,
-                false => Taken::AsItIs,
-            };
-            let reach = self.reaches(desk, case, (verdict, taken));
-            let age = (verdict.at - case.change_set.effective_at()).as_secs_f64();
-            reach * (-age / BLAME_MEMORY.as_secs_f64()).exp()
-        };
-        let total: f64 = watched.iter().map(|c| weight(c)).sum();
-        let own: f64 = watched
-            .iter()
-            .filter(|c| c.change_set.id == id)
-            .map(|c| weight(c))
-            .sum();
-        if total <= 0.0 || own / total < BLAME_SHARE {
-            verdict.refusals.push(Refusal::JointChange);
-        }
+        });
+        refuse_known_bad(&mut plan, case, desk.cases.values());
+        plan
     }
 
     /// The engine replied to a write.
@@ -378,6 +342,7 @@ fn facts(desk: &Desk, plan: &Plan, turn: &Turn, brake: Brake) -> Facts {
         rollbacks: desk.cases.values().flat_map(rollbacks_of).collect(),
         classes: changes.iter().map(|c| class_of(desk, c)).collect(),
         foreign_edits: foreign_edits(desk, &keys),
+        joint: None,
     }
 }
 

@@ -361,6 +361,7 @@ impl<B: Books> Guard<B> {
             };
             self.store_again(&mut desk, turn);
             self.overdue(&mut desk, turn);
+            self.look_after_joint(&mut desk, turn);
             desk.forget_old(turn.now);
             self.desks.insert(target, desk);
         }

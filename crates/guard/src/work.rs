@@ -31,13 +31,24 @@ impl Desk {
 pub(crate) fn in_effect(change_set: &ChangeSet, since: Timestamp) -> ChangeSet {
     let mut change_set = change_set.clone();
     if change_set.takes_effect() == TakesEffect::AtRestart {
-        for change in &mut change_set.changes {
-            change.time = ChangeTime {
-                not_before: since,
-                not_after: since,
-                exact: Some(since),
-            };
-        }
+        set_time(&mut change_set, since);
     }
     change_set
+}
+
+/// A change set as if it had taken effect at `since`.
+pub(crate) fn at_moment(change_set: &ChangeSet, since: Timestamp) -> ChangeSet {
+    let mut change_set = change_set.clone();
+    set_time(&mut change_set, since);
+    change_set
+}
+
+fn set_time(change_set: &mut ChangeSet, since: Timestamp) {
+    for change in &mut change_set.changes {
+        change.time = ChangeTime {
+            not_before: since,
+            not_after: since,
+            exact: Some(since),
+        };
+    }
 }

@@ -8,6 +8,7 @@ use backstay_model::plan::Plan;
 use backstay_model::{ChangeSetId, Command, Timestamp};
 
 use crate::attempt::{Attempt, runnable};
+use crate::joint;
 use crate::state::{Case, Ready, State, Successor};
 
 /// Held for an operator, who is told.
@@ -17,28 +18,29 @@ pub(crate) fn hold(
     reason: HoldReason,
     ready: Ready,
 ) -> (State, Vec<Command>) {
-    let page = Page {
-        change_set: case.change_set,
-        message: format!("{} is held: {reason}", case.change_set),
-        next: next_for_held(case.change_set, &ready),
-        plan: match &ready {
-            Ready::Nothing => None,
-            Ready::Plan(plan) => Some(plan.hash.clone()),
-            Ready::Written(attempt) => Some(attempt.plan.hash.clone()),
-        },
+    let id = case.change_set;
+    let message = format!("{id} is held: {reason}");
+    let commands = match &reason {
+        // People are told once of all that are held together.
+        HoldReason::Joint { told_with, .. } if *told_with != id => Vec::new(),
+        HoldReason::Joint { suspects, .. } => vec![joint::page(&case, message, suspects, &ready)],
+        _ => vec![Command::Page(Page {
+            change_set: id,
+            message,
+            next: next_for_held(id, &ready),
+            plan: ready.plan().map(|plan| plan.hash.clone()),
+        })],
     };
-    (
-        State::Held {
-            case,
-            since: at,
-            reason,
-            ready,
-        },
-        vec![Command::Page(page)],
-    )
+    let state = State::Held {
+        case,
+        since: at,
+        reason,
+        ready,
+    };
+    (state, commands)
 }
 
-fn next_for_held(id: ChangeSetId, ready: &Ready) -> Vec<String> {
+pub(crate) fn next_for_held(id: ChangeSetId, ready: &Ready) -> Vec<String> {
     let show = format!("backstay changes show {id}");
     match ready {
         Ready::Nothing => vec![show, format!("backstay rollback plan {id}")],

@@ -35,6 +35,8 @@ pub enum Invariant {
     Rb9,
     /// What is not written yet is delivered again only while the harm is there, or for a person.
     Rb13,
+    /// Of changes that are held together each is undone at most once.
+    Rb14,
     /// Without a person's approval of that very plan only a ruling of policy begins a write.
     Op1,
     /// No write begins after a pause is visible.
@@ -49,7 +51,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// Each of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Rb1,
         Self::Rb2,
         Self::Rb3,
@@ -59,6 +61,7 @@ impl Invariant {
         Self::Rb8,
         Self::Rb9,
         Self::Rb13,
+        Self::Rb14,
         Self::Op1,
         Self::Op3,
         Self::Op4,
@@ -79,6 +82,7 @@ impl Invariant {
             Self::Rb8 => "RB-8",
             Self::Rb9 => "RB-9",
             Self::Rb13 => "RB-13",
+            Self::Rb14 => "RB-14",
             Self::Op1 => "OP-1",
             Self::Op3 => "OP-3",
             Self::Op4 => "OP-4",

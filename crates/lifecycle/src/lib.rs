@@ -17,6 +17,7 @@ pub mod policy;
 
 mod halt;
 mod illegal;
+pub mod joint;
 mod proposal;
 mod revert;
 mod watching;

@@ -6,7 +6,7 @@ use backstay_model::decision::{Clearance, HoldReason, Mode, SettingClass};
 use backstay_model::plan::Plan;
 use backstay_model::risk::Risk;
 use backstay_model::verdict::{Calibration, Harm, Refusal, Verdict, VerdictKind};
-use backstay_model::{SettingKey, Span, Timestamp};
+use backstay_model::{ChangeSetId, SettingKey, Span, Timestamp};
 
 use crate::attempt::runnable;
 
@@ -122,10 +122,32 @@ pub struct Facts {
     pub classes: BTreeSet<SettingClass>,
     /// Settings that others changed in the files and that our reload would activate.
     pub foreign_edits: BTreeSet<SettingKey>,
+    /// The others that may be the cause as well; `None` where there is none.
+    pub joint: Option<Joint>,
+}
+
+/// Several change sets of which any may be the cause.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Joint {
+    /// All of them, the most suspect first.
+    pub suspects: Vec<ChangeSetId>,
+    /// The one with which people are told of all of them.
+    pub told_with: ChangeSetId,
+    /// How this one stands among them.
+    pub standing: Standing,
+}
+
+/// How one of several suspects stands among them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// It alone surely reaches what alarmed, several times as surely as any other.
+    Alone,
+    /// Others may be the cause as well.
+    AmongOthers,
 }
 
 /// What policy says to `plan` against a change that `verdict` says hurt. The first reason in this
-/// order counts: pause, what only people can run, edits of others, class, mode, evidence, probability,
+/// order counts: others that may be the cause, pause, what only people can run, edits of others, class, mode, evidence, probability,
 /// cool-down, budget. In observe mode nothing is ever run, whatever the reason.
 #[must_use]
 pub fn clear(
@@ -163,15 +185,40 @@ fn obstacle(
     risk: &Risk,
     plan: &Plan,
 ) -> Option<HoldReason> {
-    paused(facts)
+    shared(facts, verdict)
+        .or_else(|| paused(facts))
         .or_else(|| by_people_only(plan))
         .or_else(|| foreign_edits(facts))
         .or_else(|| class(policy, facts))
         .or_else(|| mode(policy))
-        .or_else(|| evidence(policy, verdict))
+        .or_else(|| evidence(policy, facts, verdict))
         .or_else(|| probability(risk))
         .or_else(|| cooldown(policy, facts, plan))
         .or_else(|| budget(policy, facts))
+}
+
+/// Shared blame is a question for a person, unless the class of behaviour changed and one suspect alone
+/// reaches what did.
+fn shared(facts: &Facts, verdict: &Verdict) -> Option<HoldReason> {
+    let joint = facts.joint.as_ref().filter(|_| {
+        let hurt = matches!(verdict.kind, VerdictKind::Hurt { .. });
+        hurt && verdict.refusals.contains(&Refusal::JointChange)
+    })?;
+    (!acts_among_others(facts, verdict)).then(|| HoldReason::Joint {
+        suspects: joint.suspects.clone(),
+        told_with: joint.told_with,
+    })
+}
+
+fn acts_among_others(facts: &Facts, verdict: &Verdict) -> bool {
+    let alone = |joint: &Joint| joint.standing == Standing::Alone;
+    let class = matches!(
+        verdict.kind,
+        VerdictKind::Hurt {
+            by: Harm::ClassChange(_)
+        }
+    );
+    class && facts.joint.as_ref().is_some_and(alone)
 }
 
 fn paused(facts: &Facts) -> Option<HoldReason> {
@@ -211,11 +258,16 @@ fn mode(policy: &Policy) -> Option<HoldReason> {
 }
 
 /// A class change needs no model. A statistical verdict needs a known false-alarm rate, and off its
-/// own ground a large effect as well (detection.md, 6). Shared blame is a question for a person.
-fn evidence(policy: &Policy, verdict: &Verdict) -> Option<HoldReason> {
+/// own ground a large effect as well (detection.md, 6).
+fn evidence(policy: &Policy, facts: &Facts, verdict: &Verdict) -> Option<HoldReason> {
     let refused = |refusals: &[Refusal]| verdict.refusals.iter().any(|r| refusals.contains(r));
     match &verdict.kind {
-        VerdictKind::Hurt { .. } if refused(&[Refusal::JointChange, Refusal::CommonCause]) => {
+        VerdictKind::Hurt { .. } if refused(&[Refusal::CommonCause]) => {
+            Some(HoldReason::Confounded)
+        }
+        VerdictKind::Hurt { .. }
+            if refused(&[Refusal::JointChange]) && !acts_among_others(facts, verdict) =>
+        {
             Some(HoldReason::Confounded)
         }
         VerdictKind::Hurt {

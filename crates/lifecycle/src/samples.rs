@@ -133,6 +133,7 @@ pub(crate) fn judged(kind: VerdictKind, extend_until: Option<Timestamp>) -> Even
         extend_until,
         hold: None,
         work: WorkClass::Unknown,
+        mends: None,
     }
 }
 
@@ -238,6 +239,7 @@ fn judgement(line: &str) -> Option<Event> {
             extend_until: None,
             hold: Some(HoldReason::Class(SettingClass::Durability)),
             work: WorkClass::OltpWrite,
+            mends: None,
         },
         "judged no data" => judged(VerdictKind::NoData, None),
         "judged load moved" => judged(VerdictKind::WorkloadShift, None),

@@ -3,6 +3,7 @@
 //! restarts (safety.md, 4.3). A guard or an engine without one of its safeguards must be caught.
 
 mod explore;
+mod joint;
 mod overlap;
 mod world;
 
@@ -10,6 +11,7 @@ use backstay_model::change::TakesEffect;
 
 use crate::invariants::Invariant;
 use explore::explore;
+use joint::{Cause, Joint, Teller};
 use overlap::{Guard, Overlap};
 use world::{Safeguard, World};
 
@@ -85,4 +87,27 @@ fn a_guard_that_runs_stale_commands_is_caught() {
 fn a_guard_that_opens_two_reverts_is_caught() {
     let found = explore(Overlap::begin(Guard::ForgetsTheFirst));
     assert_eq!(found.broken.map(|(id, _)| id), Some(Invariant::Rb4));
+}
+
+#[test]
+fn of_changes_that_are_held_together_each_is_undone_once_and_none_waits_for_nothing() {
+    for cause in [Cause::First, Cause::Second, Cause::Both, Cause::Another] {
+        let found = explore(Joint::begin(cause, Teller::Careful));
+        assert_eq!(found.broken, None, "{cause:?}");
+        assert_eq!(found.stuck, None, "{cause:?}");
+        let ends = found.words.contains("rolled back") && found.words.contains("kept");
+        assert!(ends, "{cause:?}: {:?}", found.words);
+    }
+}
+
+#[test]
+fn a_guard_that_forgets_whom_another_one_acquits_is_caught() {
+    let found = explore(Joint::begin(Cause::First, Teller::Forgets));
+    assert!(found.stuck.is_some());
+}
+
+#[test]
+fn a_guard_that_leaves_each_to_be_told_with_the_other_is_caught() {
+    let found = explore(Joint::begin(Cause::First, Teller::TellsNobody));
+    assert_eq!(found.broken.map(|(id, _)| id), Some(Invariant::P12));
 }

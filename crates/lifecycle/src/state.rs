@@ -177,6 +177,18 @@ pub enum Ready {
     Written(Attempt),
 }
 
+impl Ready {
+    /// The plan that lies ready, or is written.
+    #[must_use]
+    pub fn plan(&self) -> Option<&Plan> {
+        match self {
+            Self::Nothing => None,
+            Self::Plan(plan) => Some(plan),
+            Self::Written(attempt) => Some(&attempt.plan),
+        }
+    }
+}
+
 /// What is checked after a rollback.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Check {
@@ -367,16 +379,9 @@ impl State {
     #[must_use]
     pub fn plan(&self) -> Option<&Plan> {
         match self {
-            Self::Held {
-                ready: Ready::Plan(plan),
-                ..
-            }
-            | Self::RolledBack { plan, .. } => Some(plan),
-            Self::Held {
-                ready: Ready::Written(attempt),
-                ..
-            }
-            | Self::Applying { attempt, .. }
+            Self::Held { ready, .. } => ready.plan(),
+            Self::RolledBack { plan, .. } => Some(plan),
+            Self::Applying { attempt, .. }
             | Self::Reverting { attempt, .. }
             | Self::Verifying { attempt, .. }
             | Self::RollbackFailed { attempt, .. } => Some(&attempt.plan),

@@ -8,6 +8,7 @@ use backstay_model::{ChangeSetId, Command, Event, Timestamp};
 
 use crate::attempt::{Attempt, Authority, runnable};
 use crate::halt;
+use crate::joint;
 use crate::proposal::sighting;
 use crate::state::{
     Case, Check, Illegal, Keeper, Ready, State, Stepped, Successor, Wait, no_such_step,
@@ -48,6 +49,7 @@ pub(crate) fn watching(state: &State, event: &Event) -> Stepped {
             extend_until,
             hold,
             work: _,
+            mends: _,
         } => Ok(match (&verdict.kind, extend_until, hold) {
             (VerdictKind::Hurt { .. }, _, _) => (hurt(*id, verdict), Vec::new()),
             (VerdictKind::Healthy { .. }, _, None) => (healthy(*id, verdict), Vec::new()),
@@ -106,6 +108,7 @@ pub(crate) fn held(state: &State, event: &Event) -> Stepped {
         {
             Ok((healthy(case.change_set, verdict), Vec::new()))
         }
+        (Event::Narrowed { .. } | Event::Acquitted { .. }, _) => joint::held(state, event),
         (Event::Approved { .. }, Ready::Nothing | Ready::Plan(_)) => approved(case.clone(), event),
         (Event::KeptByOperator { by, .. }, Ready::Nothing | Ready::Plan(_)) => {
             Ok((kept_by(case.change_set, by), Vec::new()))
@@ -117,7 +120,7 @@ pub(crate) fn held(state: &State, event: &Event) -> Stepped {
 }
 
 /// Whether it is held only because the data decided nothing: more data may.
-const fn undecided_by_data(reason: &HoldReason) -> bool {
+pub(crate) const fn undecided_by_data(reason: &HoldReason) -> bool {
     matches!(
         reason,
         HoldReason::Inconclusive

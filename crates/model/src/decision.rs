@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::id::ChangeSetId;
 use crate::time::Timestamp;
 
 /// How far Backstay may go. Order: each next one may do more.
@@ -132,6 +133,13 @@ pub enum HoldReason {
     },
     /// Something else moved as well.
     Confounded,
+    /// Several changes overlap, and any of them may be the cause of what hurts.
+    Joint {
+        /// Those that are left, the most suspect first.
+        suspects: Vec<ChangeSetId>,
+        /// The one with which people are told of all of them.
+        told_with: ChangeSetId,
+    },
     /// The load moved.
     WorkloadShift,
     /// The value stands in a file that people own.
@@ -162,6 +170,13 @@ pub enum HoldReason {
     Refused {
         /// Its words.
         why: String,
+    },
+    /// Going back would bring harm back.
+    KnownBad {
+        /// The change set that was judged harmful.
+        harm_of: ChangeSetId,
+        /// The settings that would go to values under which it was; empty: this change ended that harm.
+        settings: Vec<String>,
     },
     /// No plan can be made.
     NoPlan {
@@ -215,6 +230,17 @@ impl fmt::Display for HoldReason {
                 }
             }
             Self::Confounded => f.write_str("something else moved as well"),
+            Self::Joint { suspects, .. } if suspects.len() < 2 => {
+                f.write_str("of the changes that overlapped it is the one that is left")
+            }
+            Self::Joint { suspects, .. } => {
+                f.write_str(
+                    "several changes overlap and any of them may be the cause; undo one after the other, \
+                     until what hurts is gone: ",
+                )?;
+                let words: Vec<String> = suspects.iter().map(ToString::to_string).collect();
+                f.write_str(&words.join(", then "))
+            }
             Self::WorkloadShift => f.write_str("the load moved, not the database"),
             Self::FileOwned { path } => write!(f, "the value stands in {path}, which people own"),
             Self::CommandLine => f.write_str("the value comes from the server's command line"),
@@ -230,6 +256,15 @@ impl fmt::Display for HoldReason {
             Self::HarmGone => f.write_str("the harm went away before anything was written"),
             Self::Expired => f.write_str("the intent expired before anything was written"),
             Self::Refused { why } => write!(f, "the server refused: {why}"),
+            Self::KnownBad { harm_of, settings } if settings.is_empty() => write!(
+                f,
+                "going back is no remedy: it ended what {harm_of} hurts, and {harm_of} still stands"
+            ),
+            Self::KnownBad { harm_of, settings } => write!(
+                f,
+                "going back is no remedy: {} would be as it was when {harm_of} hurt",
+                settings.join(", ")
+            ),
             Self::NoPlan { why } => write!(f, "no plan: {why}"),
         }
     }

@@ -73,6 +73,9 @@ pub enum Event {
         /// What kind of work the target did before the change.
         #[serde(default, skip_serializing_if = "WorkClass::unknown")]
         work: WorkClass,
+        /// The change set whose harm ended with this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mends: Option<ChangeSetId>,
     },
     /// Risk, policy and a plan were put beside a verdict of harm.
     Ruled {
@@ -157,6 +160,30 @@ pub enum Event {
         /// The value that stands there now.
         found: Option<Value>,
     },
+    /// Of the changes that are held together with it one is no suspect any more.
+    Narrowed {
+        /// When.
+        at: Timestamp,
+        /// Which one.
+        without: ChangeSetId,
+        /// Why.
+        why: Narrowing,
+        /// Those that are left, the most suspect first.
+        suspects: Vec<ChangeSetId>,
+        /// The one with which people are told of them.
+        told_with: ChangeSetId,
+    },
+    /// What it was held for went away with another change: it is watched anew.
+    Acquitted {
+        /// When.
+        at: Timestamp,
+        /// The change set with which it went away.
+        cause: ChangeSetId,
+        /// Until when none of the suspects was in effect: the level to compare with.
+        good_until: Timestamp,
+        /// End of the new watch.
+        watch_until: Timestamp,
+    },
     /// Whether the symptom went away after the rollback.
     Recovered {
         /// When.
@@ -185,6 +212,8 @@ impl Event {
             | Self::Resumed { at }
             | Self::Inspected { at, .. }
             | Self::Overwritten { at, .. }
+            | Self::Narrowed { at, .. }
+            | Self::Acquitted { at, .. }
             | Self::Recovered { at, .. } => *at,
         }
     }
@@ -207,7 +236,33 @@ impl Event {
             Self::Resumed { .. } => "resumed",
             Self::Inspected { .. } => "inspected",
             Self::Overwritten { .. } => "overwritten",
+            Self::Narrowed { .. } => "narrowed",
+            Self::Acquitted { .. } => "acquitted",
             Self::Recovered { .. } => "recovered",
+        }
+    }
+}
+
+/// Why a change set is no suspect any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Narrowing {
+    /// It was put back, and what hurts stayed.
+    DidNotHelp,
+    /// It stays: its own watch ended well, or a person said so.
+    Stays,
+    /// Somebody moved its setting, and what hurts stayed.
+    Moved,
+}
+
+impl Narrowing {
+    /// The words after its name: `C5 was put back and it did not help`.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::DidNotHelp => "was put back and it did not help",
+            Self::Stays => "is no suspect any more",
+            Self::Moved => "was moved again by somebody and it did not help",
         }
     }
 }

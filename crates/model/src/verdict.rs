@@ -63,6 +63,12 @@ impl VerdictKind {
         matches!(self, Self::Healthy { excludes } if *excludes < UNPROVEN)
     }
 
+    /// Whether it says that the change hurt.
+    #[must_use]
+    pub const fn hurt(&self) -> bool {
+        matches!(self, Self::Hurt { .. })
+    }
+
     /// The word: `workload shift`.
     #[must_use]
     pub const fn word(&self) -> &'static str {

@@ -193,6 +193,7 @@ impl Scribe {
             extend_until: None,
             hold: None,
             work: self.work(n),
+            mends: None,
         };
         let step = Record::Step {
             change_set: id,

@@ -43,3 +43,5 @@ mod secrets;
 mod silent;
 #[cfg(test)]
 mod texts;
+#[cfg(test)]
+mod together;

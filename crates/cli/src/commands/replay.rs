@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use backstay_guard::case::Case;
 use backstay_guard::config::Config;
 use backstay_journal::{Entries, Entry, EntryStore, Record, SnapshotStore};
-use backstay_lifecycle::policy::{Brake, Facts, PastRollback, Policy, RollbackBy, clear};
+use backstay_lifecycle::policy::{
+    Brake, Facts, Joint, PastRollback, Policy, RollbackBy, Standing, clear,
+};
 use backstay_model::decision::{Clearance, HoldReason, Mode, SettingClass};
 use backstay_model::plan::Plan;
 use backstay_model::risk::Risk;
@@ -177,6 +179,7 @@ impl Past<'_> {
                 .collect(),
             classes: self.classes(&set)?,
             foreign_edits: foreign(ruling.clearance),
+            joint: joint(id, ruling.clearance),
         };
         let would_be = clear(&policy, &facts, &verdict, ruling.risk, ruling.plan);
         if would_be == Clearance::Automatic {
@@ -224,6 +227,33 @@ impl Past<'_> {
 
 fn keys(set: &ChangeSet) -> BTreeSet<SettingKey> {
     set.changes.iter().map(|c| c.key.clone()).collect()
+}
+
+/// The suspects as they were told then. One that was acted on among others stood alone.
+fn joint(id: ChangeSetId, clearance: &Clearance) -> Option<Joint> {
+    let (suspects, told_with, standing) = match clearance {
+        Clearance::Approval {
+            why:
+                HoldReason::Joint {
+                    suspects,
+                    told_with,
+                },
+        }
+        | Clearance::Manual {
+            why:
+                HoldReason::Joint {
+                    suspects,
+                    told_with,
+                },
+        } => (suspects.clone(), *told_with, Standing::AmongOthers),
+        Clearance::Automatic => (vec![id], id, Standing::Alone),
+        _ => return None,
+    };
+    Some(Joint {
+        suspects,
+        told_with,
+        standing,
+    })
 }
 
 /// Edits of others that stood in the way then stand in the way now.

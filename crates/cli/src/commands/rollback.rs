@@ -10,6 +10,7 @@ use backstay_catalog::class::{class_of, class_of_change};
 use backstay_catalog::pack;
 use backstay_engine_postgres::dialect::PostgresDialect;
 use backstay_guard::case::Case;
+use backstay_guard::mend::refuse_known_bad;
 use backstay_guard::requests::Letter;
 use backstay_journal::record::Answer;
 use backstay_journal::{EntryStore, Record, Request, SnapshotStore};
@@ -185,7 +186,7 @@ fn fresh_plan(book: &Book, case: &Case) -> Result<Plan, Failure> {
         .iter()
         .map(|c| (c.key.clone(), class(&now, c)))
         .collect();
-    Ok(backstay_rollback::plan(&backstay_rollback::Request {
+    let mut plan = backstay_rollback::plan(&backstay_rollback::Request {
         change_set: &case.change_set,
         guilty: Guilty::All,
         now: &now,
@@ -193,7 +194,9 @@ fn fresh_plan(book: &Book, case: &Case) -> Result<Plan, Failure> {
         classes: &classes,
         requires: &[],
         dialect: &PostgresDialect,
-    }))
+    });
+    refuse_known_bad(&mut plan, case, book.cases.values());
+    Ok(plan)
 }
 
 /// The class of a changed setting on a server.

@@ -7,6 +7,7 @@ mod room;
 mod tests_away;
 mod tests_books;
 mod tests_fleet;
+mod tests_joint;
 mod tests_learning;
 mod tests_lives;
 mod tests_ours;

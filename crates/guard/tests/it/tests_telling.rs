@@ -231,7 +231,11 @@ fn what_stands_while_the_symptom_goes_is_said_not_to_be_the_cause() {
     room.observe();
     room.seconds(10);
     assert_eq!(room.state(second), "rolled back");
-    let acquitted = format!("{first} is held for a symptom that went away when {second}");
+    let acquitted =
+        format!("{first} was held for a symptom that went away with {second}: it is watched anew");
     let told = room.told();
     assert!(told.iter().any(|t| t.contains(&acquitted)), "{told:#?}");
+    assert_eq!(room.state(first), "watching");
+    room.seconds(125);
+    assert_eq!(room.state(first), "kept", "{:#?}", room.told());
 }

@@ -62,6 +62,7 @@ fn a_verdict_from_before_work_was_told_says_nothing_of_it() {
             extend_until: None,
             hold: None,
             work,
+            mends: None,
         },
         commands: Vec::new(),
     };

@@ -26,6 +26,7 @@ fn clear_case() -> Case {
             rollbacks: Vec::new(),
             classes: BTreeSet::from([SettingClass::Reloadable]),
             foreign_edits: BTreeSet::new(),
+            joint: None,
         },
         verdict: samples::verdict(VerdictKind::Hurt {
             by: Harm::ClassChange(Trigger::Hang),
@@ -242,6 +243,51 @@ fn a_statistical_verdict_needs_a_known_false_alarm_rate() {
         answer(|c| c.verdict.refusals = refusals),
         approval(HoldReason::Confounded)
     );
+}
+
+#[test]
+fn among_several_suspects_only_one_that_alone_reaches_a_change_of_class_is_put_back() {
+    let suspects = vec![ChangeSetId(8), samples::ID];
+    let joint = |standing| Joint {
+        suspects: suspects.clone(),
+        told_with: samples::ID,
+        standing,
+    };
+    let held = || HoldReason::Joint {
+        suspects: suspects.clone(),
+        told_with: samples::ID,
+    };
+    let asked = |standing, mode, by: Harm| {
+        answer(|c| {
+            c.verdict.kind = VerdictKind::Hurt { by };
+            c.verdict.refusals = vec![Refusal::JointChange];
+            c.facts.joint = Some(joint(standing));
+            c.policy.mode = mode;
+        })
+    };
+    let class = || Harm::ClassChange(Trigger::Hang);
+    use Standing::{Alone, AmongOthers};
+    assert_eq!(asked(Alone, Mode::Auto, class()), Clearance::Automatic);
+    for (standing, mode, by, wanted) in [
+        (Alone, Mode::Auto, Harm::Statistical, approval(held())),
+        (AmongOthers, Mode::Auto, class(), approval(held())),
+        (AmongOthers, Mode::Approve, class(), approval(held())),
+        (AmongOthers, Mode::Observe, class(), manual(held())),
+        (
+            Alone,
+            Mode::Approve,
+            class(),
+            approval(HoldReason::ApproveMode),
+        ),
+        (
+            Alone,
+            Mode::Observe,
+            class(),
+            manual(HoldReason::ObserveMode),
+        ),
+    ] {
+        assert_eq!(asked(standing, mode, by), wanted, "{standing:?} {mode:?}");
+    }
 }
 
 #[test]

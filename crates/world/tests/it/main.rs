@@ -6,3 +6,4 @@ mod learnt;
 mod scenarios;
 mod shifts;
 mod sweep;
+mod together;

@@ -207,6 +207,7 @@ impl Story {
                 extend_until: None,
                 hold: None,
                 work: self.work(),
+                mends: None,
             };
             self.page(at + 180, vec![step(judged)]);
             if hurt && self.one_in(2) {
