@@ -30,6 +30,12 @@ const RECENT_BINS: usize = 10;
 const EXTREMES_GATE: f64 = 1.5;
 /// Newest rows before the change whose worst twentieth is compared.
 const WORST_ROWS: usize = 360;
+/// Rows that are no change by themselves, and the share of the level of an alarm below which the others
+/// show hardly anything.
+const FEW_ROWS: usize = 2;
+const HARDLY: f64 = 0.9;
+/// How many times as much values must scatter for that to be told before their middle.
+const WILDER: f64 = 1.2;
 /// Level of the upper bound of the harm.
 const BOUND_ALPHA: f64 = 0.05;
 /// Standard errors up to the bound: 1.645 for the level, a tenth for trimmed means, a tenth for the
@@ -334,6 +340,20 @@ impl Evidence<'_> {
         known && (self.track.worse == Worse::Both || self.chance_of_extremes().is_some())
     }
 
+    /// Whether a row or two are all that it shows: without the furthest ones there is hardly anything.
+    pub(crate) fn of_few_rows(&self) -> bool {
+        let (Some(frame), Some(level)) = (&self.track.frame, self.track.alarm_level) else {
+            return false;
+        };
+        let away = self.track.post.iter().map(|p| frame.deviation(p));
+        let mut away: Vec<f64> = away.collect();
+        for _ in 0..FEW_ROWS {
+            let furthest = away.iter_mut().max_by(|a, b| a.abs().total_cmp(&b.abs()));
+            furthest.into_iter().for_each(|r| *r = 0.0);
+        }
+        self.track.scan.anew(&away) < HARDLY * level
+    }
+
     /// When what it shows began.
     pub(crate) fn onset(&self) -> Option<Onset> {
         onset::onset(self.track)
@@ -355,13 +375,40 @@ impl Evidence<'_> {
         lost >= gate
     }
 
+    /// What a metric that alarmed shows: where its middle went, unless something else stands out more.
+    fn shown(&self) -> String {
+        let name = &self.track.name;
+        let (before, after) = (self.track.before(), self.after());
+        if let Some(value) = after.filter(|_| self.track.scan.stands_still()) {
+            return wording::stands_still(name, value);
+        }
+        let wilder = self.wilder().filter(|times| *times >= WILDER);
+        match wilder.filter(|_| self.track.scan.spread_at_peak().is_some()) {
+            Some(times) => wording::scatters(name, times),
+            None => wording::moved(name, before, after),
+        }
+    }
+
+    /// How many times as far nine of ten values are apart as before, around what was expected.
+    fn wilder(&self) -> Option<f64> {
+        let frame = self.track.frame.as_ref()?;
+        let width = |points: Stretch<'_>| {
+            let mut away: Vec<f64> = points.iter().map(|p| frame.distance(p)).collect();
+            away.sort_by(f64::total_cmp);
+            let at = |q| stats::quantile_sorted(&away, q);
+            Some(at(0.95)? - at(0.05)?)
+        };
+        let before = width(self.track.lately()).filter(|width| *width > 0.0)?;
+        Some(width(self.track.post.all())? / before)
+    }
+
     /// The finding for a person.
     pub(crate) fn finding(&self) -> Finding {
         let (before, after) = (self.track.before(), self.after());
         let alarm_at = self.track.alarm_at;
         let since = alarm_at.and_then(|at| Some(self.onset()?.at.min(at)));
         let text = match since.or(alarm_at) {
-            Some(since) => wording::moved_since(&self.track.name, before, after, since),
+            Some(since) => wording::since(&self.shown(), since),
             None => wording::moved(&self.track.name, before, after),
         };
         Finding {

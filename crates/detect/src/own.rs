@@ -5,7 +5,7 @@ use crate::baseline::{Centre, Flat};
 use crate::choice::Chosen;
 use crate::placebo::{self, Bank, PLACEBOS_MAX, Placebo};
 use crate::residual::{Form, Point};
-use crate::scan::{self, Jumps, PerWindow};
+use crate::scan::{self, Views};
 use crate::stats;
 use crate::track::{PRE_BINS, Track};
 
@@ -59,40 +59,38 @@ impl<'a> Past<'a> {
         let stride = (self.horizon / 2).max(1);
         let latest = self.split.checked_sub(self.horizon)?;
         let count = (latest.checked_sub(PRE_BINS)? / stride + 1).min(PLACEBOS_MAX);
+        if count < PLACEBOS_MIN {
+            return None;
+        }
         let places = (0..count).rev().map(|back| latest - back * stride);
         let frozen: Vec<(usize, Track)> = places
             .map(|at| (at, self.frozen(at, at + self.horizon)))
             .collect();
         let typical = typical(frozen.iter().map(|(_, track)| track))?;
-        let windows: Vec<(Placebo, (PerWindow, Jumps))> = frozen
+        let windows: Vec<(Placebo, Views)> = frozen
             .into_iter()
             .filter_map(|(at, track)| self.window(at, track, typical))
             .collect();
         if windows.len() < PLACEBOS_MIN {
             return None;
         }
-        let maxima: Vec<(PerWindow, Jumps)> = windows.iter().map(|w| w.1).collect();
+        let maxima: Vec<Views> = windows.iter().map(|w| w.1).collect();
         let mut track = self.frozen(self.split, self.points.len());
         let baseline = self.settle(&mut track, self.split, typical)?;
         let weights = scan::weights(&maxima, self.horizon);
         let mut bank = Bank::default();
         for (placebo, maxima) in windows {
-            let max = scan::weighted_max(&maxima, &weights);
+            let max = maxima.largest(&weights);
             bank.insert(&baseline, Placebo { max, ..placebo });
         }
         bank.level(0.5)?;
         bank.inflate();
-        track.scan = track.scan.weighed(weights);
+        track.scan = track.scan.weighed(&weights);
         Some((track, bank))
     }
 
     /// A pseudo-change before the row `at`.
-    fn window(
-        &self,
-        at: usize,
-        mut track: Track,
-        typical: f64,
-    ) -> Option<(Placebo, (PerWindow, Jumps))> {
+    fn window(&self, at: usize, mut track: Track, typical: f64) -> Option<(Placebo, Views)> {
         self.settle(&mut track, at, typical)?;
         let until = at + self.horizon;
         let horizon = &self.points[at..until];

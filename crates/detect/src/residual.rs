@@ -217,13 +217,18 @@ impl Frame {
 
     /// The distance in standard deviations, clipped: what the scan adds up.
     pub(crate) fn residual(&self, point: Point) -> f64 {
+        self.deviation(point).clamp(-CLIP, CLIP)
+    }
+
+    /// The distance in standard deviations, from the nearer of the levels before.
+    pub(crate) fn deviation(&self, point: Point) -> f64 {
         let distance = self.distance(point);
         let near = match self.earlier.map(|earlier| distance - self.sign * earlier) {
             Some(other) if other * distance <= 0.0 => 0.0,
             Some(other) if other.abs() < distance.abs() => other,
             _ => distance,
         };
-        (near / self.scale).clamp(-CLIP, CLIP)
+        near / self.scale
     }
 
     /// How far a value is beyond what is usual, in standard deviations, worse only: zero for the usual ones.

@@ -5,28 +5,18 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::residual::CLIP;
+use views::{Jumps, PLAIN, PerWindow, WIDE, length};
 
-/// Window lengths in bins; a shift of δ standard deviations is found after about (h/δ)² bins.
-pub(crate) const WINDOWS: [usize; 7] = [3, 5, 10, 20, 40, 80, 120];
-/// How many of the window lengths look at the spread as well: single bins are all spread.
-const WIDE: usize = 4;
+pub(crate) use views::{Views, WINDOWS, weights};
+
+mod views;
+
+/// Bins in which a large shift is looked for as well, each counted nearly as large as it is.
+const LARGE_BINS: usize = 5;
 /// Residuals kept: the longest window.
 const KEEP: usize = 120;
-/// What each window counts before its own noise is known: the shipped maxima were made with these.
-const PLAIN: PerWindow = [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
-/// Share of harmless windows that stay below one in a window length that was weighed.
-const USUAL: f64 = 0.9;
-
-/// One number for each of [`WINDOWS`], then one for the spread in each of the [`WIDE`] longest of them.
-pub(crate) type PerWindow = [f64; WINDOWS.len() + WIDE];
-
-/// One number for each of the [`WIDE`] longest windows: how far values jump from one to the next.
-pub(crate) type Jumps = [f64; WIDE];
 /// Jumps are clipped here: one value that is out of place is two of them, and no restless metric.
 const JUMP_MAX: f64 = 3.0;
-/// Shortest window in which jumps are counted, and what they count beside sums.
-const JUMPS_MIN: usize = 80;
-const JUMPS_COUNT: f64 = 0.9;
 
 /// Whether sums far below zero count as well.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -44,7 +34,7 @@ pub(crate) struct Scan {
     /// What a statistic of each window length counts.
     #[serde(default = "plain")]
     weights: PerWindow,
-    /// The newest residuals, oldest first, at most `KEEP`.
+    /// The newest residuals, oldest first, at most `KEEP`; far ones drawn near, but not clipped.
     recent: VecDeque<f64>,
     /// Running maximum of the weighted statistic since the change.
     max: f64,
@@ -67,8 +57,55 @@ pub(crate) struct Scan {
     jump_maxima: Jumps,
     #[serde(default)]
     usual_jump: f64,
+    /// The largest sum of a few residuals that are not clipped.
+    #[serde(default)]
+    large: Rare,
+    /// The longest run of one and the same value, and the one that is going on.
+    #[serde(default)]
+    still: Rare,
+    #[serde(default)]
+    in_a_row: usize,
     /// Bins seen.
     bins: usize,
+}
+
+/// One bin since the change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bin {
+    /// Standard deviations from where it was expected.
+    pub(crate) deviation: f64,
+    /// Whether its value is that of the bin before.
+    pub(crate) repeated: bool,
+}
+
+impl Bin {
+    /// A bin whose value is new.
+    const fn at(deviation: f64) -> Self {
+        Self {
+            deviation,
+            repeated: false,
+        }
+    }
+}
+
+/// A way of looking that only windows of the metric's own can weigh.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
+struct Rare {
+    weight: f64,
+    max: f64,
+}
+
+impl Rare {
+    const NEVER: Self = Self {
+        weight: 0.0,
+        max: 0.0,
+    };
+
+    /// Takes in a statistic; what it counts.
+    const fn seen(&mut self, statistic: f64) -> f64 {
+        self.max = self.max.max(statistic);
+        statistic * self.weight
+    }
 }
 
 impl Scan {
@@ -85,15 +122,20 @@ impl Scan {
             jump_weights: [0.0; WIDE],
             jump_maxima: [0.0; WIDE],
             usual_jump: 0.0,
+            large: Rare::NEVER,
+            still: Rare::NEVER,
+            in_a_row: 0,
             bins: 0,
         }
     }
 
-    /// The same scan, in which each window length counts by its own noise. To be asked before the
+    /// The same scan, in which each way of looking counts by its own noise. To be asked before the
     /// first bin.
-    pub(crate) const fn weighed(mut self, (weights, jumps): (PerWindow, Jumps)) -> Self {
-        self.weights = weights;
-        self.jump_weights = jumps;
+    pub(crate) const fn weighed(mut self, weights: &Views) -> Self {
+        self.weights = weights.windows;
+        self.jump_weights = weights.jumps;
+        self.large.weight = weights.large;
+        self.still.weight = weights.still;
         self
     }
 
@@ -105,19 +147,50 @@ impl Scan {
         self
     }
 
-    /// Takes in the residual of one bin; the statistic of this moment `T = max over w of
-    /// weight(w) * (sum of the last w residuals) / sqrt(w)`, w no longer than the bins seen.
-    pub(crate) fn push(&mut self, residual: f64) -> f64 {
+    /// Takes in one bin; the statistic of this moment `T = max over w of weight(w) * (sum of the last w clipped
+    /// residuals) / sqrt(w)`, w no longer than the bins seen, and what the other ways of looking count.
+    pub(crate) fn push(&mut self, bin: Bin) -> f64 {
         if self.recent.len() == KEEP {
             self.recent.pop_front();
         }
-        self.recent.push_back(residual);
+        self.recent.push_back(drawn_near(bin.deviation));
         self.bins += 1;
+        self.in_a_row = if bin.repeated { self.in_a_row + 1 } else { 0 };
+        let best = self.windows().max(self.large_shift()).max(self.standing());
+        self.max = self.max.max(best);
+        best
+    }
+
+    /// What the newest bins count if each is taken as nearly as large as it is: where clipped values are
+    /// usual, only their size tells an outage from one more of them.
+    fn large_shift(&mut self) -> f64 {
+        if self.recent.len() < LARGE_BINS {
+            return 0.0;
+        }
+        let sum: f64 = self.recent.iter().rev().take(LARGE_BINS).sum();
+        let side = if self.sides == Sides::Both {
+            sum.abs()
+        } else {
+            sum
+        };
+        self.large.seen(side / (LARGE_BINS as f64).sqrt())
+    }
+
+    /// What it counts that one value came again and again: a gauge that stands still measures nothing.
+    fn standing(&mut self) -> f64 {
+        if self.sides != Sides::Both {
+            return 0.0;
+        }
+        self.still.seen(self.in_a_row as f64)
+    }
+
+    /// The statistic over all window lengths.
+    fn windows(&mut self) -> f64 {
         let mut best = 0.0_f64;
         let (mut sum, mut size, mut jumps, mut count) = (0.0, 0.0, 0.0, 0);
         let mut later: Option<f64> = None;
         let both = self.sides == Sides::Both;
-        let mut newest = self.recent.iter().rev();
+        let mut newest = self.recent.iter().rev().map(|r| r.clamp(-CLIP, CLIP));
         for (i, length) in WINDOWS.iter().enumerate() {
             if *length > self.recent.len() {
                 break;
@@ -125,8 +198,8 @@ impl Scan {
             for value in newest.by_ref().take(length - count) {
                 sum += value;
                 size += value.abs() - self.usual_size;
-                jumps += later.map_or(0.0, |later| jump(*value, later) - self.usual_jump);
-                later = Some(*value);
+                jumps += later.map_or(0.0, |later| jump(value, later) - self.usual_jump);
+                later = Some(value);
             }
             count = *length;
             let side = if both { sum.abs() } else { sum };
@@ -146,11 +219,27 @@ impl Scan {
                 (self.peak, self.peak_mean) = (scaled, side / count as f64);
             }
         }
-        self.max = self.max.max(best);
         best
     }
 
-    /// The largest statistic that clipped residuals can reach within `horizon` bins.
+    /// Maximum of the same scan over other bins; runs of one value stay what they are.
+    pub(crate) fn anew(&self, deviations: &[f64]) -> f64 {
+        let weights = Views {
+            windows: self.weights,
+            jumps: self.jump_weights,
+            large: self.large.weight,
+            still: 0.0,
+        };
+        let mut scan = Self::new(self.sides)
+            .weighed(&weights)
+            .scattering(self.usual_size, self.usual_jump);
+        for deviation in deviations {
+            scan.push(Bin::at(*deviation));
+        }
+        scan.max.max(self.still.max * self.still.weight)
+    }
+
+    /// The largest statistic that clipped residuals can reach within `horizon` bins, at least.
     pub(crate) fn reach(&self, horizon: usize) -> f64 {
         let fits = (0..self.weights.len()).filter(|i| length(*i) <= horizon);
         let each = fits.map(|i| CLIP * (length(i) as f64).sqrt() * self.weights[i]);
@@ -169,9 +258,20 @@ impl Scan {
         (spread > most(level, &self.weights)).then_some(self.usual_size)
     }
 
-    /// The running maximum of each window length, unweighted.
-    pub(crate) const fn maxima(&self) -> (PerWindow, Jumps) {
-        (self.maxima, self.jump_maxima)
+    /// The running maximum of each way of looking, unweighted.
+    pub(crate) const fn maxima(&self) -> Views {
+        Views {
+            windows: self.maxima,
+            jumps: self.jump_maxima,
+            large: self.large.max,
+            still: self.still.max,
+        }
+    }
+
+    /// Whether one value that came again and again is what stands out most.
+    pub(crate) fn stands_still(&self) -> bool {
+        let still = self.still.max * self.still.weight;
+        still > 0.0 && still >= self.max
     }
 
     /// The running maximum since the change.
@@ -196,7 +296,7 @@ impl Scan {
             .iter()
             .rev()
             .take(count.max(1))
-            .copied()
+            .map(|r| r.clamp(-CLIP, CLIP))
             .collect();
         crate::stats::mean(&newest).unwrap_or(0.0)
     }
@@ -207,56 +307,19 @@ pub(crate) const fn jump(value: f64, next: f64) -> f64 {
     (next - value).abs().min(JUMP_MAX)
 }
 
+/// A residual beyond the clip counts by the logarithm of its size: ten times as far is not ten times as
+/// sure, and still further.
+fn drawn_near(deviation: f64) -> f64 {
+    let size = deviation.abs();
+    if size <= CLIP {
+        return deviation;
+    }
+    deviation.signum() * CLIP * (1.0 + (size / CLIP).ln())
+}
+
 /// What scans of earlier versions counted.
 const fn plain() -> PerWindow {
     PLAIN
-}
-
-/// Weights under which every window length is as likely to reach one in a harmless window: slow noise
-/// fills the long ones, and would hide a short effect. `harmless` are the maxima of such windows of
-/// `horizon` bins. A length that does not fit into them has no say; where nothing ever moved, whatever
-/// moves is told.
-pub(crate) fn weights(harmless: &[(PerWindow, Jumps)], horizon: usize) -> (PerWindow, Jumps) {
-    let sides: Vec<PerWindow> = harmless.iter().map(|m| m.0).collect();
-    let jumps: Vec<Jumps> = harmless.iter().map(|m| m.1).collect();
-    let jumps = weighed(&jumps, |i| length(WINDOWS.len() + i) <= horizon);
-    // Jumps over few rows are chance, and a view more costs all others some of their sight.
-    let long = |i: usize| length(WINDOWS.len() + i) >= JUMPS_MIN;
-    (
-        weighed(&sides, |i| length(i) <= horizon),
-        std::array::from_fn(|i| if long(i) { JUMPS_COUNT * jumps[i] } else { 0.0 }),
-    )
-}
-
-fn weighed<const N: usize>(harmless: &[[f64; N]], fits: impl Fn(usize) -> bool) -> [f64; N] {
-    std::array::from_fn(|i| {
-        let mut maxima: Vec<f64> = harmless.iter().map(|m| m[i]).collect();
-        maxima.sort_by(f64::total_cmp);
-        let usual = crate::stats::quantile_sorted(&maxima, USUAL);
-        let most = maxima.last().copied();
-        let known = [usual, most].into_iter().flatten().find(|m| *m > 0.0);
-        match known {
-            Some(size) => 1.0 / size,
-            None if fits(i) => 1.0,
-            None => 0.0,
-        }
-    })
-}
-
-/// Bins of the window at a place of [`PerWindow`].
-const fn length(place: usize) -> usize {
-    if place < WINDOWS.len() {
-        WINDOWS[place]
-    } else {
-        WINDOWS[place - WIDE]
-    }
-}
-
-/// The maximum over the window lengths.
-pub(crate) fn weighted_max(maxima: &(PerWindow, Jumps), weights: &(PerWindow, Jumps)) -> f64 {
-    let each = maxima.0.iter().zip(&weights.0);
-    let jumps = maxima.1.iter().zip(&weights.1);
-    each.chain(jumps).map(|(m, w)| m * w).fold(0.0, f64::max)
 }
 
 #[cfg(test)]
@@ -267,13 +330,13 @@ mod tests {
     fn a_lasting_shift_grows_and_a_single_spike_is_forgotten() {
         let mut shift = Scan::new(Sides::Upper);
         for _ in 0..9 {
-            shift.push(2.0);
+            shift.push(Bin::at(2.0));
         }
-        assert!((shift.push(2.0) - 20.0 / 10.0_f64.sqrt()).abs() < 1e-9);
+        assert!((shift.push(Bin::at(2.0)) - 20.0 / 10.0_f64.sqrt()).abs() < 1e-9);
         let mut spike = Scan::new(Sides::Upper);
-        spike.push(5.0);
+        spike.push(Bin::at(5.0));
         for _ in 0..40 {
-            spike.push(0.0);
+            spike.push(Bin::at(0.0));
         }
         assert!(spike.max() < 3.0 && spike.recent_mean(3).abs() < 1e-9);
     }
@@ -282,8 +345,8 @@ mod tests {
     fn the_better_side_counts_only_when_asked() {
         let (mut one, mut two) = (Scan::new(Sides::Upper), Scan::new(Sides::Both));
         for _ in 0..5 {
-            one.push(-3.0);
-            two.push(-3.0);
+            one.push(Bin::at(-3.0));
+            two.push(Bin::at(-3.0));
         }
         assert!(one.max() < 1e-9 && two.max() > 6.0);
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::baseline::{Baseline, Centre, SeasonalMedian};
 use crate::residual::{Form, Frame, Point, Shape};
-use crate::scan::{Scan, Sides};
+use crate::scan::{Bin, Scan, Sides};
 use crate::stats;
 use crate::trace::{Stretch, Together, Trace};
 
@@ -139,11 +139,16 @@ impl Track {
                 return;
             }
         }
+        let repeated = self.post.last().is_some_and(|last| same(last, point));
         self.post.push(point, POST_MAX, together);
         self.taken += 1;
         let Some(frame) = &self.frame else { return };
         let before = self.scan.max();
-        let now = self.scan.push(frame.residual(point));
+        let deviation = frame.deviation(point);
+        let now = self.scan.push(Bin {
+            deviation,
+            repeated,
+        });
         if now > before {
             self.peak_at = Some(point.at);
         }
@@ -214,9 +219,8 @@ impl Track {
 
     /// Whether it was one value in every row before the change: no window says what a single row does.
     pub(crate) fn constant_before(&self) -> bool {
-        let each = self.pre.iter().zip(self.pre.iter().skip(1));
-        each.map(|(a, b)| (a.value - b.value).abs())
-            .all(|by| by < f64::MIN_POSITIVE)
+        let mut each = self.pre.iter().zip(self.pre.iter().skip(1));
+        each.all(|(a, b)| same(a, b))
     }
 
     /// Whether it was zero in every row before the change.
@@ -231,6 +235,11 @@ impl Track {
             .chain(self.post.iter())
             .all(|p| p.value.abs() < f64::MIN_POSITIVE)
     }
+}
+
+/// Whether two values are one and the same.
+fn same(a: Point, b: Point) -> bool {
+    (a.value - b.value).abs() < f64::MIN_POSITIVE
 }
 
 /// The bare values.

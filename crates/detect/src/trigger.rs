@@ -146,7 +146,7 @@ fn about(track: &Track, after: f64, since: Timestamp) -> Finding {
         p_value: None,
         alarm_at: Some(since),
         since: Some(since),
-        text: wording::moved_since(&track.name, before, Some(after), since),
+        text: wording::since(&wording::moved(&track.name, before, Some(after)), since),
     }
 }
 

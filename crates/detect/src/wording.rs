@@ -14,14 +14,28 @@ pub(crate) fn moved(metric: &MetricName, before: Option<f64>, after: Option<f64>
     }
 }
 
+/// One value came again and again.
+pub(crate) fn stands_still(metric: &MetricName, value: f64) -> String {
+    let (what, unit) = words(metric.as_str());
+    format!("{what} stands still at {}", unit.text(value))
+}
+
+/// Values scatter so many times as much as before.
+pub(crate) fn scatters(metric: &MetricName, times: f64) -> String {
+    let (what, _) = words(metric.as_str());
+    format!("{what} scatters {} times as much", short(times))
+}
+
 /// The same with the moment.
-pub(crate) fn moved_since(
-    metric: &MetricName,
-    before: Option<f64>,
-    after: Option<f64>,
-    since: Timestamp,
-) -> String {
-    format!("{} since {}", moved(metric, before, after), clock(since))
+pub(crate) fn since(text: &str, at: Timestamp) -> String {
+    format!("{text} since {}", clock(at))
+}
+
+/// The same with another moment, where it tells one.
+pub(crate) fn rather_since(text: &mut String, told: Timestamp, at: Timestamp) {
+    if let Some(stem) = text.strip_suffix(&since("", told)) {
+        *text = since(stem, at);
+    }
 }
 
 /// Says of a finding where the worst twentieth of its values went.
@@ -107,6 +121,8 @@ fn bytes(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use backstay_model::Span;
+
     use super::*;
 
     #[test]
@@ -139,9 +155,17 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                moved_since(&MetricName::new(name), before, after, since),
+                super::since(&moved(&MetricName::new(name), before, after), since),
                 text
             );
         }
+        let mut text = super::since(&stands_still(&MetricName::new("probe_read_ms"), 1.5), since);
+        assert_eq!(text, "probe read stands still at 1.5 ms since 18:04:11");
+        rather_since(&mut text, since, since - Span::from_secs(71));
+        assert_eq!(text, "probe read stands still at 1.5 ms since 18:03:00");
+        assert_eq!(
+            scatters(&MetricName::new("probe_read_ms"), 2.503),
+            "probe read scatters 2.5 times as much"
+        );
     }
 }

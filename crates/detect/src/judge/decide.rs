@@ -108,12 +108,8 @@ pub(super) fn backdate(finding: &mut Finding, others: &[Finding]) {
     let Some((earlier, began)) = alarmed.min().filter(|(at, _)| *at < own) else {
         return;
     };
-    let (metric, before, after) = (&finding.metric, finding.before, finding.after);
-    let told = finding.since.unwrap_or(own);
     let since = began.unwrap_or(earlier);
-    if finding.text == wording::moved_since(metric, before, after, told) {
-        finding.text = wording::moved_since(metric, before, after, since);
-    }
+    wording::rather_since(&mut finding.text, finding.since.unwrap_or(own), since);
     finding.alarm_at = Some(earlier);
     finding.since = Some(since);
 }
@@ -259,7 +255,11 @@ fn accused(
     };
     for e in alarms {
         let outcome = e.track.role.outcome();
-        if (outcome || e.track.constant_before()) && !e.track.lasts(LASTING) {
+        let passed = match outcome || e.track.constant_before() {
+            true => !e.track.lasts(LASTING),
+            false => e.of_few_rows(),
+        };
+        if passed {
             refusals.push(Refusal::Transient);
         } else if outcome && !e.matters(effect::gate(e.track, policy)) {
             refusals.push(Refusal::BelowGate);

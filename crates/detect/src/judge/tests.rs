@@ -101,7 +101,7 @@ fn no_sentence_says_since_a_later_moment_than_the_alarm() {
         let (before, after) = (finding.before, finding.after);
         finding.alarm_at = Some(later);
         finding.since = Some(later);
-        finding.text = wording::moved_since(&finding.metric, before, after, later);
+        finding.text = wording::since(&wording::moved(&finding.metric, before, after), later);
     }
     let told = together(late, early.clone()).verdict;
     assert_eq!(told.alarm_at, Some(alarm_at));
