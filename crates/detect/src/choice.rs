@@ -6,6 +6,7 @@ mod backtest;
 use std::fmt;
 
 use crate::baseline::{Baseline, BaselineId, Flat, SeasonalMedian, Unfit};
+use crate::cycle;
 use crate::residual::Point;
 use crate::season;
 use crate::walk::{self, Scene};
@@ -113,6 +114,56 @@ impl Chosen {
                 ..chosen.below
             },
             ..chosen
+        })
+    }
+
+    /// The day before alone, where a line of more days leaves too few windows.
+    pub(crate) fn yesterday(&self, points: &[Point], scene: &Scene<'_>) -> Option<Self> {
+        let line = season::yesterday(points, scene.step, scene.clock);
+        let id = BaselineId("yesterday-1".into());
+        (!line.is_empty()).then(|| self.by(id, Some(line)))
+    }
+
+    /// No season at all.
+    pub(crate) fn flat(&self) -> Self {
+        self.by(Flat.id(), None)
+    }
+
+    /// Another line, for want of windows on this one.
+    fn by(&self, id: BaselineId, line: Option<Vec<Point>>) -> Self {
+        let why = match &self.below.why {
+            refused @ Why::Refused(_) => refused.clone(),
+            asked if self.line.is_none() => asked.clone(),
+            _ => Why::TooFew,
+        };
+        let tried = self.below.tried.clone();
+        Self {
+            below: Below { id, why, tried },
+            line,
+        }
+    }
+
+    /// The same line with the cycle above it that repeats within hours; `None` where there is none, or
+    /// where a model was asked for, which knows its own.
+    pub(crate) fn cyclic(
+        &self,
+        points: &[Point],
+        horizon: usize,
+        scene: &Scene<'_>,
+    ) -> Option<Self> {
+        let ours = ["seasonal-median-1", "yesterday-1", "flat-1"];
+        if !ours.contains(&self.below.id.0.as_str()) {
+            return None;
+        }
+        let cycle = cycle::above(points, self.line.as_deref(), horizon, scene)?;
+        let period = cycle.period.as_secs_f64();
+        let id = BaselineId(format!("{}+cycle-{period:.0}s", self.below.id));
+        Some(Self {
+            below: Below {
+                id,
+                ..self.below.clone()
+            },
+            line: Some(cycle.line),
         })
     }
 

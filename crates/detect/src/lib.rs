@@ -28,6 +28,7 @@ pub mod slow;
 pub mod watch;
 
 mod combine;
+mod cycle;
 mod effect;
 mod evidence;
 mod held_up;

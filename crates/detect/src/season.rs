@@ -21,6 +21,18 @@ const DAYS_MIN: i64 = 2;
 /// History that has no line: it is what the line is learnt from.
 pub(crate) const LEARNS: Span = Span(DAYS_MIN * DAY_US);
 
+/// Days that make a line: how many there must be, and how many are looked at.
+#[derive(Clone, Copy)]
+struct Days {
+    least: i64,
+    most: i64,
+}
+
+const WEEK: Days = Days {
+    least: DAYS_MIN,
+    most: DAYS,
+};
+
 /// Whether the points before a change span at least two days.
 pub(crate) fn long_enough(pre: &[Point]) -> bool {
     match (pre.first(), pre.last()) {
@@ -33,17 +45,32 @@ pub(crate) fn long_enough(pre: &[Point]) -> bool {
 /// same time of day by `clock`, one to seven days earlier, each over the level of its day: the line is
 /// a shape around zero. Points whose days are gaps are left out.
 pub(crate) fn line(points: &[Point], step: Span, clock: &Clock) -> Vec<Point> {
-    below(points, points, step, clock)
+    below(points, points, (step, clock), WEEK)
 }
 
 /// The same for the newest points only: as many as placebo windows ever stand on.
 pub(crate) fn newest_line(points: &[Point], step: Span, clock: &Clock) -> Vec<Point> {
-    let newest = &points[points.len().saturating_sub(ROWS_MAX)..];
-    below(newest, points, step, clock)
+    below(newest(points), points, (step, clock), WEEK)
+}
+
+/// The same by the day before alone: one day is a rougher guide than a week, but its line begins a day
+/// earlier, and leaves a day more of windows to calibrate on.
+pub(crate) fn yesterday(points: &[Point], step: Span, clock: &Clock) -> Vec<Point> {
+    let days = Days { least: 1, most: 1 };
+    below(newest(points), points, (step, clock), days)
+}
+
+fn newest(points: &[Point]) -> &[Point] {
+    &points[points.len().saturating_sub(ROWS_MAX)..]
 }
 
 /// The line below the `newest` of `points`.
-fn below(newest: &[Point], points: &[Point], step: Span, clock: &Clock) -> Vec<Point> {
+fn below(
+    newest: &[Point],
+    points: &[Point],
+    (step, clock): (Span, &Clock),
+    days: Days,
+) -> Vec<Point> {
     let Some(first) = points.first() else {
         return Vec::new();
     };
@@ -53,10 +80,10 @@ fn below(newest: &[Point], points: &[Point], step: Span, clock: &Clock) -> Vec<P
     let mut places = [0_usize; DAYS as usize];
     newest
         .iter()
-        .filter(|p| p.at.since(first.at).0 >= DAYS_MIN * DAY_US)
+        .filter(|p| p.at.since(first.at).0 >= days.least * DAY_US)
         .filter_map(|point| {
             near.clear();
-            for day in 1..=DAYS {
+            for day in 1..=days.most {
                 let centre = clock.days_before(point.at, day);
                 let reach = Span(REACH * step.0 + step.0 / 2);
                 let from = slide(points, places[day as usize - 1], centre - reach);

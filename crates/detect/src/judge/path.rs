@@ -7,7 +7,7 @@ use super::daytime::Daytime;
 use super::{Column, SHIPPED_MAX, Terms};
 use crate::audit::Promise;
 use crate::baseline::Flat;
-use crate::choice::{Below, Chosen, Why};
+use crate::choice::{Below, Chosen};
 use crate::combine;
 use crate::evidence::{Judged, Source};
 use crate::own::Past;
@@ -69,9 +69,10 @@ impl Path {
                     suspicion: 0.0,
                 });
             }
+            let daytime = Daytime::of(column, terms).filter(|_| !opened.seasonal);
             path.tracks.push(opened.track);
             path.below.push(opened.below);
-            path.daytimes.push(Daytime::of(column, terms));
+            path.daytimes.push(daytime);
         }
         let roles: Vec<MetricRole> = path
             .judged
@@ -182,6 +183,8 @@ fn speaks(column: &Column) -> bool {
 struct Opened {
     track: Track,
     below: Below,
+    /// Whether it stands on a line that knows the time of day.
+    seasonal: bool,
     source: Option<Source>,
 }
 
@@ -197,15 +200,8 @@ fn open(column: &Column, terms: &Terms<'_>, step: Span) -> Opened {
         changed_at: terms.changed_at,
         clock: terms.clock,
     };
-    let chosen = peers::below(
-        &transformed(points, form),
-        terms.peers,
-        terms.choice,
-        &scene,
-    );
-    let flat = without_season(&chosen);
-    // A line that leaves too few windows is worse than one that begins earlier, and any season better
-    // than none: without it, edges of days are noise.
+    let scaled = transformed(points, form);
+    let chosen = peers::below(&scaled, terms.peers, terms.choice, &scene);
     let own = |chosen: &Chosen| {
         let past = Past::new((&blank, form, chosen), points, split)?;
         let (track, bank) = past.calibrated()?;
@@ -213,12 +209,26 @@ fn open(column: &Column, terms: &Terms<'_>, step: Span) -> Opened {
         Some(Opened {
             track,
             below: chosen.below.clone(),
+            seasonal: chosen.line.is_some(),
             source: Some(Source::Own { bank, bins }),
         })
     };
-    let first = chosen.line.is_some().then(|| own(&chosen)).flatten();
-    let usual = || own(&chosen.instead(&transformed(points, form), &scene)?);
-    if let Some(opened) = first.or_else(usual).or_else(|| own(&flat)) {
+    let alone = terms.peers.is_empty();
+    let judged = |chosen: &Chosen| {
+        let cyclic = || chosen.cyclic(&scaled, points.len() - split, &scene);
+        let cyclic = alone.then(cyclic).flatten();
+        cyclic
+            .and_then(|cyclic| own(&cyclic))
+            .or_else(|| own(chosen))
+    };
+    // A line that leaves too few windows is worse than one that begins earlier, and any season better
+    // than none: without it, edges of days are noise.
+    let first = chosen.line.is_some().then(|| judged(&chosen)).flatten();
+    let usual = || judged(&chosen.instead(&scaled, &scene)?);
+    let yesterday = || judged(&chosen.yesterday(&scaled, &scene)?);
+    let flat = chosen.flat();
+    let lines = first.or_else(usual).or_else(yesterday);
+    if let Some(opened) = lines.or_else(|| judged(&flat)) {
         return opened;
     }
     let track = blank.freeze(&pre[split.saturating_sub(PRE_BINS)..]);
@@ -233,24 +243,8 @@ fn open(column: &Column, terms: &Terms<'_>, step: Span) -> Opened {
     Opened {
         track,
         below,
+        seasonal: false,
         source,
-    }
-}
-
-/// The same choice with no line.
-fn without_season(chosen: &Chosen) -> Chosen {
-    let why = match &chosen.below.why {
-        refused @ Why::Refused(_) => refused.clone(),
-        asked if chosen.line.is_none() => asked.clone(),
-        _ => Why::TooFew,
-    };
-    Chosen {
-        below: Below {
-            id: Flat.id(),
-            why,
-            tried: chosen.below.tried.clone(),
-        },
-        line: None,
     }
 }
 

@@ -5,6 +5,7 @@ use backstay_model::verdict::Calibration;
 
 mod honest;
 mod properties;
+mod views;
 
 fn column(role: MetricRole, worse: Worse, points: Vec<Point>) -> Column {
     Column {
