@@ -34,6 +34,8 @@ const WORST_ROWS: usize = 360;
 /// show hardly anything.
 const FEW_ROWS: usize = 2;
 const HARDLY: f64 = 0.9;
+/// Rows that what passes by itself may last: half of the score does without the furthest of them.
+const PASSING_ROWS: usize = 4;
 /// How many times as much values must scatter for that to be told before their middle.
 const WILDER: f64 = 1.2;
 /// Level of the upper bound of the harm.
@@ -246,10 +248,38 @@ impl Evidence<'_> {
     }
 
     /// How much it says against the change, comparable between metrics: decimal orders of magnitude of
-    /// its shared chance, and, where that is at its floor, the size of the scan.
+    /// its shared chance, and, where that is at its floor, the size of the scan. Where any change counts,
+    /// half of it is what is left without the furthest rows: what lasts says more than what passes.
     pub(crate) fn strength(&self) -> f64 {
-        let shared = (self.p_value / self.weight.max(1e-12)).min(1.0);
-        TIE * self.score.ln_1p() - shared.log10()
+        let all = self.orders(self.p_value, self.score);
+        let lasting = || {
+            let frame = self.track.frame.as_ref()?;
+            let max = self.without(PASSING_ROWS)?;
+            let share = max / self.track.scan.max().max(1e-9);
+            Some(self.orders(self.judged.chance(frame, max)?, self.score * share))
+        };
+        let any = self.track.worse == Worse::Both;
+        match any.then(lasting).flatten() {
+            Some(lasting) => f64::midpoint(all, lasting),
+            None => all,
+        }
+    }
+
+    fn orders(&self, p_value: f64, score: f64) -> f64 {
+        let shared = (p_value / self.weight.max(1e-12)).min(1.0);
+        TIE * score.ln_1p() - shared.log10()
+    }
+
+    /// Scan maximum over the same rows, if so many of them that are the furthest away were not.
+    fn without(&self, rows: usize) -> Option<f64> {
+        let frame = self.track.frame.as_ref()?;
+        let away = self.track.post.iter().map(|p| frame.deviation(p));
+        let mut away: Vec<f64> = away.collect();
+        for _ in 0..rows {
+            let furthest = away.iter_mut().max_by(|a, b| a.abs().total_cmp(&b.abs()));
+            furthest.into_iter().for_each(|r| *r = 0.0);
+        }
+        Some(self.track.scan.anew(&away))
     }
 
     /// Smallest chance that it can ever have: what windows or tables can show at most.
@@ -342,16 +372,8 @@ impl Evidence<'_> {
 
     /// Whether a row or two are all that it shows: without the furthest ones there is hardly anything.
     pub(crate) fn of_few_rows(&self) -> bool {
-        let (Some(frame), Some(level)) = (&self.track.frame, self.track.alarm_level) else {
-            return false;
-        };
-        let away = self.track.post.iter().map(|p| frame.deviation(p));
-        let mut away: Vec<f64> = away.collect();
-        for _ in 0..FEW_ROWS {
-            let furthest = away.iter_mut().max_by(|a, b| a.abs().total_cmp(&b.abs()));
-            furthest.into_iter().for_each(|r| *r = 0.0);
-        }
-        self.track.scan.anew(&away) < HARDLY * level
+        let left = self.without(FEW_ROWS).zip(self.track.alarm_level);
+        left.is_some_and(|(max, level)| max < HARDLY * level)
     }
 
     /// When what it shows began.

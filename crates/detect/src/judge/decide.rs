@@ -39,13 +39,7 @@ pub(super) fn conclude(
     let tracks = &path.tracks;
     let mut refusals = Vec::new();
     let tripped = class.and_then(|class| standing(path, class, &mut refusals));
-    let mut evidence: Vec<Evidence<'_>> = path
-        .judged
-        .iter()
-        .filter(|j| !tracks[j.track].silent())
-        .filter_map(|j| j.evidence(&tracks[j.track], policy, path.step))
-        .collect();
-    evidence.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
+    let (evidence, strength) = ranked(path, policy);
     let chances: Vec<(f64, f64)> = evidence.iter().map(|e| (e.p_value, e.weight)).collect();
     let kind = match &tripped {
         Some(t) => VerdictKind::Hurt {
@@ -55,7 +49,6 @@ pub(super) fn conclude(
     };
     let top = evidence.first();
     let class = tripped.as_ref().map(|t| t.at);
-    let strength = top.map_or(0.0, Evidence::strength);
     let mut findings: Vec<Finding> = evidence.iter().map(Evidence::finding).collect();
     if refusals.contains(&Refusal::OnlyExtremes)
         && let Some((name, before, after)) = worst(&evidence, policy.alpha_act)
@@ -97,6 +90,17 @@ pub(super) fn conclude(
         below: path.below.clone(),
         bands: tracks.iter().map(path::bands).collect(),
     }
+}
+
+/// What each column says, the strongest first, and how strong that is.
+fn ranked<'p>(path: &'p Path, policy: &DetectPolicy) -> (Vec<Evidence<'p>>, f64) {
+    let tracks = &path.tracks;
+    let spoken = path.judged.iter().filter(|j| !tracks[j.track].silent());
+    let evidence = spoken.filter_map(|j| j.evidence(&tracks[j.track], policy, path.step));
+    let mut ranked: Vec<(f64, Evidence<'p>)> = evidence.map(|e| (e.strength(), e)).collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let strongest = ranked.first().map_or(0.0, |first| first.0);
+    (ranked.into_iter().map(|(_, e)| e).collect(), strongest)
 }
 
 /// A metric that another look saw alarm earlier has alarmed then, and began when that look says, in its
