@@ -401,7 +401,9 @@ impl Evidence<'_> {
     fn shown(&self) -> String {
         let name = &self.track.name;
         let (before, after) = (self.track.before(), self.after());
-        if let Some(value) = after.filter(|_| self.track.scan.stands_still()) {
+        let level = self.track.alarm_level;
+        let still = level.is_some_and(|level| self.track.scan.stands_still(level));
+        if let Some(value) = after.filter(|_| still) {
             return wording::stands_still(name, value);
         }
         let wilder = self.wilder().filter(|times| *times >= WILDER);

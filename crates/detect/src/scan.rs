@@ -268,10 +268,9 @@ impl Scan {
         }
     }
 
-    /// Whether one value that came again and again is what stands out most.
-    pub(crate) fn stands_still(&self) -> bool {
-        let still = self.still.max * self.still.weight;
-        still > 0.0 && still >= self.max
+    /// Whether one value came again and again until that alone reached a level.
+    pub(crate) fn stands_still(&self, level: f64) -> bool {
+        self.still.max * self.still.weight >= level
     }
 
     /// The running maximum since the change.

@@ -130,7 +130,9 @@ fn moved(judged: Judged<'_>) -> String {
         MetricRole::Throughput | MetricRole::Latency | MetricRole::Errors => " worse",
         _ => " away from before",
     };
-    let size = found.harm.map_or_else(String::new, |harm| {
+    // What scatters or stands still has no middle that went somewhere.
+    let told = found.harm.filter(|_| found.text.contains(" -> "));
+    let size = told.map_or_else(String::new, |harm| {
         format!(", {:.0} %{sign}", 100.0 * harm.abs())
     });
     let later = long(at.since(judged.changed_at));
