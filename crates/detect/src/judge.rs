@@ -9,6 +9,7 @@ use backstay_model::{MetricName, Span, Timestamp};
 
 use crate::choice::{Below, Choice};
 use crate::clock::Clock;
+use crate::others;
 use crate::policy::DetectPolicy;
 use crate::residual::{Band, Point, clean};
 use crate::season;
@@ -151,7 +152,8 @@ pub fn judge_series_on(columns: &[Column], terms: &Terms<'_>) -> SeriesVerdict {
         ..*terms
     };
     let mut verdict = at_all_times(&columns, &beside);
-    if harm(&alone) && !harm(&verdict) {
+    let likewise = || others::moved_likewise(&columns, &verdict, (&peers, terms.changed_at));
+    if harm(&alone) && (!harm(&verdict) || likewise()) {
         verdict.verdict.kind = VerdictKind::Confounded;
         verdict.verdict.refusals.push(Refusal::CommonCause);
     }

@@ -138,9 +138,26 @@ pub(crate) fn explained(
     }
     match matched_distance(track, tracks, bins) {
         Some(rest) if moved != Demand::Level && rest <= 0.5 * distance => Some(moved),
-        _ if busier(tracks, bins) && distance < QUEUES_MAX.ln() => Some(Demand::Level),
+        _ if distance >= QUEUES_MAX.ln() => None,
+        _ if busier(tracks, bins) || implied(tracks, track, bins) => Some(Demand::Level),
         _ => None,
     }
+}
+
+/// Whether more must complete than before, where nothing counts it: what is asked for, or is in flight, rose
+/// by more than the time that each takes. By Little's law a slower server alone makes no more of it than it
+/// is slower.
+fn implied(tracks: &[Track], time: &Track, bins: usize) -> bool {
+    let counted = |t: &Track| t.role == MetricRole::Throughput && !t.silent();
+    let Some(asked) = demand(tracks).filter(|_| !tracks.iter().any(counted)) else {
+        return false;
+    };
+    // Over a while as well: noise of a few rows is no work.
+    let more = [bins, 4 * bins].into_iter().all(|bins| {
+        let both = ratio(asked, bins).zip(ratio(time, bins));
+        both.is_some_and(|(asked, time)| asked >= BUSIER * time.max(1.0))
+    });
+    more && rose(asked, bins, SURGE)
 }
 
 /// Whether clearly more completes than before, which no slower server does by itself, or clearly more is

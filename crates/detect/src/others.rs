@@ -3,6 +3,9 @@
 use backstay_model::verdict::Finding;
 use backstay_model::{Sample, Span, Timestamp};
 
+use crate::judge::{Column, SeriesVerdict};
+use crate::peers;
+use crate::residual::Point;
 use crate::stats;
 
 /// Fewest other targets that make a control.
@@ -15,6 +18,9 @@ const RECENT: Span = Span::from_secs(10);
 const VALUES_MIN: usize = 5;
 /// Share of the accused move that counts as moving likewise.
 const LIKEWISE: f64 = 0.5;
+/// Rows of a recording before the change, and newest ones since, that are compared.
+const ROWS_BEFORE: usize = 60;
+const ROWS_SINCE: usize = 10;
 
 /// Whether at least half of the `others` (samples around the change, oldest first; at least two of them
 /// with enough values) moved like the strongest metric that stands against the change.
@@ -28,6 +34,44 @@ pub fn common_cause(findings: &[Finding], change_at: Timestamp, others: &[Vec<Sa
         .iter()
         .filter_map(|samples| moved(samples, finding, change_at))
         .collect();
+    most_like(&moves, own)
+}
+
+/// The same of recorded columns: whether at least half of the peers moved from the hour before the change
+/// to its newest rows like the strongest column that stands against it. Where peers are taken off that
+/// column already, what is left is not theirs.
+pub(crate) fn moved_likewise(
+    columns: &[Column],
+    verdict: &SeriesVerdict,
+    (beside, change_at): (&[Column], Timestamp),
+) -> bool {
+    let moved = |column: &Column| {
+        let (before, since) = column
+            .points
+            .split_at(column.points.partition_point(|p| p.at < change_at));
+        let median = |points: &[Point], rows: usize| {
+            let newest = &points[points.len().saturating_sub(rows)..];
+            let read: Vec<f64> = newest.iter().map(|p| p.value).collect();
+            (read.len() >= VALUES_MIN).then(|| stats::median(&read))?
+        };
+        step(median(before, ROWS_BEFORE)?, median(since, ROWS_SINCE)?)
+    };
+    let findings = &verdict.verdict.findings;
+    let accused = findings.iter().find(|f| f.alarm_at.is_some());
+    let own = accused.and_then(|f| columns.iter().position(|c| c.name == f.metric));
+    let own = own.filter(|i| {
+        verdict
+            .below
+            .get(*i)
+            .is_none_or(|b| !peers::taken_off(&b.id))
+    });
+    let moves: Vec<f64> = beside.iter().filter_map(moved).collect();
+    own.and_then(|i| moved(&columns[i]))
+        .is_some_and(|own| most_like(&moves, own))
+}
+
+/// Whether there are enough moves, and at least half of them are like one.
+fn most_like(moves: &[f64], own: f64) -> bool {
     let likewise = moves.iter().filter(|m| **m / own >= LIKEWISE).count();
     moves.len() >= PEERS_MIN && 2 * likewise >= moves.len()
 }

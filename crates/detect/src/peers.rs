@@ -71,8 +71,15 @@ pub(crate) fn below(
 }
 
 fn with_peers(id: &BaselineId) -> BaselineId {
-    BaselineId(format!("{id}+peers-1"))
+    BaselineId(format!("{id}{WITH_PEERS}"))
 }
+
+/// Whether a line holds what the peers do.
+pub(crate) fn taken_off(id: &BaselineId) -> bool {
+    id.0.ends_with(WITH_PEERS)
+}
+
+const WITH_PEERS: &str = "+peers-1";
 
 fn plus(point: Point, value: f64) -> Point {
     Point {

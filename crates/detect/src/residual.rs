@@ -215,6 +215,11 @@ impl Frame {
         self.sign * (self.form.of_value(point.value) - self.centre.at(point.at) - self.level)
     }
 
+    /// The value in the scale of the distances, whatever was expected.
+    pub(crate) fn height(&self, point: Point) -> f64 {
+        self.form.of_value(point.value)
+    }
+
     /// The distance in standard deviations, clipped: what the scan adds up.
     pub(crate) fn residual(&self, point: Point) -> f64 {
         self.deviation(point).clamp(-CLIP, CLIP)

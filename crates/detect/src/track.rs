@@ -21,6 +21,8 @@ pub(crate) const LATELY_BINS: usize = 120;
 pub(crate) const POST_MAX: usize = 900;
 /// One in so many values is among the worst.
 const TWENTIETH: usize = 20;
+/// Rows of one and the same value before a change that are a standstill.
+const STILL_BEFORE: usize = 10;
 /// Bins of the went-away check.
 const STILL_BINS: usize = 3;
 
@@ -215,6 +217,18 @@ impl Track {
         }
         let count = worst.len() / TWENTIETH;
         (count >= 2).then(|| stats::mean(&worst[..count]))?
+    }
+
+    /// Whether it stood still before the change already, and until what it shows: the newest rows before and
+    /// all of those until then are one and the same value.
+    pub(crate) fn stood_still(&self) -> bool {
+        let Some(last) = self.pre.last().filter(|_| self.pre.len() >= STILL_BEFORE) else {
+            return false;
+        };
+        let peak = self.peak_at.unwrap_or(last.at);
+        let until = self.post.iter().take_while(|p| p.at <= peak);
+        let newest = self.pre.newest(STILL_BEFORE);
+        !self.constant_before() && newest.iter().chain(until).all(|p| same(p, last))
     }
 
     /// Whether it was one value in every row before the change: no window says what a single row does.

@@ -3,6 +3,7 @@ use crate::testing::{Noise, Random};
 use crate::wording;
 use backstay_model::verdict::Calibration;
 
+mod causes;
 mod honest;
 mod properties;
 mod views;

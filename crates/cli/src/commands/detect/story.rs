@@ -131,10 +131,10 @@ fn moved(judged: Judged<'_>) -> String {
         _ => " away from before",
     };
     // What scatters or stands still has no middle that went somewhere.
-    let told = found.harm.filter(|_| found.text.contains(" -> "));
-    let size = told.map_or_else(String::new, |harm| {
-        format!(", {:.0} %{sign}", 100.0 * harm.abs())
-    });
+    // And where the newest rows are better than before, what alarmed is not them.
+    let told = found.harm.filter(|harm| *harm > 0.0);
+    let told = told.filter(|_| found.text.contains(" -> "));
+    let size = told.map_or_else(String::new, |harm| format!(", {:.0} %{sign}", 100.0 * harm));
     let later = long(at.since(judged.changed_at));
     format!("{}{size}; noticed {later} after the change.", found.text)
 }

@@ -28,6 +28,18 @@ fn a_gauge_that_stands_still_is_told() {
 }
 
 #[test]
+fn a_standstill_from_before_the_change_is_not_its_work() {
+    for (seed, rows) in [(1, 10), (2, 25), (3, 45), (4, 90)] {
+        let (mut points, at) = week(seed, 1.0);
+        let from = points.partition_point(|p| p.at < at) - rows;
+        let stuck = points[from].value;
+        points[from..].iter_mut().for_each(|p| p.value = stuck);
+        let verdict = told(&points, at).verdict;
+        assert_ne!(verdict.kind.word(), "hurt", "{rows}: {verdict:?}");
+    }
+}
+
+#[test]
 fn a_count_that_repeats_itself_anyway_does_not_stand_still() {
     let mut alarms = 0;
     for seed in 0..20 {
