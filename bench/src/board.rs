@@ -10,7 +10,7 @@ use backstay_bench::graphs::{EDGES, NODES};
 use backstay_bench::knowledge::{Known, PAST};
 use backstay_bench::learning;
 use backstay_bench::lives::{Transition, transitions};
-use backstay_bench::verdicts::{Case, WATCH_S};
+use backstay_bench::verdicts::{Case, RECORDED_MIN, WATCH_S};
 use backstay_model::Event;
 
 use crate::table::{Row, Section, Target, count, rate, time};
@@ -179,6 +179,15 @@ impl Found {
                 "the same, mean over the whole watch",
                 Target::Below(MILLISECOND),
                 format!("{} samples, {} each", case.after.len(), time(whole.mean)),
+            ),
+            self.estimate("verdict/recorded")?.row(
+                "verdict on a recorded KPI",
+                Target::Below(20.0 * MILLISECOND),
+                format!(
+                    "`judge_series`, one column without a role, {} days and {} h by the minute",
+                    RECORDED_MIN.0 / 1_440,
+                    RECORDED_MIN.1 / 60
+                ),
             ),
         ])
     }

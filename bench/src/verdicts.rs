@@ -1,8 +1,10 @@
 //! A watch of the usual length with everything a target has after a day: own placebo banks, an hour of
-//! history.
+//! history. And a recording of a week, as `backstay detect` judges it.
 
-use backstay_detect::{Banks, DetectPolicy, History, Opening, Watch};
-use backstay_model::{Sample, Span, Timestamp};
+use backstay_chance::Dice;
+use backstay_detect::{Banks, Column, DetectPolicy, History, Opening, Point, Watch};
+use backstay_model::metric::{MetricRole, Worse};
+use backstay_model::{MetricName, Sample, Span, Timestamp};
 use backstay_store_sqlite::ingest::example_change_sets;
 
 use crate::weather::Weather;
@@ -73,4 +75,31 @@ impl Case {
         }
         (watch, last.clone())
     }
+}
+
+/// Minutes of a recorded KPI before its change and since: seven days and two hours.
+pub const RECORDED_MIN: (i64, i64) = (7 * 1_440, 120);
+
+/// Such a recording with a daily season and noise with a memory, and when its change was.
+#[must_use]
+pub fn recorded() -> (Column, Timestamp) {
+    let mut dice = Dice::of(11, "bench/recorded");
+    let mut wander = 0.0;
+    let minute = |m: i64| {
+        wander = 0.6 * wander + 0.8 * dice.normal();
+        let season = (m as f64 / 1_440.0 * std::f64::consts::TAU).sin();
+        Point {
+            at: Timestamp::from_secs(60 * m),
+            value: 1_000.0 * (0.5 * season + 0.05 * wander).exp(),
+        }
+    };
+    let (before, since) = RECORDED_MIN;
+    let column = Column {
+        name: MetricName::from_static("orders_per_min"),
+        role: MetricRole::Other,
+        worse: Worse::Both,
+        floor: 0.0,
+        points: (0..before + since).map(minute).collect(),
+    };
+    (column, Timestamp::from_secs(60 * before))
 }

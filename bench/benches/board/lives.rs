@@ -3,9 +3,13 @@
 use std::hint::black_box;
 
 use backstay_bench::lives::transitions;
-use backstay_bench::verdicts::Case;
+use backstay_bench::verdicts::{Case, recorded};
+use backstay_detect::judge_series;
 use backstay_lifecycle::step;
 use criterion::{BatchSize, Criterion, Throughput};
+
+/// What `backstay detect` takes when nothing else is asked for.
+const ALPHA: f64 = 0.05;
 
 pub(crate) fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("step");
@@ -50,6 +54,12 @@ fn verdicts(criterion: &mut Criterion) {
             },
             BatchSize::PerIteration,
         );
+    });
+    let (column, at) = recorded();
+    let columns = [column];
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("recorded", |b| {
+        b.iter_with_large_drop(|| judge_series(black_box(&columns), at, ALPHA));
     });
     group.finish();
 }
