@@ -120,8 +120,7 @@ impl Chosen {
     /// The day before alone, where a line of more days leaves too few windows.
     pub(crate) fn yesterday(&self, points: &[Point], scene: &Scene<'_>) -> Option<Self> {
         let line = season::yesterday(points, scene.step, scene.clock);
-        let id = BaselineId("yesterday-1".into());
-        (!line.is_empty()).then(|| self.by(id, Some(line)))
+        (!line.is_empty()).then(|| self.by(season::yesterday_id(), Some(line)))
     }
 
     /// No season at all.
@@ -151,8 +150,8 @@ impl Chosen {
         horizon: usize,
         scene: &Scene<'_>,
     ) -> Option<Self> {
-        let ours = ["seasonal-median-1", "yesterday-1", "flat-1"];
-        if !ours.contains(&self.below.id.0.as_str()) {
+        let ours = [SeasonalMedian.id(), season::yesterday_id(), Flat.id()];
+        if !ours.contains(&self.below.id) {
             return None;
         }
         let cycle = cycle::above(points, self.line.as_deref(), horizon, scene)?;

@@ -4,6 +4,7 @@
 
 use backstay_model::{Span, Timestamp};
 
+use crate::peers::value_at;
 use crate::residual::Point;
 use crate::stats;
 use crate::walk::Scene;
@@ -89,8 +90,7 @@ pub(crate) fn above(
 /// The points that the line covers, each with the line's value.
 fn joined(points: &[Point], line: &[Point], with: impl Fn(f64, f64) -> f64) -> Vec<Point> {
     let on = |p: &Point| {
-        let place = line.binary_search_by_key(&p.at, |l| l.at).ok()?;
-        let value = with(p.value, line[place].value);
+        let value = with(p.value, value_at(line, p.at)?);
         Some(Point { at: p.at, value })
     };
     points.iter().filter_map(on).collect()

@@ -131,7 +131,8 @@ fn centred(peer: &Column, changed_at: backstay_model::Timestamp) -> Option<Vec<P
     Some(points.into_iter().map(|p| plus(p, -centre)).collect())
 }
 
-fn value_at(line: &[Point], at: backstay_model::Timestamp) -> Option<f64> {
+/// The value of a line at a moment that it covers.
+pub(crate) fn value_at(line: &[Point], at: backstay_model::Timestamp) -> Option<f64> {
     let place = line.binary_search_by_key(&at, |p| p.at).ok()?;
     Some(line[place].value)
 }

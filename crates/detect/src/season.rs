@@ -3,6 +3,7 @@
 
 use backstay_model::{Span, Timestamp};
 
+use crate::baseline::BaselineId;
 use crate::clock::Clock;
 use crate::residual::Point;
 use crate::stats;
@@ -58,6 +59,11 @@ pub(crate) fn newest_line(points: &[Point], step: Span, clock: &Clock) -> Vec<Po
 pub(crate) fn yesterday(points: &[Point], step: Span, clock: &Clock) -> Vec<Point> {
     let days = Days { least: 1, most: 1 };
     below(newest(points), points, (step, clock), days)
+}
+
+/// What the line of the day before is called.
+pub(crate) fn yesterday_id() -> BaselineId {
+    BaselineId("yesterday-1".into())
 }
 
 fn newest(points: &[Point]) -> &[Point] {
