@@ -1,8 +1,11 @@
 //! What the rules of others look at: the columns that may speak against a change, before and since.
 
+use std::time::Duration;
+
 use backstay_model::Timestamp;
 use backstay_model::metric::{MetricRole, Worse};
 
+use super::{Alarm, Answer};
 use crate::case::Case;
 
 /// One column around the change: finite values in order of time, of doubled moments the last.
@@ -69,6 +72,19 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// The same as the answer of a rule that knows no chance, after so much processor time.
+    pub(super) fn answer(self, case: &Case, cpu: Duration) -> Answer {
+        let rows = |at: Timestamp| at.since(case.onset_at).as_secs_f64() / case.step.as_secs_f64();
+        Answer {
+            score: self.score,
+            alarm: self.alarm_at.map_or(Alarm::Silent, |at| Alarm::Raised {
+                rows: Some(rows(at)),
+            }),
+            p_value: None,
+            cpu,
+        }
+    }
+
     /// A column that cannot be judged.
     pub(super) const NOTHING: Self = Self {
         score: 0.0,

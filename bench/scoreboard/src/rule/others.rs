@@ -4,7 +4,7 @@ use backstay_model::metric::MetricRole;
 use backstay_model::{Span, Timestamp};
 
 use super::column::{Around, Said, columns, loudest};
-use super::{Alarm, Answer, Promise, Rule, thread_cpu};
+use super::{Answer, Promise, Rule, thread_cpu};
 use crate::case::Case;
 use crate::measure::quantile;
 
@@ -80,15 +80,7 @@ impl Rule for Others {
             Self::Msprt => msprt(c, level),
         }));
         let cpu = thread_cpu().saturating_sub(began);
-        let rows = |at: Timestamp| at.since(case.onset_at).as_secs_f64() / case.step.as_secs_f64();
-        Answer {
-            score: said.score,
-            alarm: said.alarm_at.map_or(Alarm::Silent, |at| Alarm::Raised {
-                rows: Some(rows(at)),
-            }),
-            p_value: None,
-            cpu,
-        }
+        said.answer(case, cpu)
     }
 }
 

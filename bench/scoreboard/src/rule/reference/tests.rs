@@ -4,6 +4,7 @@ use backstay_model::metric::{MetricRole, Worse};
 
 use super::*;
 use crate::case::{Family, Kind, Part, Truth};
+use crate::rule::Alarm;
 
 /// A case of one throughput column: those values before, those since, a minute apart.
 fn case(before: &[f64], since: &[f64]) -> Case {
